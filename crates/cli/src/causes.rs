@@ -1,5 +1,5 @@
-//! Why an apply is not at its end. The exit code and the line that tells why are made of one list, so that neither says what the
-//! other does not.
+//! The causes that keep an apply from its end. Takes the rounds of the apply and the plan that is left. The exit code
+//! and the line that explains it are made from one list, so they never contradict each other.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,17 +10,17 @@ use trustmason_spec::name::StoreId;
 
 use crate::exit::Facts;
 
-/// What kept an apply from its end.
+/// The causes that keep an apply from its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
-    /// What failed or is blocked: something has to be mended.
+    /// Failures and blocked things. A person has to repair them.
     mend: Vec<Cause>,
-    /// What a person has to do, or to approve.
+    /// Tasks and approvals for a person.
     act: Vec<Cause>,
     interrupted: bool,
 }
 
-/// So many of one kind, and the words for one and for several.
+/// A number of equal causes, with the words for one and for several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cause {
     number: usize,
@@ -50,7 +50,7 @@ impl fmt::Display for Cause {
 }
 
 impl Causes {
-    /// Those of these rounds, and of the plan that is left after them.
+    /// The causes in these rounds and in the plan that is left after them.
     pub(crate) fn of(rounds: &[Round], next: &Plan) -> Self {
         let mut mend = Tally::default();
         for round in rounds {
@@ -81,23 +81,23 @@ impl Causes {
         Self { mend: mend.0, act: act.0, interrupted }
     }
 
-    /// What they mean for the exit code.
+    /// The facts that decide the exit code.
     pub(crate) fn facts(&self) -> Facts {
         let Self { mend, act, interrupted } = self;
         Facts { interrupted: *interrupted, blocked: !mend.is_empty(), waiting: !act.is_empty(), ..Facts::FINE }
     }
 
-    /// Whether something failed that the runs began.
+    /// Whether anything failed that these rounds began.
     pub(crate) fn has_failed(&self) -> bool {
         self.mend.iter().any(|cause| cause.what != BLOCKED)
     }
 
-    /// Each in words, the gravest first.
+    /// Each cause in words, the gravest first.
     pub(crate) fn words(&self) -> Vec<String> {
         self.mend.iter().chain(&self.act).map(ToString::to_string).collect()
     }
 
-    /// The line that tells the exit code and why; none where it is 0.
+    /// The line with the exit code and its causes. `None` if the exit code is 0.
     pub(crate) fn line(&self) -> Option<String> {
         let words = |causes: &[Cause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let parts = [("to mend: ", &self.mend), ("waits for: ", &self.act)];

@@ -1,7 +1,8 @@
-//! The clock of this machine: the one place that reads it, and what is done about one that cannot be right.
+//! The clock of this machine. Only this module reads the clock, and it decides what is done about a clock that
+//! cannot be right.
 //!
-//! It is read once in a process. Later moments are reckoned from that one by the time that has passed since, so that a clock
-//! which is set while a run is at work takes no part in the run.
+//! The clock is read once per process. Later moments are computed from the time that has passed since. A clock that
+//! somebody sets during a run therefore does not affect the run.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -15,10 +16,10 @@ use trustmason_plan::text;
 use crate::console::{Console, person};
 use crate::stop::Stop;
 
-/// What a person can do about a clock that was doubted.
+/// The advice for a person whose clock is doubted.
 const REMEDY: &str = "Set the clock, then run again; if it is right, say so with --clock-is-right";
 
-/// The clock as it was read when the process began.
+/// The moment at which the process began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     read: Timestamp,
@@ -26,8 +27,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Reads the clock; once in a process. Before 1970 no certificate is made here, and beyond the year 9999 there are no dates: a clock that says
-    /// so is refused.
+    /// Reads the clock; called once per process. A clock before 1970 or beyond the year 9999 is refused: no certificate
+    /// is made before 1970, and no later date can be computed.
     pub(crate) fn read() -> Result<Self, Stop> {
         #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = SystemTime::now();
@@ -36,19 +37,19 @@ impl Clock {
 }
 
 impl converge::Clock for Clock {
-    /// A process that outlives the calendar stays at its last moment.
+    /// The current moment. If the process outlives the calendar, the calendar's last moment.
     fn exactly(&self) -> Timestamp {
         self.read.checked_add(self.since.elapsed()).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// The moment a clock says, or why it cannot be used.
+/// The moment that a clock shows, or why the moment cannot be used.
 fn understood(now: SystemTime) -> Result<Timestamp, String> {
     let seconds = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(before) => {
             let before = before.duration();
-            // The second that has begun, as after 1970.
+            // A second that has begun counts as a whole one, as after 1970.
             let whole = before.as_secs().saturating_add(u64::from(before.subsec_nanos() > 0));
             i64::try_from(whole).map_or(i64::MIN, |seconds| 0_i64.saturating_sub(seconds))
         }
@@ -67,13 +68,13 @@ fn understood(now: SystemTime) -> Result<Timestamp, String> {
     })
 }
 
-/// That a person vouched for a clock which was doubted. It is to be recorded before anything else is.
+/// The statement of a person that a doubted clock is right. The statement must be recorded before anything else.
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Word(Option<Verdict>);
 
-/// Refuses to go on by a clock that cannot be right, unless a person vouches for it. Asked by every command that stamps the
-/// ledger.
+/// Refuses a clock that cannot be right, unless a person says that it is right. Every command that writes a date into the
+/// ledger calls this.
 pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Sight, vouched: bool) -> Result<Word, Stop> {
     match reconciler.doubt(sight) {
         Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
@@ -81,7 +82,7 @@ pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Sight, vouched: bool) 
     }
 }
 
-/// Warns of such a clock where nothing is stamped.
+/// Warns about such a clock, for commands that write no date.
 pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Sight, console: Console) {
     if let Some(verdict) = reconciler.doubt(sight) {
         console.warn(&format!("{verdict}; nothing is applied by this clock. {REMEDY}"));
@@ -89,7 +90,7 @@ pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Sight, console: Console)
 }
 
 impl Word {
-    /// Records the word, if one was needed.
+    /// Records the statement if one was needed.
     pub(crate) fn record(self, reconciler: &Reconciler<'_>, sight: &mut Sight, lock: &mut Lock) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
         reconciler
@@ -98,7 +99,8 @@ impl Word {
     }
 }
 
-/// Refuses a saved plan that was made later than now: what it calls ended has not ended, or the clock is wrong.
+/// Refuses a saved plan that was made later than now. Then either the clock is wrong, or certificates that the plan
+/// counts as ended have not ended.
 pub(crate) fn is_past(name: &str, made: Timestamp, now: Timestamp) -> Result<(), Stop> {
     let evidence = Evidence { remembered: Some(moment(name, made)), ..Evidence::default() };
     match judge(now, &evidence) {

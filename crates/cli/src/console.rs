@@ -1,5 +1,5 @@
-//! Where words go: reports to stdout, diagnostics to stderr. Colours reach terminals only, a reader that went away is no
-//! error (an `apply` whose report nobody reads any more must still finish).
+//! Output to the terminal: reports go to stdout, everything else to stderr. Colours are used on terminals only. A closed
+//! stdout is no error, because an `apply` must finish even if nobody reads its report any more.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -10,14 +10,14 @@ use trustmason_spec::fault::{Fault, Severity};
 use crate::args::{Log, LogFormat};
 use crate::view::{BAD, BOLD, WARN, paint};
 
-/// The two streams, and how much is said on them.
+/// The two output streams, with the chosen amount of logging.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Console {
     log: Log,
 }
 
 impl Console {
-    /// Sets the tracing subscriber up; once a process.
+    /// Sets up the tracing subscriber; called once per process.
     pub(crate) fn open(log: Log) -> Self {
         let level = match log.verbose {
             0 => "error",
@@ -27,9 +27,9 @@ impl Console {
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-        // Where stderr is closed there is nobody to tell that it is.
+        // If stderr is closed, nobody can be told so.
         let builder = builder.log_internal_errors(false);
-        // A second subscriber in one process is refused; the first one stays, which is as good.
+        // A second subscriber in one process is refused. The first one stays, and does the same.
         let _first_stays = match log.log_format {
             LogFormat::Text => builder.with_ansi(colours()).without_time().try_init(),
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -42,17 +42,17 @@ impl Console {
         self.log.verbose > 0
     }
 
-    /// Whether a bar may move on stderr.
+    /// Whether a progress bar may be drawn on stderr.
     pub(crate) fn moving(self) -> bool {
         self.log.log_format == LogFormat::Text && self.log.verbose == 0 && io::stderr().is_terminal()
     }
 
-    /// Prints a report for people: what foreign text in it could do to a terminal is escaped, wherever it came from.
+    /// Prints a report for people. Characters from foreign text that could control a terminal are escaped.
     pub(crate) fn report(self, text: &str) {
         self.data(&terminal(text));
     }
 
-    /// Prints what programs read, as it is: in a JSON string every character is meant.
+    /// Prints data for programs unchanged, because every character of a JSON string counts.
     pub(crate) fn data(self, text: &str) {
         let mut out = anstream::stdout();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
@@ -62,7 +62,7 @@ impl Console {
         }
     }
 
-    /// Says something on stderr that is not a report.
+    /// Prints a note on stderr.
     pub(crate) fn note(self, text: &str) {
         match self.log.log_format {
             LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}", terminal(text))),
@@ -70,7 +70,7 @@ impl Console {
         }
     }
 
-    /// A warning.
+    /// Prints a warning on stderr.
     pub(crate) fn warn(self, text: &str) {
         match self.log.log_format {
             LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {}", paint(WARN, "warning"), terminal(text))),
@@ -78,7 +78,7 @@ impl Console {
         }
     }
 
-    /// Why nothing more happens.
+    /// Prints the error that ends the command.
     pub(crate) fn error(self, text: &str) {
         match self.log.log_format {
             LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {}", paint(BAD, "error"), terminal(text))),
@@ -86,7 +86,7 @@ impl Console {
         }
     }
 
-    /// A fault of the spec as the spec crate renders it, with its own words for how bad it is.
+    /// Prints a fault of the spec in the spec crate's own form, which contains its severity.
     pub(crate) fn fault(self, fault: &Fault) {
         match (self.log.log_format, fault.severity) {
             (LogFormat::Text, _) => quiet(writeln!(anstream::stderr(), "{}", terminal(&fault.to_string()))),
@@ -95,7 +95,7 @@ impl Console {
         }
     }
 
-    /// Asks, and reads the answer; `None` where nobody can answer.
+    /// Asks a question and reads the answer. `None` if stdin is no terminal, so that nobody can answer.
     pub(crate) fn ask(self, question: &str, how: &str, prompt: &str) -> Option<String> {
         if !io::stdin().is_terminal() {
             return None;
@@ -114,15 +114,15 @@ fn colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// Nobody reads any more, or the stream is broken: there is no place left to say so.
+/// Logs a failed write to stderr as a debug event. The stream is closed or broken, so nothing else can show the failure.
 fn quiet(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a stream is closed");
     }
 }
 
-/// Who is at the keyboard, as the system names them: the account that this process runs as, not what a variable says of it. What
-/// `sudo` says of who called it is added, and named as its word.
+/// The person who runs the command: the account of this process as the system names it, not as a variable names it. The
+/// value of `SUDO_USER` is added and labelled with the variable's name.
 pub(crate) fn person() -> String {
     let account = whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(nameless);
     match std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != account) {
@@ -131,7 +131,7 @@ pub(crate) fn person() -> String {
     }
 }
 
-/// Who that is where the system has no name: the number it has for them.
+/// The number of an account that has no name.
 fn nameless() -> String {
     #[cfg(unix)]
     {

@@ -1,18 +1,18 @@
-//! The exit code, computed in one place from what happened (contract §4).
+//! The exit code, computed from the facts of a command here and nowhere else (`docs/exit-codes.md`).
 
 use std::process::ExitCode;
 
 use trustmason_plan::outline::Summary;
 
-/// The exit code of an interrupted run, also where a second signal ends it at once.
+/// The exit code of an interrupted run, even if a second signal ends the run at once.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// What happened. Several may be true at once; the gravest decides: 64 > 130 > 1 > 3 > 4 > 5 > 2 > 0.
+/// The facts of a command. If several are true, the gravest decides: 64 > 130 > 1 > 3 > 4 > 5 > 2 > 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// The command line was wrong.
     pub(crate) usage: bool,
-    /// A person interrupted it; what was begun is finished, and the next run goes on.
+    /// A person interrupted the run. The store in work was finished, and the next run continues.
     pub(crate) interrupted: bool,
     /// Nothing was done: bad spec, bad plan file, declined, lock held.
     pub(crate) refused: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// All is well.
+    /// Nothing is wrong and nothing is left to do.
     pub(crate) const FINE: Self = Self {
         usage: false,
         interrupted: false,
@@ -44,7 +44,7 @@ impl Facts {
     /// The saved plan no longer holds.
     pub(crate) const OUTDATED: Self = Self { outdated: true, ..Self::FINE };
 
-    /// What a plan says to `plan --detailed-exitcode`: everything it leaves for somebody is pending.
+    /// The facts of a plan for `plan --detailed-exitcode`. Everything that is left for anybody counts as pending.
     pub(crate) fn of_plan(summary: &Summary) -> Self {
         Self {
             blocked: summary.blocked > 0,
@@ -53,7 +53,7 @@ impl Facts {
         }
     }
 
-    /// The number.
+    /// The exit code.
     pub(crate) fn code(self) -> u8 {
         let Self { usage, interrupted, refused, outdated, blocked, waiting, pending } = self;
         let facts = [

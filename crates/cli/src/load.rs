@@ -1,5 +1,5 @@
-//! From a spec's name to an estate and what is asked of it: read the spec and its profiles, resolve them, and take the words of a
-//! selection for the options of a plan. Every command that judges takes this one walk.
+//! Loads an estate: reads the spec and its profiles, resolves them, and turns a selection into the options of a plan. Every
+//! command that plans uses this module. No store is opened here.
 
 use std::path::{Path, PathBuf};
 
@@ -22,16 +22,16 @@ use crate::stop::Stop;
 /// An estate as its spec declares it.
 #[derive(Debug)]
 pub(crate) struct Estate {
-    /// The spec, as it was named.
+    /// The path of the spec as the person wrote it.
     pub(crate) name: String,
-    /// Everything resolved.
+    /// The resolved estate.
     pub(crate) topology: Topology,
-    /// How many warnings the spec gave; they are said already.
+    /// The number of warnings that the spec gave. The warnings were printed already.
     pub(crate) warnings: usize,
     inputs: Vec<Input>,
 }
 
-/// Reads a spec and the profiles it names. Warnings go to stderr.
+/// Reads a spec and the profiles that it names. Prints warnings on stderr.
 pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, Stop> {
     let path = spec.unwrap_or(Path::new(DEFAULT_SPEC));
     let name = path.display().to_string();
@@ -70,7 +70,7 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
     Ok(Estate { name, topology: resolved.topology, warnings: resolved.warnings.len(), inputs })
 }
 
-/// Why a spec or profile could not be read, without its name.
+/// The reason why a spec or profile could not be read, without its path.
 struct Unread {
     absent: bool,
     why: String,
@@ -100,7 +100,7 @@ fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {
     Input { kind, path: path.to_owned(), sha256: Some(Digest::of(bytes)) }
 }
 
-/// What was asked beside the spec.
+/// The options of a command that affect its plan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Question {
     pub(crate) select: Select,
@@ -110,7 +110,8 @@ pub(crate) struct Question {
 }
 
 impl Estate {
-    /// The options of a plan. A selection that selects nothing is refused: it would say "No changes." of nothing.
+    /// The options of a plan. A selection without any host is refused, because the plan would say "No changes." about
+    /// nothing.
     pub(crate) fn options(&self, question: Question) -> Result<Options, Stop> {
         for glob in &question.select.host {
             let matcher = GlobBuilder::new(glob).build().map(|g| g.compile_matcher());
@@ -148,7 +149,7 @@ impl Estate {
                 self.name
             )));
         }
-        // Left out in silence, a wish would look fulfilled.
+        // An identity that is left out silently would look as if it had been replaced.
         let left_out = |id: &&IdentityId| !trustmason_plan::selects(&self.topology, &options, &id.host);
         if let Some(id) = options.replace.iter().find(left_out) {
             return Err(Stop::refused(format!(
@@ -158,24 +159,24 @@ impl Estate {
         Ok(options)
     }
 
-    /// Where its state is kept.
+    /// The path of the estate's state folder.
     pub(crate) fn state(&self) -> PathBuf {
         self.topology.state.clone()
     }
 
-    /// What a plan of the whole estate is asked with.
+    /// The options of a plan for the whole estate.
     pub(crate) fn whole(&self) -> Options {
         Options { spec: self.name.clone(), ..Options::default() }
     }
 
-    /// What reconciles it on this machine, by this clock.
+    /// The reconciler for this estate on this machine, with this clock.
     pub(crate) fn reconciler<'a>(&'a self, clock: impl Clock + 'a) -> Reconciler<'a> {
         let declared = Declared { topology: &self.topology, inputs: &self.inputs };
         Reconciler::new(declared, clock, crate::VERSION)
     }
 }
 
-/// `; did you mean …?`, or nothing.
+/// The text `; did you mean …?`, or an empty text.
 pub(crate) fn did_you_mean<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
     nearest(text, known).map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
 }

@@ -1,5 +1,8 @@
-//! Words in, words out: the command line of trustmason. It reads arguments, walks the data's way (spec, look, plan, run)
-//! as far as a command needs, renders what came out, and exits with one number.
+//! The command line of trustmason. The program reads arguments, goes as far along spec, look, plan and run as the
+//! command needs, prints the result and ends with one exit code.
+//!
+//! Run it as `trustmason COMMAND`, or as `cargo run -- COMMAND` in a checkout. `trustmason demo` needs nothing else, and
+//! `trustmason --help` lists the commands. `docs/exit-codes.md` explains the exit codes.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -28,7 +31,7 @@ fn main() -> ExitCode {
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // There is no place left to say that a stream is closed.
+            // If the stream is closed, nothing is left to report that on.
             let _closed = error.print();
             return if error.use_stderr() { exit::Facts::USAGE.into() } else { ExitCode::SUCCESS };
         }

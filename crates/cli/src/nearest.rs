@@ -1,6 +1,7 @@
-//! What somebody may have meant.
+//! Finds the known word that a mistyped word probably means.
 
-/// The known word nearest to a text, if it is near enough to be worth saying. A text that begins a known word is near.
+/// The known word most similar to a text, if it is similar enough to suggest. A text that equals the first part of a known
+/// word, up to a dot or slash, counts as equal.
 pub(crate) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
     known

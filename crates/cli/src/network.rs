@@ -1,4 +1,4 @@
-//! The only way from the command line to the network: services are asked for their certificates.
+//! The only way from the command line to the network: asks services for their certificates. The answers are never trusted.
 
 use std::collections::BTreeMap;
 

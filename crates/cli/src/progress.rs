@@ -1,5 +1,5 @@
-//! What is said, and what moves on a terminal, while a command works. On anything else nothing moves; with -v the same events are
-//! log lines.
+//! Progress while a command works: notes, and a bar if stderr is a terminal. With `-v` the same events are log lines
+//! instead.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +22,12 @@ fn bar(console: Console, length: usize, template: &str) -> ProgressBar {
     bar
 }
 
-/// While services are asked.
+/// A bar for services that are being asked.
 pub(crate) fn asking(console: Console, services: usize) -> ProgressBar {
     bar(console, services, "{spinner} asked {pos} of {len} services ({elapsed})")
 }
 
-/// Shows what happens while an estate is looked at and a plan is carried out.
+/// Shows the events of looking at an estate and carrying out a plan.
 pub(crate) fn painted(console: Console) -> impl FnMut(Event<'_>) {
     let mut painter = Painter { console, bar: ProgressBar::hidden() };
     move |event| painter.tell(event)
@@ -62,7 +62,7 @@ impl Painter {
         }
     }
 
-    /// One more thing of a run happened.
+    /// Shows one event of a run.
     fn run(&self, event: run::Event<'_>) {
         match event {
             run::Event::Minting { identity } => self.bar.set_message(format!("making a key for {identity}")),
@@ -109,7 +109,7 @@ impl Painter {
     }
 }
 
-/// What a run of a plan moves by: keys, stores and packs.
+/// The number of steps in a run of a plan: keys, stores and packs.
 fn steps(plan: &Plan) -> usize {
     let stores: BTreeSet<_> = plan.changes.iter().map(|c| &c.store).collect();
     plan.mints.len() + stores.len() + plan.manual.len()

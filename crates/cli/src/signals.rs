@@ -1,4 +1,4 @@
-//! Signals: the first one asks for an orderly end, the second one ends the program.
+//! Signals: the first one asks the run to end in order, the second one ends the program at once.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use trustmason_host::converge::Reconciler;
 
 use crate::stop::Stop;
 
-/// From now on the first Ctrl-C (or SIGTERM) lets the store in hand be finished; the second ends the program at once, and the next
-/// run goes on from the journal.
+/// From now on the first Ctrl-C (or SIGTERM) lets the store in work finish. The second one ends the program at once,
+/// and the next run continues from the journal.
 pub(crate) fn heed(reconciler: &Reconciler<'_>) -> Result<(), Stop> {
     let stop = reconciler.stop();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

@@ -1,4 +1,4 @@
-//! Why a command ends early: what it means for the exit code, and what is said.
+//! The early end of a command: the facts for its exit code, and the message.
 
 use trustmason_spec::Faults;
 
@@ -6,7 +6,7 @@ use crate::console::Console;
 use crate::exit::Facts;
 use crate::view::named;
 
-/// An early end.
+/// An early end of a command.
 #[derive(Debug)]
 pub(crate) struct Stop {
     facts: Facts,
@@ -22,22 +22,22 @@ enum Words {
 }
 
 impl Stop {
-    /// Nothing was done.
+    /// Nothing was done. The message says why.
     pub(crate) fn refused(message: impl std::fmt::Display) -> Self {
         Self { facts: Facts::REFUSED, words: Words::Message(named(message)) }
     }
 
-    /// Nothing was done, for this reason.
+    /// Nothing was done because of this error.
     pub(crate) fn because(error: impl std::error::Error) -> Self {
         Self::refused(error)
     }
 
-    /// The saved plan no longer holds.
+    /// The saved plan no longer holds, so nothing was done.
     pub(crate) fn outdated(message: impl Into<String>) -> Self {
         Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }
     }
 
-    /// Says it, and gives the facts for the exit code.
+    /// Prints the message, and gives the facts for the exit code.
     pub(crate) fn say(self, console: Console) -> Facts {
         match self.words {
             Words::Message(message) => console.error(&message),

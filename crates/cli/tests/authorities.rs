@@ -1,4 +1,4 @@
-//! What `check` says of the root of an authority, by its file alone; and a key whose issuing CA has a path length.
+//! The answers of `check` about an authority's root file, and keys whose issuing CA has a path length.
 
 use crate::support;
 
@@ -6,12 +6,13 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer};
 use support::{Estate, SPEC, key, pem, put};
 use trustmason_keystore::Fingerprint;
 
-/// A root, made by what its test changes.
+/// A root certificate. `change` changes its parameters.
 fn root(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
     support::root("Acme Root CA", 7, change)
 }
 
-/// An estate that names an authority with this root; its pin is that of another where one is given.
+/// An estate with an authority that has this root. The pin is that of `pin`; `file` is the content of the root file, if
+/// any.
 fn estate(pin: &[u8], file: Option<&[u8]>) -> Estate {
     let estate = Estate::new();
     let spec = std::fs::read_to_string(estate.path("estate.yaml")).unwrap();
@@ -31,7 +32,7 @@ fn check_refuses_a_root_that_can_vouch_for_nothing() {
     let good = root(|_| {});
     let said = estate(&good, Some(&good)).run(&["check"]).code(0);
     assert_eq!(said.err, "");
-    // A file that is not there is said by `plan`, which looks for it.
+    // A missing file is reported by `plan`, which looks for the file. `check` passes.
     let _ = estate(&good, None).run(&["check"]).code(0);
     let no_ca = root(|params| params.is_ca = IsCa::NoCa);
     let ended = root(|params| params.not_after = rcgen::date_time_ymd(2026, 1, 1));
@@ -50,7 +51,7 @@ fn check_refuses_a_root_that_can_vouch_for_nothing() {
 
 #[test]
 fn a_key_whose_issuing_ca_is_no_trust_anchor_is_put_in_place_all_the_same() {
-    // `pathlen:0`, as most issuing CAs have it: their certificates are sent along and trusted by nobody.
+    // Most issuing CAs have `pathlen:0`. Their certificates are sent in the chain, and no store trusts them.
     let mut above = None;
     let root = root(|params| above = Some(params.clone()));
     let mut params = above.clone().unwrap();
@@ -85,12 +86,13 @@ fn a_key_whose_issuing_ca_is_no_trust_anchor_is_put_in_place_all_the_same() {
     let chain: Vec<_> =
         entry.certificates().iter().map(|slot| slot.certificate().unwrap().subject().to_owned()).collect();
     assert_eq!(chain.len(), 3, "{chain:?}");
-    // Its trusters hold the root, and not the issuing CA.
+    // The trusters hold the root but not the issuing CA.
     let held: Vec<String> = estate.aliases("adsa/cacerts").into_iter().filter(|a| a.starts_with("corp-ca")).collect();
     assert_eq!(held, ["corp-ca-root"]);
 }
 
-/// What leaves only once the new certificates are in place follows from what was done: nobody approved it, and nothing is at fault.
+/// Deletions that follow only after the new certificates are in place were not approved. A later run makes them, and
+/// they are no fault.
 #[test]
 fn an_estate_that_changes_its_authority_at_once_is_never_at_fault() {
     let authority = |name: &str, root: &[u8]| {
@@ -122,7 +124,7 @@ fn an_estate_that_changes_its_authority_at_once_is_never_at_fault() {
                 5 => {}
                 code => panic!("{issuer}: exit {code}\n{}", said.out),
             }
-            // A voice browser's trust is a person's.
+            // Only a person changes the trust of a voice browser.
             let _ = estate.run(&["confirm", "vvb1.acme.example/tomcat-trust"]);
             assert!(round < 6, "{issuer} does not end:\n{}", said.out);
         }

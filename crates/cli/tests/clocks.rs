@@ -1,4 +1,4 @@
-//! Clocks that are wrong: beyond the calendar, behind what happened, ahead of everything. And dates of any kind in what is read.
+//! Wrong clocks: outside the calendar, behind past events, far ahead. Also dates of every kind in the files that are read.
 #![cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, unused_imports, reason = "the clock of a program and the dates of folders are set on Linux only")
@@ -12,11 +12,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use support::{Estate, SPEC, Said, Wish, certificate, files, put, said};
 
-/// 2021-06-01T00:00:00Z.
+/// The moment 2021-06-01T00:00:00Z.
 const IN_2021: u64 = 1_622_505_600;
 const LONG_AGO: &str = "2001-01-01T00:00:00Z";
 const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
-/// Both ends of what a Timestamp holds, and the corners of a certificate's dates.
+/// The first and last moment of a `Timestamp`, and the extreme dates of a certificate.
 const CORNERS: &[&str] = &[
     "-009999-01-02T01:59:59Z",
     "0000-01-01T00:00:00Z",
@@ -27,7 +27,7 @@ const CORNERS: &[&str] = &[
     "9999-12-30T22:00:00.999999999Z",
 ];
 
-/// Every command that does something, with what it needs.
+/// Every command that does something, with its arguments.
 const COMMANDS: &[&[&str]] = &[
     &["plan"],
     &["plan", "--format", "json"],
@@ -57,7 +57,7 @@ fn ended_by_itself(what: &str, said: &Said) {
     assert!(!said.err.contains("panicked"), "{what}: {}", said.err);
 }
 
-/// Runs the program with the clock at a moment, in words for `faketime`.
+/// Runs the program with the clock at a moment, written as `faketime` reads it.
 fn at(estate: &Estate, moment: &str, args: &[&str]) -> Said {
     let mut command = std::process::Command::new("faketime");
     command.arg(moment).arg(env!("CARGO_BIN_EXE_trustmason")).args(args).current_dir(estate.dir.path());
@@ -125,12 +125,12 @@ fn a_plan_is_made_as_of_any_moment() {
     let _ = late.err_has("the last moment that can be reckoned with is 9999-12-30T22:00:00Z");
 }
 
-/// Gives every moment in the ledger another time.
+/// Changes every moment in the ledger.
 fn redate(estate: &Estate, moment: &str) {
     fn walk(value: &mut Value, moment: &str) {
         match value {
             Value::Object(fields) => {
-                // The dates of stores are their disks' own.
+                // The dates of stores come from their disks, so they stay.
                 for (name, field) in fields.iter_mut().filter(|(name, _)| *name != "seen") {
                     let is_time = ["at", "since", "written", "started", "finished"].contains(&name.as_str());
                     match field {
@@ -153,7 +153,7 @@ fn ledger(estate: &Estate) -> String {
     std::fs::read_to_string(estate.path(".trustmason/ledger.json")).unwrap()
 }
 
-/// An estate with something of every kind in its ledger: runs, entries, a predecessor, a pack, restarts, acknowledgements.
+/// An estate whose ledger has something of every kind: runs, entries, a predecessor, a pack, restarts, acknowledgements.
 fn busy() -> Estate {
     let estate = Estate::with(SPEC, |id, wish| {
         if id.to_string() == "cvp1.acme.example/wsm" {
@@ -182,7 +182,7 @@ fn a_ledger_may_remember_any_moment() {
     }
 }
 
-/// What is refused in a state of things, with these words, and does nothing.
+/// Checks that every command is refused with these words and changes nothing.
 #[track_caller]
 fn refused(estate: &Estate, words: &[&str]) {
     let before = files(estate.dir.path());
@@ -223,14 +223,14 @@ fn a_clock_behind_the_last_run_stops_what_stamps_the_ledger() {
     redate(&estate, FAR_AHEAD);
     refused(&estate, &["the clock of this machine says 20", " days before 2999-01-01T00:00:00Z, when "]);
 
-    // A person looked, and says that the clock is right.
+    // A person checks the clock and says that it is right.
     let _ = estate.run(&["apply", "--auto-approve", "--clock-is-right"]).code(5);
     let words = audited(&estate, "clock");
     assert_eq!(words.len(), 1, "{words:?}");
     assert_eq!(words[0]["who"], support::account());
     assert!(words[0]["reason"].as_str().unwrap().contains("days before 2999-01-01T00:00:00Z, when "));
     assert!(!ledger(&estate).contains("2999-"), "the ledger is brought to the present: {}", ledger(&estate));
-    // It is not asked again.
+    // The next run does not doubt the clock again.
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let _ = estate.run(&["confirm", "vvb1.acme.example/tomcat-trust"]).code(0);
     assert_eq!(audited(&estate, "clock").len(), 1);
@@ -246,7 +246,7 @@ fn a_word_for_the_clock_is_kept_where_nothing_else_is_to_do() {
     assert_eq!(files(&estate.path("hosts")), stands);
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     let _ = estate.run(&["ack", "*"]).code(0);
-    // Who vouches for a clock that nobody doubts says nothing.
+    // For a clock that is not doubted, the option records nothing.
     let _ = estate.run(&["apply", "--auto-approve", "--clock-is-right"]).code(0);
     assert_eq!(audited(&estate, "clock").len(), 1);
 }
@@ -264,7 +264,7 @@ fn every_command_that_asks_takes_a_persons_word() {
         assert_eq!(audited(&estate, "clock").len(), 1, "{args:?}");
         assert!(!ledger(&estate).contains("2999-"), "{args:?}: {}", ledger(&estate));
     }
-    // A plan is no run: there is nothing to vouch for, and nothing of it is saved.
+    // `plan` saves nothing, so it has no such option.
     let _ = Estate::new().run(&["plan", "--clock-is-right"]).code(64);
 }
 
@@ -277,7 +277,7 @@ fn a_run_of_long_ago_stops_nothing() {
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
 }
 
-/// All certificates are of these years, and every file is of June 2021.
+/// An estate whose certificates are valid in these years, and whose files are dated June 2021.
 fn of_years(from: i32, to: i32) -> Estate {
     let estate = Estate::with(SPEC, |_, wish| wish.years = (from, to));
     for id in estate
@@ -308,7 +308,7 @@ fn set(path: &Path, time: SystemTime) {
     std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
-/// A date before 1970 is a date: what was seen then is old.
+/// A date before 1970 is accepted: the mirror of that date is old.
 #[cfg(unix)]
 #[test]
 fn a_mirror_of_1965_is_old() {
@@ -322,7 +322,7 @@ fn a_mirror_of_1965_is_old() {
     let _ = said.out_has("observation-old");
 }
 
-/// Dates of folders can only be set on Unix.
+/// Runs on Unix only, because dates of folders cannot be set elsewhere.
 #[cfg(unix)]
 #[test]
 fn a_clock_by_which_everything_ended_at_once_stops_what_stamps_the_ledger() {
@@ -338,7 +338,7 @@ fn a_clock_by_which_everything_ended_at_once_stops_what_stamps_the_ledger() {
     let _ = estate.run(&["apply", "--auto-approve", "--clock-is-right"]);
     let words = audited(&estate, "clock");
     assert!(words.len() == 1 && words[0]["reason"].as_str().unwrap().contains("have ended since"), "{words:?}");
-    // Now a run speaks for this day.
+    // After this run, the ledger confirms the date.
     let again = estate.run(&["apply", "--auto-approve"]);
     assert!(!again.err.contains("the clock of this machine"), "{}", again.err);
 }

@@ -1,5 +1,5 @@
-//! Certificates fetched from services, and services asked whether they present what is known of them: real TLS on this
-//! machine, the program as people and schedulers run it.
+//! `collect` fetches certificates from services, and `drift --probe` compares what services present with what is known. The
+//! servers speak real TLS on this machine, and the program runs as people and schedulers run it.
 #![cfg(unix)]
 
 use crate::server;
@@ -15,12 +15,12 @@ use trustmason_spec::name::IdentityId;
 const FINESSE: &str = "fina.acme.example:8443";
 const ADS: &str = "adsa.acme.example:443";
 
-/// What the estate knows of an identity.
+/// The certificate that the estate knows for an identity.
 fn known(estate: &Estate, identity: &str) -> Vec<u8> {
     estate.certificates[&IdentityId::parse(identity).unwrap()].clone()
 }
 
-/// A server with the certificate that the estate knows.
+/// A server that presents the known certificate.
 fn settled(estate: &Estate, identity: &str, n: usize) -> Server {
     Server::presenting(&known(estate, identity), &key(n))
 }
@@ -62,7 +62,7 @@ fn nobody_there_to_compare_and_no_pin_writes_nothing() {
         args.extend(pins);
         let said = estate.run(&args).code(1);
         let old = Fingerprint::of(&known(&estate, "fina.acme.example/tomcat"));
-        // Both fingerprints in full: they are there to be compared.
+        // Both fingerprints are shown in full, because a person compares them.
         let said = said.out_has(&format!("    - CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2025-01-01 to 2049-06-20\n      sha256 {old}\n"));
         let said = said.out_has(&format!("    + CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2026-01-01 to 2048-06-20\n      sha256 {print}\n"));
         let said =
@@ -77,7 +77,7 @@ fn a_pin_is_a_word_given_before() {
     let estate = Estate::new();
     let (print, der, server) = renewed("fina.acme.example");
     let to = server.instead_of(FINESSE);
-    // As openssl prints it.
+    // The pin is written as openssl prints it.
     let pin: Vec<String> = print.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
     let pin = pin.join(":");
     let args = ["collect", "--host", "fina*", &to, "--pin", &pin];
@@ -85,12 +85,12 @@ fn a_pin_is_a_word_given_before() {
     assert_eq!(said.last_line(), "Collect complete: 1 written, 0 unchanged, 0 refused, 0 not reached.");
     let file = estate.path("certs/fina.acme.example.pem");
     assert_eq!(fs::read_to_string(&file).unwrap(), support::pem(&der));
-    // The plan carries it to those that trust that host.
+    // The plan brings the new certificate to the stores that trust the host.
     let plan = estate.run(&["plan", "--format", "json"]).code(0).json();
     assert!(plan["summary"]["replace"].as_u64().unwrap() > 0, "{}", plan["summary"]);
     let input = plan["changes"].as_array().unwrap().iter().find(|c| c["action"] == "replace").unwrap();
     assert_eq!(input["after"]["sha256"], print.to_string());
-    // Again: nothing to do, and nobody need be asked.
+    // A second `collect` has nothing to do and asks nobody.
     let _ = estate.run(&["collect", "--host", "fina*", &to]).code(0).out_has("1 unchanged");
     let log = fs::read_to_string(estate.path(".trustmason/audit.jsonl")).unwrap();
     let line: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
@@ -103,7 +103,7 @@ fn a_pin_is_a_word_given_before() {
     );
 }
 
-/// A server of Finesse with a certificate that is odd.
+/// A Finesse server with an unusual certificate.
 fn odd(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Fingerprint, Server) {
     let mut params = rcgen::CertificateParams::new(vec!["fina.acme.example".to_owned()]).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -117,7 +117,7 @@ fn odd(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Fingerprint, Serv
 #[test]
 fn what_is_odd_about_it_is_said_here_and_in_every_plan() {
     let ca = odd(|params| params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
-    // Name constraints with a URI that the JDK may or may not take.
+    // Name constraints with a URI that only some JDK releases accept.
     let doubtful = odd(|params| {
         let content = [&[0x30, 20, 0xa0, 18, 0x30, 16, 0x86, 14][..], b"example.com%41"].concat();
         let mut constraints = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 30], content);
@@ -198,7 +198,7 @@ fn the_certificate_of_another_host_is_shown_and_refused() {
     let server = Server::presenting(&other, &key(7));
     let print = Fingerprint::of(&other).to_string();
     let before = files(estate.dir.path());
-    // Not even a pin helps.
+    // A pin does not help either.
     let said = estate.run(&["collect", "--host", "fina*", &server.instead_of(FINESSE), "--pin", &print]).code(4);
     let said = said.out_has("refused     fina.acme.example/tomcat").out_has(&format!("sha256 {print}"));
     let _ = said.out_has("it names finb.acme.example, must name fina.acme.example;");
@@ -307,7 +307,7 @@ fn a_service_that_presents_something_else_is_a_warning() {
     assert_eq!((&finding["severity"], &finding["sha256"]), (&"warning".into(), &print.to_string().into()));
     let metrics = run(&["--format", "prometheus"]).code(0);
     let _ = metrics.out_has("trustmason_findings{estate=\"acme\",finding=\"served-differs\",severity=\"warning\"} 1\n");
-    // One can live with it, as with any other.
+    // The finding can be accepted, like any other.
     let spec = fs::read_to_string(estate.path("estate.yaml")).unwrap();
     let accept = "accept: [{ finding: served-differs, until: 2099-01-01, why: behind a balancer }]\n";
     fs::write(estate.path("estate.yaml"), format!("{spec}{accept}")).unwrap();

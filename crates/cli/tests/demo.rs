@@ -1,4 +1,4 @@
-//! The demo, whole: what the readme tells people to run first.
+//! Runs the whole demo, which the README tells people to run first.
 
 use crate::support;
 
@@ -14,7 +14,7 @@ fn the_demo_ends_with_nothing_left_to_do() {
     );
     assert!(said.out.contains("Playing the person: "));
     let lab = dir.path().join("lab");
-    // What it leaves behind is an estate like any other.
+    // The demo leaves an estate that behaves like any other.
     let run = |args: &[&str]| support::said(command(&lab).args(args));
     let _ = run(&["plan", "--detailed-exitcode"]).code(0);
     let _ = run(&["drift", "--strict"]).code(0);

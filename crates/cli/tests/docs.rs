@@ -1,5 +1,5 @@
-//! The documentation, run. Every ```console block of README.md and docs/*.md is carried out in a copy of the demo's estate and
-//! compared with what it says; every ```yaml block is checked as an estate; tables are compared with the program.
+//! Runs the documentation. Every `console` block of README.md and docs/*.md is run in a copy of the demo's estate and
+//! its output is compared. Every `yaml` block is checked as an estate. Tables are compared with the program.
 
 #[path = "docs/page.rs"]
 mod page;
@@ -24,7 +24,7 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// README.md, CHANGELOG.md and everything below docs/.
+/// README.md, CHANGELOG.md and every page below docs/.
 fn pages() -> Vec<Page> {
     let mut found: Vec<_> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].iter().map(|name| top().join(name)).collect();
     for folder in [top().join("docs"), top().join("docs/design")] {
@@ -116,7 +116,7 @@ fn every_example_is_true() {
                 "json" => drop(
                     serde_json::from_str::<Value>(&block.body).unwrap_or_else(|e| panic!("{}: {e}", page.at(block))),
                 ),
-                // A picture, or lines for another machine's files.
+                // A picture, or lines for files on other machines.
                 "text" => {}
                 other => panic!("{}: examples in `{other}` cannot be run", page.at(block)),
             }
@@ -149,7 +149,7 @@ fn every_link_leads_somewhere() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Commands and options, in examples and in the middle of a sentence.
+/// Checks commands and options in examples and in sentences.
 #[test]
 fn every_command_exists() {
     let help = says(&["--help"]);
@@ -240,7 +240,7 @@ fn limits_are_those_of_the_program() {
     assert!(text.contains(&format!("A folder may hold 100,000 names, and its files {mebibytes} MiB together.")));
 }
 
-/// The codes and what they mean, as `--help` has them.
+/// The page has the codes and meanings that `--help` prints.
 #[test]
 fn exit_codes_are_those_of_the_program() {
     let plain = |text: &str| text.replace(['`', '*'], "").split_whitespace().collect::<Vec<_>>().join(" ");
@@ -284,7 +284,7 @@ fn the_trust_matrix_is_the_profiles() {
     for name in ["pcce-12.5", "pcce-12.6"] {
         let profile: Value = serde_yaml::from_str(&says(&["profile", "show", name])).unwrap();
         for (role, def) in profile["roles"].as_object().unwrap() {
-            // A profile that extends another tells its stores only where nothing else differs.
+            // A role without an `about` of its own differs from the extended profile only in its stores.
             let row = match def["about"].as_str() {
                 Some(about) => {
                     format!("| `{role}` | {} | {} | {about} |", names(&def["stores"]), names(&def["identities"]))
@@ -309,7 +309,7 @@ fn the_trust_matrix_is_the_profiles() {
     }
 }
 
-/// Every field of a schema stands in the tables of its page.
+/// Every field of a schema is in the tables of its page.
 #[test]
 fn every_field_is_in_the_reference() {
     for (what, name) in [("spec", "docs/spec.md"), ("profile", "docs/profiles.md"), ("plan", "docs/plan-json.md")] {
@@ -371,7 +371,7 @@ fn the_matcher_itself() {
     assert!(runnable("curl example.com | sh").is_err() && runnable("trustmason plan | head -3").is_ok());
 }
 
-/// What must be done for an example to be true stands where a reader sees it.
+/// Everything that an example needs is visible to the reader.
 #[test]
 fn no_page_hides_what_its_examples_need() {
     let hides =

@@ -1,4 +1,4 @@
-//! Every row of the table of exit codes (contract §4), and what stands behind each.
+//! Every row of the table of exit codes (`docs/exit-codes.md`), and the situations behind each.
 
 use crate::support;
 
@@ -27,11 +27,11 @@ fn zero_after_an_apply_with_nothing_left() {
         "Apply complete: 1 imported, 2 replaced, 1 renamed, 1 deleted, 1 regenerated; 3 stores written, 0 failed."
     );
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
-    // The stores are right; whether the services have read them is a matter of their restarts.
+    // The stores match the spec. Restarts that are still pending are no drift.
     let _ = estate.run(&["drift"]).code(0);
     let _ = estate.run(&["ack", "*"]).code(0);
     let _ = estate.run(&["drift", "--strict"]).code(0);
-    // Backups are named and are there.
+    // The backups are named and exist.
     let backups: Vec<_> = done.out.lines().filter_map(|l| l.split("backup ").nth(1)).collect();
     assert_eq!(backups.len(), 3);
     for backup in backups {
@@ -122,7 +122,7 @@ fn one_lock_held() {
     let lock = std::fs::File::open(estate.path(".trustmason/lock")).unwrap();
     lock.lock().unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(1).err_has("another run holds ./.trustmason/lock");
-    // Looking needs no lock.
+    // Commands that only read need no lock.
     let _ = estate.run(&["plan"]).code(0);
     drop(lock);
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
@@ -186,7 +186,7 @@ fn four_something_is_blocked() {
     let _ = estate.run(&["plan", "--detailed-exitcode"]).code(4);
     let said = estate.run(&["apply", "--auto-approve"]).code(4).out_has("Still blocked:");
     let said = said.out_has("cvp2.acme.example/keystore (store-missing)");
-    // The rest was done.
+    // The other changes were made.
     assert!(
         said.last_line().starts_with("Apply complete: 1 imported, 2 replaced, 0 renamed, 1 deleted, 1 regenerated")
     );
@@ -207,7 +207,7 @@ fn five_waits_for_a_person_until_confirmed() {
         estate.run(&["plan"]).code(0).last_line(),
         "No changes to make now. 0 blocked, 0 unobserved, 1 waiting."
     );
-    // Nothing new to hand over: nobody is asked, and the answer is the same.
+    // There is nothing new to hand over, so nobody is asked and the result is the same.
     let _ = estate.run(&["apply"]).code(5);
     let _ = estate
         .run(&["confirm", "vvb1.acme.example/tomcat-trusts"])
@@ -215,7 +215,7 @@ fn five_waits_for_a_person_until_confirmed() {
         .err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
     let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, by the word of ");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
-    // The same word may be given again: what is known of the store is as young as the last one.
+    // A confirmation may be repeated. The store's facts are then as new as the last one.
     let _ = estate.run(&["confirm", target]).code(0);
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
 }
@@ -280,7 +280,7 @@ fn one_hundred_and_thirty_interrupted() {
     support::wait_for(&looking);
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
-    // A shell reports a death by signal 2 as 130.
+    // A shell reports death by signal 2 as exit code 130.
     assert_eq!(child.wait().unwrap().signal(), Some(2));
     put(&gone, b"");
     assert!(!estate.path(".trustmason").exists());

@@ -1,4 +1,4 @@
-//! Whoever does what is printed, and nothing else, gets to "No changes.": every command that a command names is run as it stands.
+//! Following only the printed commands leads to "No changes.". Every command that the program prints is run as printed.
 #![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
@@ -7,7 +7,7 @@ use support::{Estate, SPEC, Said};
 
 const DONE: &str = "No changes. Every store holds what the spec declares.";
 
-/// The commands that a report names, each on a line of its own.
+/// The commands in a report, each on a line of its own.
 fn commands(said: &Said) -> Vec<String> {
     let lines = said.out.lines().map(str::trim_start);
     let named = lines.filter_map(|line| line.strip_prefix("afterwards: ").unwrap_or(line).strip_prefix("trustmason "));
@@ -23,13 +23,13 @@ fn shell(estate: &Estate, line: &str) -> Said {
     support::said(command.stdin(std::process::Stdio::null()).env("COLUMNS", "100"))
 }
 
-/// Follows what is printed from here. Answers the commands that were run.
+/// Runs the printed commands until none is left. Gives the commands that were run.
 fn follow(estate: &Estate, first: &str) -> Vec<String> {
     let mut run = Vec::new();
     let mut said = shell(estate, first);
     for _ in 0..60 {
         assert!([0, 5].contains(&said.code), "{run:?}\n{}\n{}", said.out, said.err);
-        // The first that is named is the next to be done; where none is, a look tells whether this is the end.
+        // The first printed command is next. If none is printed, `plan` shows whether this is the end.
         let Some(next) = commands(&said).into_iter().next() else {
             let plan = shell(estate, "plan");
             let pending = commands(&plan);
@@ -50,7 +50,8 @@ fn staged() -> String {
     SPEC.replace("rotation: immediate", "rotation: staged")
 }
 
-/// A voice browser's services are restarted once its pack is confirmed, side A comes before side B, and a person's word is enough.
+/// A voice browser's services restart after its pack is confirmed, side A restarts before side B, and a person's
+/// statement is enough.
 #[test]
 fn what_is_printed_leads_to_the_end() {
     for spec in [staged(), SPEC.to_owned()] {
@@ -67,7 +68,7 @@ fn what_is_printed_leads_to_the_end() {
     }
 }
 
-/// A hint is for the same spec and the same hosts.
+/// A printed command has the same spec and the same hosts.
 #[test]
 fn what_was_begun_on_one_side_goes_on_there() {
     let estate = Estate::troubled();
@@ -79,7 +80,7 @@ fn what_was_begun_on_one_side_goes_on_there() {
     assert!(goes_on(&said).iter().all(|line| line.ends_with(" --side b")), "{}", said.out);
 }
 
-/// What is left on hosts that were left out is not asked of those that were not, again and again.
+/// Work left on unselected hosts is not asked of the selected hosts again and again.
 #[test]
 fn what_was_begun_on_a_few_hosts_goes_on_with_all() {
     for limits in ["--side a", "--host 'cvp*'", "--side b"] {
@@ -108,7 +109,7 @@ fn what_was_begun_on_a_few_hosts_goes_on_with_all() {
     }
 }
 
-/// After a rollback the spec still asks for what was taken back: nothing tells people to make it again.
+/// After a rollback the spec still wants the changes that were taken back, so no `apply` is printed.
 #[test]
 fn a_rollback_names_no_apply() {
     let estate = Estate::troubled();

@@ -1,10 +1,10 @@
-//! What goes wrong in the field, each with the message a person gets, and what is left alone.
+//! Failures in the field: each with the message that a person gets, and with the files that stay untouched.
 
 use crate::support;
 
 use support::{CANARY, Estate, SPEC, Said, Wish, certificate, pem, put};
 
-/// The plan blocks exactly what it must, and says so.
+/// Checks that the plan blocks exactly what it must, with this message.
 #[track_caller]
 fn blocked(estate: &Estate, finding: &str, message: &str) -> Said {
     let said = estate.run(&["plan", "--detailed-exitcode"]).code(4).out_has(finding).out_has(message);
@@ -70,7 +70,7 @@ fn certificate_of_another_host() {
     let other = certificate(&Wish::of("rgrc.acme.example", 5));
     put(&estate.path("certs/ICMrgrb.cer"), pem(&other).as_bytes());
     let said = blocked(&estate, "(name-mismatch)", "rgrc.acme.example");
-    // What stood there before stays.
+    // The entry that existed before stays.
     assert!(!said.out.contains("- delete rgrb"), "{}", said.out);
     let before = std::fs::read(estate.file("adsa/cacerts")).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(4);
@@ -85,7 +85,7 @@ fn two_different_exports() {
     let _ = blocked(&estate, "(source-ambiguous)", "ICMadsa.cer");
 }
 
-/// Root may write anywhere, so the program runs as nobody there; elsewhere a mode is enough.
+/// Root may write anywhere, so there the program runs as `nobody`. For other users, a file mode is enough.
 #[cfg(unix)]
 #[test]
 fn read_only_folder() {
@@ -202,7 +202,7 @@ fn windows_paths_with_blanks_and_unicode() {
             wish.sans.clear();
         }
     });
-    // The host writes its folders in another case than the spec.
+    // The host's folders have another case than the spec.
     let made = estate.path("hosts/cvp1.acme.example/D/Cisco Systems");
     std::fs::rename(&made, estate.path("hosts/cvp1.acme.example/D/CISCO systems")).unwrap();
     let said = estate.run(&["apply", "--auto-approve"]).code(0);
@@ -236,7 +236,7 @@ fn a_store_of_another_format() {
     let _ = said.out_has("nothing may be written (");
 }
 
-/// The password is in one file, and nowhere else: no report, no log, no plan, no state.
+/// The password occurs in its own file only: in no report, log, plan or state.
 #[test]
 fn the_canary_is_never_seen() {
     let estate = Estate::troubled();
@@ -277,7 +277,7 @@ fn a_command_line_never_takes_a_password() {
     let _ = estate.run(&["list", "x", "--password-file", "nofile"]).code(1).err_has("the password file cannot be read");
 }
 
-/// Whatever is named by nothing is said to be empty.
+/// An empty name is called empty in every message.
 #[test]
 fn an_empty_name_is_never_an_empty_pair_of_backticks() {
     let estate = Estate::new();
@@ -298,7 +298,7 @@ fn an_empty_name_is_never_an_empty_pair_of_backticks() {
         &["apply", "--plan", ""],
         &["collect", "--host", ""],
     ] {
-        // The estate holds every answer against this rule.
+        // `Estate::run` checks every answer against this rule.
         let said = estate.run(args);
         assert!(said.code == 1 || said.code == 64, "{args:?}: {}\n{}{}", said.code, said.out, said.err);
     }

@@ -1,5 +1,5 @@
-//! Names of strangers' certificates, aliases, and words of the spec mean nothing in what people and programs are shown: each output
-//! is read by a real reader of its format.
+//! Names in foreign certificates, aliases and texts of the spec have no effect in any output. Each output is read by a real
+//! parser of its format.
 
 use crate::markdown::{options, words};
 use crate::support;
@@ -16,7 +16,7 @@ fn corpus() -> Vec<String> {
     serde_json::from_str(include_str!("../../../fixtures/hostile.json")).unwrap()
 }
 
-/// A text as YAML, what is not printable as its number (YAML 1.2 §5.7).
+/// A text as YAML. Characters that cannot be printed become numbers (YAML 1.2 §5.7).
 fn yaml(text: &str) -> String {
     let escaped = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),
@@ -26,7 +26,8 @@ fn yaml(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
-/// An estate in whose first store every piece of the corpus is an alias, a common name, and why a certificate is distrusted.
+/// An estate whose first store has every text of the corpus as an alias and a common name. Each text is also the reason
+/// for a distrusted certificate.
 fn hostile() -> (Estate, BTreeMap<String, String>) {
     let mut aliases = BTreeSet::new();
     let pieces: Vec<String> =
@@ -39,7 +40,7 @@ fn hostile() -> (Estate, BTreeMap<String, String>) {
         let wish = Wish { cn: text.clone(), ..Wish::of("cvp9.acme.example", 9000 + n as u64) };
         let der = certificate(&wish);
         let print = Certificate::parse(&der).unwrap().fingerprint().to_string();
-        // The spec wants some reason, and takes no control characters in it.
+        // The spec needs a reason without control characters.
         if !text.trim().is_empty() && !text.contains(char::is_control) {
             spec.push_str(&format!("  - {{ sha256: '{print}', why: {} }}\n", yaml(&text)));
             whys.insert(print, text.clone());
@@ -99,7 +100,7 @@ fn a_ticket_shows_names_of_strangers_as_text() {
         "Checks",
     ];
     assert_eq!(seen.headings, own);
-    // Every change is one row, and says what the JSON says, which nothing is escaped for but what JSON escapes.
+    // Every change is one row and has the same content as in the JSON, where only JSON's own escapes are used.
     let plan = estate.run(&[&args[..], &["json"]].concat()).code(0).json();
     let changes = plan["changes"].as_array().unwrap();
     assert!(changes.len() > 100, "{}", changes.len());

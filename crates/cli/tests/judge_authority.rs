@@ -1,5 +1,5 @@
-//! Ring 7: identities that a CA issues. openssl is the CA, with a root and an issuing authority below it; a JVM shakes hands by
-//! what every service read last and by what it would read now, after everything that happens.
+//! Identities that a CA issues. openssl is the CA, with a root and an issuing authority below it. After every event a
+//! JVM makes handshakes with what every service read last, and with what it would read now.
 #![cfg(unix)]
 
 use crate::judge;
@@ -19,7 +19,7 @@ use serde_json::Value;
 const CVP: &str = "cvpa.lab.example";
 const WSM: &str = "cvpa.lab.example/wsm";
 
-/// A story: the estate, its services, and the CA.
+/// The estate, its services and the CA of one test.
 struct Story {
     jvm: Jvm,
     built: Built,
@@ -38,7 +38,7 @@ impl Story {
         Self { jvm, built, services, ca }
     }
 
-    /// Writes on the host who issues its WSM.
+    /// Sets the issuer of the host's WSM in the spec.
     fn issuer(&self, issuer: &str) {
         let spec = self.built.root.join(Built::SPEC);
         let text = fs::read_to_string(&spec).unwrap();
@@ -88,7 +88,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     every_guard_refuses(&mut story, &csr);
     assert_eq!(story.keystore(), before);
 
-    // A superseded request: its key is gone, and a reply to it is no use.
+    // The key of a superseded request is deleted, so a reply to that request is useless.
     let inbox = story.built.root.join("inbox");
     story.ca.reply(&csr, "issuing", "superseded.pem", &both(&[CVP]), &["-sha256", "-days", "800"]);
     fs::copy(story.ca.folder.join("superseded.pem"), inbox.join("superseded.pem")).unwrap();
@@ -100,7 +100,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     guard(&story, "reply-key-mismatch", "another request");
     fs::remove_file(inbox.join("superseded.pem")).unwrap();
 
-    // The reply as a Microsoft CA gives it: PKCS#7, in whatever order, with whatever else.
+    // The reply in the form of a Microsoft CA: PKCS#7 in any order, with further certificates.
     story.ca.reply(&csr, "issuing", "reply.pem", &both(&[CVP]), &["-sha256", "-days", "800"]);
     let p7b = story.built.root.join("inbox/certnew.p7b");
     story.ca.openssl(&[
@@ -133,7 +133,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     assert_eq!(trust[&format!("corp-ca-{}", &issuing[..8])].certificates, [issuing]);
     assert!(!trust.values().any(|held| held.certificates == key.certificates[..1]), "nobody trusts the leaf itself");
 
-    // A slip in the pin: what the authority issued is not surely known any more, so nothing comes and nothing leaves.
+    // With a wrong pin nobody can tell what the authority issued, so nothing is imported and nothing is deleted.
     let spec = story.built.root.join(Built::SPEC);
     let right = fs::read_to_string(&spec).unwrap();
     let pin = story.ca.sha256(&mut story.jvm, "root");
@@ -143,7 +143,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     assert!(broken["summary"]["blocked"].as_u64().unwrap() > 0, "{}", broken["summary"]);
     fs::write(&spec, right).unwrap();
 
-    // And back: the new self-signed one is trusted before it is presented.
+    // Back to self-signed: the new certificate is trusted before it is presented.
     story.issuer("self-signed");
     story.services.remember();
     let said = trustmason(&story.built, &["plan", Built::SPEC]);
@@ -157,7 +157,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     assert_eq!((said.code, said.last_line()), (0, "No changes. Every store holds what the spec declares."));
 }
 
-/// One finding of a blocked reply, and nothing else happens.
+/// Checks that a reply is blocked with one finding and that nothing else happens.
 fn guard(story: &Story, finding: &str, words: &str) {
     let plan = plan(&story.built);
     let findings: Vec<&Value> = plan["findings"].as_array().unwrap().iter().collect();
@@ -170,10 +170,10 @@ fn guard(story: &Story, finding: &str, words: &str) {
     assert!(plan["summary"]["blocked"].as_u64().unwrap() > 0, "{}", plan["summary"]);
 }
 
-/// The finding, a word of its message; the request, who answers it, with which extensions and options.
+/// The finding and a word of its message; then the request, the issuer, the extensions and the options.
 type Case<'a> = (&'a str, &'a str, &'a Path, &'a str, &'a str, &'a [&'a str]);
 
-/// Each guard by a reply that breaks just it.
+/// Checks each guard with a reply that breaks only this guard.
 fn every_guard_refuses(story: &mut Story, csr: &Path) {
     let inbox = story.built.root.join("inbox");
     let ca = &story.ca;
@@ -218,7 +218,7 @@ fn every_guard_refuses(story: &mut Story, csr: &Path) {
     fs::write(&junk, "<html>502 Bad Gateway</html>").unwrap();
     guard(story, "reply-encoding", "web page");
     fs::remove_file(junk).unwrap();
-    // A blocked reply changes nothing, and is no reason to stop.
+    // A blocked reply changes nothing, and apply goes on.
     let said = trustmason(&story.built, &["apply", Built::SPEC, "--auto-approve"]);
     assert_eq!(said.code, 5, "{}\n{}", said.stdout, said.stderr);
 }

@@ -1,5 +1,6 @@
-//! Ring 7: Genesys and the CTI link as their documents have the reader do it, by keytool and openssl, then brought in order. openssl
-//! judges the PEM store and the PFX, a JVM the Java stores; what is in a Windows store is seen in a serialised export.
+//! Genesys and the CTI link, built by keytool and openssl as their documents say, then converged. openssl judges the
+//! PEM store and the PFX, and a JVM judges the Java stores. The content of a Windows store is read from a serialised
+//! export.
 #![cfg(unix)]
 
 use crate::judge;
@@ -8,7 +9,7 @@ use std::fs;
 
 use judge::room::{AUTHORITY, Room, serialised};
 
-/// Document 000: a PEM file and a JKS with the CA of before under `root`, as L50 and L76 make them.
+/// Document 000: a PEM file and a JKS file with the previous CA under `root`, as L50 and L76 make them.
 #[test]
 fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     needs!(Jdk, Openssl);
@@ -67,7 +68,8 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     room.says(&["ack", "*"], &[0]);
     room.nothing_is_left();
 
-    // Years later, renewed servers or not: the intermediate is over, and that is found; the root is not.
+    // Years later the intermediate has ended, and this is found, whether servers were renewed or not. The root is still
+    // valid.
     room.server("cfg.x.example", "certs/cfg.x.example.cer");
     let late = room.says(&["plan", "--at", "2035-06-01T00:00:00Z", "-v"], &[0]);
     assert!(
@@ -76,7 +78,7 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     );
     assert!(!late.contains("CN=root CA, ended"), "{late}");
 
-    // Somebody takes the intermediate out again: a part of a chain is said to be one.
+    // Somebody deletes the intermediate again. The incomplete chain is reported.
     let issuing = room.pin("ca/issuing.pem");
     let alias = format!("corp-{}", &issuing[..8]);
     room.keytool(&["-delete", "-alias", &alias, "-storetype", "JKS", "-keystore", store, "-storepass", "changeit"]);
@@ -84,7 +86,7 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     assert!(drift.contains("chain-incomplete"), "{drift}");
 }
 
-/// Document 001: the connector's PFX is asked of the CA, its trust store gets the chain of the front end.
+/// Document 001: the connector's PFX is requested from the CA, and its trust store gets the chain of the front end.
 #[test]
 fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     needs!(Jdk, Openssl);
@@ -103,7 +105,7 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     for path in [&pfx, &trust] {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
     }
-    // What the installer left: self-signed, by another tool.
+    // The installer's certificate: self-signed, made by another tool.
     room.openssl(&[
         "req",
         "-x509",
@@ -169,7 +171,7 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     assert!(room.verifies(&room.at("ca/root.pem"), "ca/issuing.pem"));
     room.joined("ca/lync.pem", &["certs/lync.x.example.cer", "ca/issuing.pem"]);
     assert!(room.jsse(&trust, "JKS", "ca/lync.pem"));
-    // Both ask: the connector with its PFX, the front end by the CA that its pack has.
+    // Mutual TLS: the connector uses its PFX, and the front end trusts the CA from its pack.
     room.server("lync.x.example", "certs/lync.x.example.cer");
     room.joined("ca/lync.pem", &["certs/lync.x.example.cer", "ca/issuing.pem"]);
     room.joined("ca/ucc.pem", &["inbox/reply.cer", "ca/issuing.pem"]);
@@ -178,8 +180,8 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     assert!(!room.mutual(["ca/lync.pem", "ca/leaf.key", "ca/old.pem"], ["ca/ucc.pem", "pfx.pem", "exported.pem"]));
 }
 
-/// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates of a CA with an intermediate. People do all of it,
-/// by packs; what a node trusts is seen in an export of it.
+/// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates from a CA with an intermediate. People
+/// do all of it with packs. The trust of a node is read from an export.
 #[test]
 fn judge_document_002_live_data_with_certificates_of_the_ca() {
     needs!(Jdk, Openssl);
@@ -197,12 +199,12 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     room.write("estate.yaml", &(spec + &AUTHORITY.replace("PIN", &room.pin("ca/root.pem"))));
     let handoff = |node: &str, what: &str| room.at(&format!(".trustmason/handoff/{node}.x.example/{what}"));
     let steps = |node: &str, what: &str| fs::read_to_string(handoff(node, what).join("STEPS.md")).unwrap();
-    // Whoever trusts at all is brought what its pack holds; whoever trusts nobody gets none.
+    // A node that trusts others gets the certificates of its pack. A node that trusts nobody gets no pack.
     let carry = || {
         for node in nodes {
             let Ok(pack) = fs::read_to_string(handoff(node, "tomcat-trust").join("pack.json")) else { continue };
             let pack: serde_json::Value = serde_json::from_str(&pack).unwrap();
-            // Of a node that nobody has exported yet everything is to be verified, and added where it is not there.
+            // If nobody has exported a node's trust yet, every certificate must be verified, and added if it is missing.
             for item in ["add", "verify"].iter().flat_map(|what| pack[what].as_array().unwrap()) {
                 let file = item["file"].as_str().unwrap();
                 let from = handoff(node, "tomcat-trust").join(file);
@@ -223,7 +225,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     room.says(&["apply", "--auto-approve"], &[5]);
     for node in nodes {
         let text = steps(node, "tomcat+identity");
-        // Nobody in this estate trusts Finesse.
+        // No node in this estate trusts Finesse.
         assert_eq!(text.contains("do not put it in place yet"), !node.starts_with("fin"), "{text}");
         assert!(text.contains("Every node has a request of its own"), "{text}");
     }
@@ -246,7 +248,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     }
     room.nothing_is_left();
 
-    // L105-107: Finesse trusts Live Data and CUIC, Live Data and CUIC each other; by what is there now and by nothing else.
+    // L105-107: Finesse trusts Live Data and CUIC, and these two trust each other. Only the present trust is used.
     let trusts = |truster: &str, subject: &str| {
         let folder = room.at(&format!("hosts/{truster}.x.example/tomcat-trust"));
         let all: String =
@@ -264,7 +266,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
             }
         }
     }
-    // Replication is documented both ways: a node that did not get the root is found, and only that one (D30).
+    // The documents describe replication both ways. A node that did not get the root is found, and no other node (D30).
     let lost = room.pin("ca/root.pem");
     for file in fs::read_dir(room.at("hosts/finb.x.example/tomcat-trust")).unwrap() {
         let file = file.unwrap().path();
@@ -277,8 +279,9 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     assert!(!trusts("finb", "lda"));
 }
 
-/// Document 004: Finesse and the gateway get certificates of the CA and trust one another through it. The gateway's pair is
-/// changed here, Finesse's certificate by a person; the Windows store is seen in a serialised export.
+/// Document 004: Finesse and the gateway get certificates from the CA and trust each other through it. Trustmason
+/// changes the gateway's pair, and a person changes Finesse's certificate. The Windows store is read from a serialised
+/// export.
 #[test]
 fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     needs!(Jdk, Openssl);
@@ -290,7 +293,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
             .to_owned()
             + &AUTHORITY.replace("PIN", &room.pin("ca/root.pem"))),
     );
-    // As the installers left them: self-signed, the gateway's for 7300 days (CiscoCertUtil), in a form of OpenSSL 1.0.
+    // The installers' certificates are self-signed. The gateway's is valid for 7300 days (CiscoCertUtil), in a form of
+    // OpenSSL 1.0.
     let ssl = room.at("hosts/pga.x.example/C/icm/ssl");
     for folder in ["certs", "keys", "rsa", "trust-export"] {
         fs::create_dir_all(ssl.join(folder)).unwrap();
@@ -324,7 +328,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(at.is_sorted(), "{finesse}");
     assert!(steps("pga.x.example/windows-root").contains("CiscoCertUtil /install"));
 
-    // The CA answers both; a person brings the packs in, and Finesse's reply. Windows would hold its part serialised.
+    // The CA answers both requests. A person carries out the packs and installs Finesse's reply. Windows gets a
+    // serialised store.
     room.write("ca/leaf.ext", "subjectAltName=DNS:pga.x.example\nextendedKeyUsage=serverAuth,clientAuth\n");
     room.sign("csr/pga.x.example_host.csr", "issuing", "inbox/host.cer", "ca/leaf.ext", "800");
     room.server("fin.x.example", "certs/fin.x.example.pem");
@@ -338,7 +343,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     }
     room.nothing_is_left();
 
-    // openssl judges: one modulus, the chain in the file, both sides by what the other trusts, the first certificate kept.
+    // openssl judges: key and certificate have one modulus, the file has the chain, both sides trust each other, and
+    // the first certificate is kept.
     let modulus = |what: &[&str]| String::from_utf8(room.openssl(what).stdout).unwrap();
     let of_certificate = modulus(&["x509", "-in", pem, "-noout", "-modulus"]);
     assert_eq!(modulus(&["rsa", "-in", key, "-noout", "-modulus"]), of_certificate);
@@ -352,7 +358,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(met("ca/root.pem", "ca/root.pem"));
     assert!(!met("ca/old.pem", "ca/root.pem") && !met("ca/root.pem", "ca/old.pem"), "each side asks");
 
-    // A key that somebody deleted or made anew before the CA answered (the order of the PCCE 15.0 guide).
+    // Somebody deletes or replaces the key before the CA answers (the order of the PCCE 15.0 guide).
     fs::write(room.at(key), &first_key).unwrap();
     let drift = room.says(&["drift"], &[2]);
     assert!(drift.contains("does not belong to the certificate beside it"), "{drift}");
@@ -364,8 +370,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(drift.contains("pga.x.example/windows-root"), "{drift}");
 }
 
-/// The link of the VRU peripheral (rules C3 and C3v), self-signed on both sides: the call server's key and trust in a JCEKS, the
-/// gateway's in two PEM files and a Windows store, exported as PEM files.
+/// The link of the VRU peripheral (rules C3 and C3v), self-signed on both sides. The call server has key and trust in a
+/// JCEKS file. The gateway has them in two PEM files and a Windows store, exported as PEM files.
 #[test]
 fn judge_vru_link_both_sides() {
     needs!(Jdk, Openssl);

@@ -1,5 +1,5 @@
-//! Ring 7: `openssl s_server` in every mood a contact centre has it in. Each host of one estate presents another kind of
-//! certificate in another way; `collect` must see what openssl says it presents, and file exactly that.
+//! `openssl s_server` in every form that a contact centre has. Each host of one estate presents another kind of
+//! certificate in another way. `collect` must see what openssl says the host presents, and write exactly that.
 #![cfg(unix)]
 
 use crate::judge;
@@ -15,7 +15,7 @@ use judge::craft::{self, HOW_TO_GET, run};
 use judge::jvm::Jvm;
 use support::Wish;
 
-/// `openssl s_server` on a port of its own, until dropped.
+/// `openssl s_server` on a port of its own, ended on drop.
 struct Server {
     child: Child,
     port: u16,
@@ -28,7 +28,7 @@ impl Server {
         Self::of(command.args(more), "ACCEPT 127.0.0.1:")
     }
 
-    /// A program that says its port in a line of its own, after these words.
+    /// Starts a program that prints its port on a line after these words.
     fn of(command: &mut Command, before: &str) -> Self {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -41,7 +41,7 @@ impl Server {
             port = line.trim().strip_prefix(before).and_then(|p| p.parse().ok());
             line.clear();
         }
-        // It stops when nobody listens to it.
+        // The program stops if its output is not read.
         std::thread::spawn(move || drop(std::io::copy(&mut said, &mut std::io::sink())));
         let Some(port) = port else {
             let output = child.wait_with_output().unwrap();
@@ -60,7 +60,7 @@ impl Drop for Server {
     }
 }
 
-/// A certificate that openssl makes, with its key.
+/// A certificate and its key, made by openssl.
 fn make(folder: &Path, fqdn: &str, new_key: &[&str], more: &[&str]) -> (PathBuf, PathBuf) {
     let (certificate, key) = (folder.join(format!("{fqdn}.crt")), folder.join(format!("{fqdn}.key")));
     let mut command = Command::new("openssl");
@@ -70,7 +70,7 @@ fn make(folder: &Path, fqdn: &str, new_key: &[&str], more: &[&str]) -> (PathBuf,
     (certificate, key)
 }
 
-/// Version 1, as very old tools made them: no extensions at all.
+/// A version 1 certificate, as very old tools make it: without extensions.
 fn version_one(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
     let at = |name: &str| folder.join(format!("{fqdn}.{name}"));
     let mut command = Command::new("openssl");
@@ -84,7 +84,7 @@ fn version_one(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
     (at("crt"), at("key"))
 }
 
-/// One that ended long ago.
+/// A certificate that ended long ago.
 fn expired(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
     let at = |name: &str| folder.join(format!("{fqdn}.{name}"));
     let wish = Wish { years: (2005, 2010), ..Wish::of(fqdn, 7) };
@@ -93,7 +93,7 @@ fn expired(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
     (at("crt"), at("key"))
 }
 
-/// A leaf that an issuing CA signed, which a root signed; leaf, key, and the issuer's certificate to go with it.
+/// A leaf signed by an issuing CA that a root signed. Gives the leaf, the key, and the issuer's certificate.
 fn chain(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf, PathBuf) {
     let at = |name: &str| folder.join(format!("{fqdn}.{name}"));
     let (root, root_key) = make(folder, "root.acme.example", &["rsa:2048"], &[]);
@@ -115,7 +115,7 @@ fn chain(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf, PathBuf) {
     (at("leaf.crt"), at("leaf.key"), at("issuing.crt"))
 }
 
-/// What openssl calls the certificate in a file.
+/// The fingerprint that openssl prints for the certificate in a file.
 fn fingerprint(file: &Path) -> String {
     let said = run(Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(file)).stdout;
     let said = String::from_utf8(said).unwrap();
@@ -128,7 +128,7 @@ struct Case {
     server: Server,
 }
 
-/// Every mood, each a host.
+/// Every form of presenting a certificate, each on a host of its own.
 fn cases(folder: &Path) -> Vec<Case> {
     let mut cases = Vec::new();
     let name = |mood: &str| format!("{mood}.acme.example");
@@ -157,7 +157,7 @@ fn cases(folder: &Path) -> Vec<Case> {
     add("koblitz", curve("koblitz", "secp256k1"), &["-tls1_2"]);
     add("ed25519", make(folder, &name("ed25519"), &["ed25519"], &[]), &["-tls1_3"]);
     add("big", make(folder, &name("big"), &["rsa:4096"], &["-sha512"]), &["-tls1_2"]);
-    // What today's TLS turns away, and old products still speak.
+    // Today's TLS refuses these, but old products still use them.
     add("rsakex", rsa("rsakex"), &["-tls1_2", "-cipher", "AES128-SHA"]);
     add("cbc", rsa("cbc"), &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA384"]);
     add("dhe", rsa("dhe"), &["-tls1_2", "-cipher", "DHE-RSA-AES256-GCM-SHA384"]);
@@ -186,7 +186,7 @@ fn judge_openssl_servers_give_their_certificates() {
     fs::write(folder.path().join("estate.yaml"), spec).unwrap();
     let mut args = vec!["collect".to_owned()];
     args.extend(cases.iter().map(|case| format!("--connect-to={}:8443:127.0.0.1:{}", case.fqdn, case.server.port)));
-    // Nobody is here: all are shown, none is written, and the pins to give are named.
+    // Without a person, all certificates are shown, none is written, and the pins to give are printed.
     let said = support::said(support::command(folder.path()).args(&args)).code(1);
     let mut verdicts = judge::Verdicts::default();
     for case in &cases {
@@ -214,7 +214,7 @@ fn judge_openssl_servers_give_their_certificates() {
     let said = support::said(support::command(folder.path()).args(&args)).code(0);
     assert!(said.last_line().starts_with(&format!("Collect complete: 0 written, {} unchanged", cases.len())));
 
-    // The same servers, asked whether they present what is known now.
+    // `drift --probe` asks the same servers whether they present the known certificates.
     args[0] = "drift".to_owned();
     args.retain(|arg| !arg.starts_with("--pin"));
     args.extend(["--probe", "--format", "json"].map(str::to_owned));
@@ -224,7 +224,7 @@ fn judge_openssl_servers_give_their_certificates() {
     assert_eq!(findings.iter().filter(of_probe).collect::<Vec<_>>(), Vec::<&serde_json::Value>::new());
 }
 
-/// Every system call that has to do with the network, as strace sees it.
+/// Runs the program under strace. Lists every system call that uses the network.
 fn network(estate: &support::Estate, args: &[&str]) -> (support::Said, Vec<String>) {
     let log = estate.path("strace.log");
     let mut command = Command::new("strace");
@@ -256,7 +256,7 @@ fn judge_no_other_command_opens_a_socket() {
     assert!(calls.iter().any(|call| call.contains("connect(")), "strace saw nothing of a probe: {calls:?}");
 }
 
-/// A Java service: Tomcat and the services of a CVP are such. The store is keytool's own.
+/// A Java service, as Tomcat and the services of a CVP server are. keytool made its store.
 #[test]
 fn judge_a_jvm_gives_its_certificate() {
     needs!(Jdk, Openssl);
@@ -290,7 +290,7 @@ fn judge_a_jvm_gives_its_certificate() {
     }
 }
 
-/// The plain port of a web server, as somebody writes it into a profile by mistake.
+/// A port of a web server without TLS, written into a profile by mistake.
 #[test]
 fn judge_a_port_without_tls_is_named() {
     needs!(Openssl);
@@ -304,7 +304,7 @@ fn judge_a_port_without_tls_is_named() {
             let _sent = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 \r\nContent-Type: text/html\r\n\r\n");
         }
     });
-    // openssl cannot shake hands with it either.
+    // openssl cannot make a handshake with this port either.
     let mut command = Command::new("openssl");
     command.args(["s_client", "-connect", &format!("127.0.0.1:{port}")]).stdin(Stdio::null());
     assert!(!command.output().unwrap().status.success());

@@ -1,4 +1,4 @@
-//! Ring 7, the main job: estates as document 003 leaves them, converged by the built binary, judged by a JVM.
+//! Estates as document 003 leaves them, converged by the built binary and judged by a JVM: the main test of the product.
 #![cfg(unix)]
 
 use crate::judge;
@@ -23,7 +23,7 @@ fn judge_pcce_2000_estate_converges() {
     converges("pcce-2000.yaml", 23);
 }
 
-/// Dumps by host; every host has one store that is written.
+/// The contents of stores by host. Every host has one store that trustmason writes.
 type Dumps = BTreeMap<String, Listing>;
 
 fn dumps(jvm: &mut Jvm, built: &Built) -> Dumps {
@@ -73,7 +73,7 @@ fn converges(spec: &str, hosts: usize) {
     second_apply_writes_nothing(&built, 0);
 }
 
-/// Bytes of every store before, beside the estate.
+/// Copies of every store before the first run, beside the estate.
 fn copies(built: &Built) -> BTreeMap<String, PathBuf> {
     let folder = built.root.join("copies");
     fs::create_dir(&folder).unwrap();
@@ -85,7 +85,8 @@ fn copies(built: &Built) -> BTreeMap<String, PathBuf> {
     built.stores.iter().map(copy).collect()
 }
 
-/// Before apply the first CVP server serves a short name nobody asked for: if the judge let that pass, it would judge nothing.
+/// Before apply the first CVP server presents a short name that no client asks for. The judge must refuse it, or it
+/// proves nothing.
 fn the_judge_can_say_no(jvm: &mut Jvm, built: &Built) {
     let mut verdicts = Verdicts::default();
     let cvp = built.cast.with(&["cvp"]).next().unwrap();
@@ -97,8 +98,8 @@ fn the_judge_can_say_no(jvm: &mut Jvm, built: &Built) {
     verdicts.close("handshakes that must fail before apply");
 }
 
-/// An unfit key that somebody trusts already is no reason to cut that trust: after the first apply the server still presents
-/// it, and whoever trusts it learns of the next one beside it.
+/// A trusted certificate stays trusted even if its key is unfit: after the first apply the server still presents it,
+/// and the stores that trust it have the next certificate as well.
 fn whoever_was_trusted_is_still(jvm: &mut Jvm, built: &Built, before: &Dumps) {
     let now = dumps(jvm, built);
     let mut verdicts = Verdicts::default();
@@ -133,7 +134,7 @@ fn whoever_was_trusted_is_still(jvm: &mut Jvm, built: &Built, before: &Dumps) {
     verdicts.close("unfit keys after the first apply");
 }
 
-/// What trustmason itself says afterwards, store by store and edge by edge.
+/// Checks what trustmason itself reports afterwards, for every store and every edge.
 fn tool_is_content(built: &Built) {
     let plan = plan(built);
     let mut verdicts = Verdicts::default();
@@ -151,7 +152,8 @@ fn tool_is_content(built: &Built) {
     verdicts.close("the tool's own plan after apply");
 }
 
-/// Document 003's matrix, by the JVM's eyes: the right certificate under the right alias, and no outdated one left.
+/// Checks document 003's matrix with the JVM: the right certificate under the right alias, and no outdated certificate
+/// left.
 fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     for wish in built.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
@@ -175,7 +177,8 @@ fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
     verdicts.close("document 003's matrix in the JVM");
 }
 
-/// Every key of a CVP machine opens with its store's password and belongs to its certificate; exactly the unfit ones are new.
+/// Checks that every key of a CVP machine opens with its store's password and fits its certificate. Exactly the unfit
+/// keys are new.
 fn keys_open(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     for key in &built.keys {
@@ -191,7 +194,7 @@ fn keys_open(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Dumps) {
     verdicts.close("keys");
 }
 
-/// A client on each ADS accepts each CVP machine's WSM, by its FQDN and by no other name.
+/// Checks that a client on each ADS accepts each CVP machine's WSM by its FQDN, and by no other name.
 fn handshakes_succeed(jvm: &mut Jvm, built: &Built) {
     let mut verdicts = Verdicts::default();
     for ads in built.cast.with(&["ads"]) {
@@ -207,8 +210,8 @@ fn handshakes_succeed(jvm: &mut Jvm, built: &Built) {
     verdicts.close("handshakes with host name checking");
 }
 
-/// Entries nobody asked to change are the same through the Java API, dates, key bytes and secret keys included; and nothing
-/// is there that was neither there before nor wanted.
+/// Checks that all other entries are unchanged in the Java API, including dates, key bytes and secret keys. No entry is new
+/// unless it is wanted.
 fn others_are_untouched(built: &Built, before: &Dumps, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     let mut kinds = BTreeSet::new();
@@ -239,7 +242,7 @@ fn others_are_untouched(built: &Built, before: &Dumps, after: &Dumps) {
     verdicts.close("untouched entries through the Java API");
 }
 
-/// A plan that imports n certificates leaves what n runs of keytool leave, dates aside.
+/// Checks that a plan with n imports gives the same store as n runs of keytool, except for dates.
 fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String, PathBuf>, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     let dateless = |listing: &Listing| -> Listing {
@@ -279,7 +282,7 @@ fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String,
     verdicts.close("stores with n imports against n runs of keytool");
 }
 
-/// With nothing left to do, for now or at all, nothing is opened for writing.
+/// Checks that an apply without work opens no file for writing.
 fn second_apply_writes_nothing(built: &Built, code: i32) {
     let quiet = [built.root.join("hosts"), built.root.join("certs"), built.root.join(".trustmason")];
     let before: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
@@ -298,7 +301,7 @@ fn second_apply_writes_nothing(built: &Built, code: i32) {
     assert!(before == after, "a second apply left traces below {}", built.root.display());
 }
 
-/// The people at the voice browsers did what the packs say, and the tool has nothing left to say.
+/// Checks that the people at the voice browsers did what the packs say, and that the plan has nothing left.
 fn voice_browsers_trust(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Dumps) {
     let said = trustmason(built, &["plan", Built::SPEC, "--detailed-exitcode"]);
     assert_eq!(

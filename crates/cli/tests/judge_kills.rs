@@ -1,10 +1,11 @@
-//! `kill -9` at random moments of real applies. After each, every store is the old one or one that a run announced, opens in a
-//! JVM and has the mode it had; the next apply finishes the work, leaves nothing lying about and no key behind. After every second
-//! kill the estate is moved to another folder first, and the next apply is started from a working folder of its own.
+//! `kill -9` at random moments of real applies. After each kill, every store is the old one or one that a run
+//! announced. It opens in a JVM and has its old mode. The next apply finishes the work and leaves no temporary file and
+//! no extra key. After every second kill the estate is first moved to another folder, and the next apply starts in
+//! another working folder.
 //!
-//! Ten kills by default; `cargo xtask kill` runs more and writes their figures down. The moments follow from the seed and from
-//! how long an undisturbed apply takes here: half of them fall anywhere in the life of the program, half in the part that
-//! writes.
+//! There are ten kills by default; `cargo xtask kill` runs more and records their figures. The moments depend on the
+//! seed and on the duration of an undisturbed apply. Half of them are anywhere in the life of the program, half in the
+//! part that writes.
 #![cfg(unix)]
 #![allow(clippy::cast_precision_loss, reason = "tests")]
 
@@ -24,10 +25,10 @@ use serde_json::Value;
 use support::{Estate, command, said};
 use trustmason_keystore::Digest;
 
-/// Modes that differ from what a new file would get.
+/// Modes that a new file would not get by default.
 const MODES: [(&str, u32); 2] = [("adsa/cacerts", 0o604), ("cvp2/keystore", 0o600)];
 
-/// Between nothing and all of a time.
+/// A random part of a duration.
 fn part_of(dice: &mut Dice, time: Duration) -> Duration {
     time.mul_f64((dice.next() >> 11) as f64 / (1u64 << 53) as f64)
 }
@@ -36,7 +37,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
-/// The estate as every kill finds it.
+/// The estate that every kill starts from.
 struct Template {
     estate: Estate,
     stores: Vec<(String, StoreAt)>,
@@ -65,7 +66,7 @@ impl Template {
         Self { estate, stores }
     }
 
-    /// A copy with the same modes.
+    /// A copy of the estate with the same modes.
     fn copy(&self) -> Copy {
         let around = tempfile::Builder::new().prefix("kill-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let dir = around.path().join("estate");
@@ -77,22 +78,22 @@ impl Template {
         Copy { working: dir.clone(), dir, around }
     }
 
-    /// The stores where a copy has them.
+    /// The paths of the stores in a copy.
     fn at(&self, dir: &Path) -> Vec<StoreAt> {
         self.stores.iter().map(|(_, at)| StoreAt { path: dir.join(&at.path), ..at.clone() }).collect()
     }
 }
 
-/// An estate that one kill may spoil.
+/// A copy of the estate for one kill.
 struct Copy {
     around: tempfile::TempDir,
     dir: PathBuf,
-    /// The folder that the program is started in.
+    /// The folder in which the program is started.
     working: PathBuf,
 }
 
 impl Copy {
-    /// The program, with the estate named as this working folder sees it.
+    /// The program, with the estate's path relative to its working folder.
     fn tool(&self, words: &[&str]) -> std::process::Command {
         let mut command = command(&self.working);
         command.args(words);
@@ -106,7 +107,7 @@ impl Copy {
         self.tool(&["apply", "--auto-approve"])
     }
 
-    /// Moves the estate, and works from a folder beside it.
+    /// Moves the estate, and changes the working folder to one beside it.
     fn moves(&mut self) {
         let to = self.around.path().join("estate moved");
         fs::rename(&self.dir, &to).unwrap();
@@ -116,7 +117,7 @@ impl Copy {
     }
 }
 
-/// What any run announced for a file, by its journal: read here, not by the product.
+/// The digests that runs announced for each file, read from the journals without the product's code.
 fn announced(dir: &Path) -> BTreeMap<PathBuf, BTreeSet<String>> {
     let mut all: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
     let Ok(runs) = fs::read_dir(dir.join(".trustmason/runs")) else { return all };
@@ -139,17 +140,17 @@ fn litter(dir: &Path) -> Vec<PathBuf> {
     support::files(dir).into_keys().filter(ours).collect()
 }
 
-/// Kinds by alias: what a store comes to whatever keys were made on the way.
+/// The kinds of entries by alias. The kinds do not depend on which keys were created.
 type Shape = BTreeMap<String, String>;
 
-/// A JVM that opens the same bytes once.
+/// A JVM that opens the same bytes only once.
 struct Reader {
     jvm: Jvm,
     known: BTreeMap<Digest, Shape>,
 }
 
 impl Reader {
-    /// Opens a store in the JVM, its keys too.
+    /// Opens a store and its keys in the JVM.
     fn open(&mut self, store: &StoreAt) -> Shape {
         let digest = Digest::of(&fs::read(&store.path).unwrap());
         let listing = || self.jvm.dump(store, &[]).into_iter().map(|(alias, held)| (alias, held.kind)).collect();
@@ -161,7 +162,7 @@ impl Reader {
     }
 }
 
-/// What a campaign found.
+/// The results of a campaign.
 #[derive(Debug, Default)]
 struct Figures {
     kills: usize,
@@ -181,7 +182,7 @@ fn judge_no_kill_loses_anything() {
     let template = Template::new();
     let mut reader = Reader { jvm: Jvm::start(), known: BTreeMap::new() };
 
-    // Undisturbed: how long it takes, how long it writes, and what comes of it.
+    // Undisturbed runs give the total duration, the duration of writing, and the expected result.
     let (mut whole, mut writing) = (Duration::ZERO, Duration::ZERO);
     let mut wanted = Vec::new();
     for _ in 0..3 {
@@ -222,7 +223,7 @@ fn judge_no_kill_loses_anything() {
     assert!(figures.old > 0 && figures.new > 0, "{text}");
 }
 
-/// When a run began to write, or ended without.
+/// Waits until a run begins to write or ends without writing.
 fn wait_for_journal(dir: &Path, child: &mut std::process::Child) -> Instant {
     let runs = dir.join(".trustmason/runs");
     while !runs.exists() && child.try_wait().unwrap().is_none() {
@@ -258,7 +259,7 @@ fn one(
     let _gone_already = child.kill();
     child.wait().unwrap();
 
-    // Each store is whole, old or as announced.
+    // Each store is complete, and either old or as announced.
     let announced = announced(&copy.dir);
     let (mut old, mut new) = (0, 0);
     for ((store, before), mode_before) in stores.iter().zip(&before).zip(&modes) {
@@ -279,7 +280,7 @@ fn one(
     figures.mixed += usize::from(old > 0 && new > 0);
     figures.littered += usize::from(!litter(&copy.dir).is_empty());
 
-    // The next run finishes it, wherever it finds the estate.
+    // The next run finishes the work, wherever the estate is.
     if numbers.next().is_multiple_of(2) {
         copy.moves();
         figures.moved += 1;
@@ -295,7 +296,7 @@ fn one(
     for (store, mode_before) in stores.iter().zip(&modes) {
         assert_eq!(mode(&store.path), *mode_before, "{}", store.path.display());
     }
-    // One key waits for its phase, and no other lies about.
+    // Exactly one staged key waits for its phase.
     let staged: Vec<_> = support::files(&copy.dir.join(".trustmason/staging")).into_keys().collect();
     let names: Vec<_> = staged.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(names, ["wsm.jceks"]);

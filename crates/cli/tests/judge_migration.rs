@@ -1,5 +1,6 @@
-//! Ring 7: an estate of 23 hosts goes from self-signed certificates to those of a CA, and one host goes back. At every moment every
-//! truster takes what every subject presents, by what its service last read and by what it would read now: a JVM says so.
+//! An estate of 23 hosts changes from self-signed certificates to those of a CA, and one host changes back. At every
+//! moment every truster accepts what every subject presents, both with what its service last read and with what it
+//! would read now. A JVM judges.
 #![cfg(unix)]
 
 use crate::judge;
@@ -18,18 +19,18 @@ use judge::services::Services;
 use judge::tool::{acknowledge, carry_packs, climb, plan, trustmason, waited_for};
 use serde_json::Value;
 
-/// Who presents what, and who read what.
+/// The estate, with what each service presents and what each has read.
 struct Estate {
     jvm: Jvm,
     built: Built,
-    /// The tomcats and WSMs, which shake hands.
+    /// The tomcats and WSMs, which make handshakes.
     services: Services,
     ca: Authority,
-    /// The chain that a machine nobody here can see presents, as a PEM file.
+    /// The chain that a machine outside the tests presents, as a PEM file.
     presented: BTreeMap<(String, &'static str), PathBuf>,
-    /// What the service behind a Java store last read.
+    /// The last reading of the service of each Java store.
     last: BTreeMap<(String, &'static str), Reading>,
-    /// Chains held against stores.
+    /// The number of chains that were checked against stores.
     asked: usize,
 }
 
@@ -43,7 +44,7 @@ impl Estate {
         let stores = built.stores.iter();
         let last = stores.map(|store| ((store.host.clone(), store.name), jvm.read(store))).collect();
         let presented = built.files.iter().map(|(who, file)| {
-            // keytool reads whatever was exported; what it presents is that certificate.
+            // A machine whose certificate was exported presents exactly that certificate.
             let to = built.root.join("ca").join(format!("{}_{}.presented.pem", who.0, who.1));
             fs::copy(file, &to).unwrap();
             (who.clone(), to)
@@ -59,7 +60,7 @@ impl Estate {
         fs::write(&spec, text.replace(from, to)).unwrap();
     }
 
-    /// Nobody refuses anybody, now.
+    /// Checks that no service refuses another one now.
     fn all_is_well(&mut self, moment: &str) {
         let mut verdicts = Verdicts::default();
         let refused = self.services.refused(&mut self.jvm);
@@ -80,7 +81,7 @@ impl Estate {
         verdicts.close(moment);
     }
 
-    /// The CA answers every request that waits for it.
+    /// Lets the CA answer every pending request. Gives the number of answers.
     fn answer(&self) -> usize {
         let Ok(requests) = fs::read_dir(self.built.root.join("csr")) else { return 0 };
         let mut answered = 0;
@@ -96,8 +97,8 @@ impl Estate {
         answered
     }
 
-    /// People at the machines that trustmason cannot see: they put a new certificate in place once the plan says that all who
-    /// trust it know its issuers.
+    /// Acts as the people at machines that trustmason cannot see. These people install a new certificate after the plan
+    /// says that every truster has its issuers. Gives the number of certificates.
     fn people(&mut self, plan: &Value) -> usize {
         let mut done = 0;
         for manual in plan["manual"].as_array().unwrap() {
@@ -125,7 +126,7 @@ impl Estate {
         done
     }
 
-    /// On to the end, with everybody doing what they are told. How many applies it took.
+    /// Goes on to the end, while everybody does what the program asks. Gives the number of applies.
     fn finish(&mut self) -> usize {
         for applies in 1..20 {
             let now = plan(&self.built);
@@ -173,7 +174,7 @@ fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
     let wsms: Vec<String> = cvps.iter().map(|host| format!("{host}/wsm")).collect();
     estate.services.old_ones_are_refused(&mut estate.jvm, &wsms.iter().map(String::as_str).collect::<Vec<_>>());
 
-    // Root and intermediate once in every store, and no certificate of a server itself.
+    // Every store has the root and the intermediate once, and no server's own certificate.
     let [root, issuing] = ["root", "issuing"].map(|name| estate.ca.sha256(&mut estate.jvm, name));
     let ece = estate.jvm.certificate(&estate.built.files[&("ece1.pcce.example".to_owned(), "iis")]);
     let plan_now = plan(&estate.built);
@@ -187,7 +188,7 @@ fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
         let trusted = listing.values().filter(|held| held.kind == "trusted-certificate");
         let count = |print: &String| trusted.clone().filter(|held| held.certificates[0] == *print).count();
         verdicts.that((count(&root), count(&issuing)) == (1, 1), || format!("{}: {listing:?}", store.host));
-        // Of ECE, which nobody here opens, nobody is asked to bring a new one.
+        // No new certificate is asked for ECE, because its host is never opened.
         let leaf = trusted
             .clone()
             .find(|held| held.certificates[0] != ece && subjects.contains(held.certificates[0].as_str()));
@@ -206,7 +207,7 @@ fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
         craft::run(verify.arg("-CAfile").arg(root).arg("-untrusted").arg(issuing).arg(chain));
     }
 
-    // One host goes back, and the others stay; the CA is trusted for their sake.
+    // One host changes back and the others stay. The CA stays trusted because of the others.
     estate.respell(
         "cvpa.pcce.example:     { role: cvp, side: a }",
         "cvpa.pcce.example:     { role: cvp, side: a, identity: { issuer: self-signed } }",

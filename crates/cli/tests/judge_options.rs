@@ -1,5 +1,6 @@
-//! Ring 7: what documents 000 and 001 have their reader write beside the stores, slips and all, against stores that keytool and
-//! openssl made: drift names each slip, what `explain` prints mends it, and no output has a password.
+//! The options that documents 000 and 001 tell their readers to write, including the documents' mistakes, with stores
+//! made by keytool and openssl. Drift reports each mistake, the text that `explain` prints repairs it, and no output
+//! has a password.
 #![cfg(unix)]
 
 use crate::judge;
@@ -12,9 +13,9 @@ use judge::craft;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
 
-/// The password of every store here. No output may have it.
+/// The password of every store here. No output may contain it.
 const PASSWORD: &str = "Canary-4711";
-/// A wrong one. Nor this.
+/// A wrong password. No output may contain it either.
 const WRONG: &str = "Zeisig-0815";
 
 struct Room {
@@ -43,7 +44,7 @@ impl Room {
         craft::run(Command::new(program).current_dir(&self.root).args(arguments).env("PW", PASSWORD));
     }
 
-    /// A self-signed certificate and its key below `keys/`.
+    /// Makes a self-signed certificate, and its key in `keys/`.
     fn certificate(&self, fqdn: &str) {
         fs::create_dir_all(self.root.join("keys")).unwrap();
         let (key, file) = (format!("keys/{fqdn}.key"), format!("certs/{fqdn}.cer"));
@@ -91,7 +92,7 @@ impl Room {
         out
     }
 
-    /// Brings the stores in order, so that what drift says afterwards is about the options.
+    /// Converges the stores, so that later drift is about the options only.
     fn settle(&self) {
         let again = |arguments: &[&str]| {
             let ran = Command::new(BINARY).args(arguments).current_dir(&self.root).env("STORE_PW", PASSWORD).output();
@@ -102,7 +103,7 @@ impl Room {
         assert_eq!(again(&["apply", "--auto-approve"]), Some(0));
     }
 
-    /// Drift names all of these, and nothing that this run leaves behind has a password.
+    /// Checks that drift reports all these texts, and that no file of the run has a password.
     fn drifts(&self, parts: &[&str]) {
         let text = self.says(&["drift", "-vv"], 2);
         for part in parts {
@@ -118,7 +119,7 @@ impl Room {
         assert_eq!(found(&self.root.join(".trustmason"), &[PASSWORD, WRONG]), Vec::<PathBuf>::new());
     }
 
-    /// What `explain` prints for one options file, the passwords filled in.
+    /// The text that `explain` prints for one options file, with the passwords filled in.
     fn explained(&self, fqdn: &str, name: &str) -> String {
         let text = self.says(&["explain", "estate.yaml", fqdn], 0);
         let block = text.split(&format!("options {fqdn}/{name}")).nth(1).unwrap_or_else(|| panic!("{text}"));
@@ -131,7 +132,7 @@ impl Room {
     }
 }
 
-/// The files below a folder that hold one of these texts.
+/// The files below a folder that contain one of these texts.
 fn found(folder: &Path, texts: &[&str]) -> Vec<PathBuf> {
     let mut hits = Vec::new();
     for item in fs::read_dir(folder).into_iter().flatten() {
@@ -149,7 +150,7 @@ fn utf16(text: &str) -> Vec<u8> {
     [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-/// Document 000: `trusted-pwd` of L83, the path of L76 in the other spelling, `MSCAP` of L111, and the option left out (L26).
+/// Document 000: `trusted-pwd` of L83, the path of L76 in another spelling, `MSCAP` of L111, and the missing option (L26).
 #[test]
 fn judge_document_000_options_as_its_reader_writes_them() {
     needs!(Jdk, Openssl);
@@ -178,7 +179,7 @@ fn judge_document_000_options_as_its_reader_writes_them() {
     );
     room.write("hosts/g2.x.example/opt/gwe/options.cfg", utf16(&slips));
     room.write("hosts/g3.x.example/C/gwe/options.cfg", "[security]\r\ntrusted-ca-type = MSCAP\r\n");
-    // What is in the Windows store of g3 nobody sees; a person exported it.
+    // Trustmason cannot see the Windows store of g3. A person exported it.
     room.write("hosts/g3.x.example/C/trust-export/root.sst", &pem);
     room.settle();
 
@@ -198,7 +199,8 @@ fn judge_document_000_options_as_its_reader_writes_them() {
     room.says(&["drift", "--strict"], 0);
 }
 
-/// Document 001, mutual TLS: L154 (name and path in one word), L164 (`-ket_store_type`), L173-174 (a batch file that has half of it).
+/// Document 001, mutual TLS: L154 (name and path in one word), L164 (`-ket_store_type`), L173-174 (an incomplete batch
+/// file).
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
     needs!(Jdk, Openssl);
@@ -241,13 +243,14 @@ fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
     );
     room.says(&["drift", "--strict"], 0);
 
-    // A plan that was saved before somebody touched the arguments does not hold any more; a password alone changes a verdict.
+    // A saved plan is outdated after somebody changed the arguments. A changed password alone also changes a verdict.
     room.says(&["plan", "--out", "saved.json"], 0);
     room.write(&format!("{disk}/gcti/arguments.txt"), arguments);
     room.says(&["apply", "--plan", "saved.json"], 3);
 }
 
-/// Document 001, Kerberos: there `-cert_store_file` is the trust store (L347-349), and who follows the other chapter gets it wrong.
+/// Document 001, Kerberos: here `-cert_store_file` is the trust store (L347-349). The other chapter gives it another
+/// meaning.
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     needs!(Jdk, Openssl);
@@ -271,7 +274,8 @@ fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     room.says(&["drift", "--strict"], 0);
 }
 
-/// Document 001 L158-161: without a trust store of its own the connector uses that of its Java, and a stray `jssecacerts` hides it.
+/// Document 001 L158-161: without a trust store of its own the connector uses its Java's. A stray `jssecacerts`
+/// replaces that.
 #[test]
 fn judge_document_001_connector_that_uses_the_store_of_its_java() {
     needs!(Jdk, Openssl);
@@ -304,7 +308,8 @@ fn judge_document_001_connector_that_uses_the_store_of_its_java() {
     room.drifts(&["gives `-key_store_file` (with it the connector does not use the store of its Java); take it out"]);
 }
 
-/// Whatever lies where options should: nothing hangs, nothing is taken for wrong, and what it is is said.
+/// Anything else in the place of an options file: the program does not hang, reports no wrong setting, and names what
+/// it found.
 #[test]
 fn judge_options_that_are_none() {
     needs!(Jdk, Openssl);
@@ -338,11 +343,11 @@ fn judge_options_that_are_none() {
     fs::copy(BINARY, &options).map(drop).unwrap();
     fs::OpenOptions::new().write(true).open(&options).unwrap().set_len(500_000).unwrap();
     unseen("is no text");
-    // An empty text is a text: TLS is off with it.
+    // An empty file counts as read: TLS is off with it.
     fs::write(&options, "").unwrap();
     let text = room.says(&["drift"], 2);
     assert!(text.contains("does not give `trusted-ca-type`"), "{text}");
-    // Another way to write the same, by other tools.
+    // The same text in other encodings and line ends, as other tools write it.
     let right = "[security]\ntrusted-ca-type=PEM\ntrusted-ca=/opt/gwe/ca.pem\n";
     for bytes in
         [right.as_bytes().to_vec(), utf16(right), right.replace('\n', "\r").into_bytes(), utf16(right)[2..].to_vec()]

@@ -1,6 +1,6 @@
-//! Ring 7: an estate whose stores are PKCS#12, under the old protection (Triple DES and RC2 with SHA-1) and the new one (PBES2), as
-//! a person with `keytool -importkeystore` leaves them and as trustmason makes them where there are none. Trust and identities are
-//! converged, a key is made anew, a run is taken back; JVMs and openssl read every store.
+//! An estate whose stores are PKCS#12, under the old protection (Triple DES and RC2 with SHA-1) and the new one
+//! (PBES2). The stores are made by `keytool -importkeystore`, or by trustmason if they do not exist. Trust and
+//! identities are converged, a key is replaced, and a run is taken back. JVMs and openssl read every store.
 #![cfg(unix)]
 
 use crate::judge;
@@ -40,7 +40,7 @@ fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
 
     a_run_is_taken_back(&built);
 
-    // A key anew, in stages: at no moment is anybody refused.
+    // A staged rotation: no call is refused at any moment.
     let keystore = built.store("cvpa.lab.example", "keystore");
     let old = jvm.dump(keystore, &[])["wsm_certificate"].clone();
     let scheme = protection(keystore);
@@ -62,7 +62,7 @@ fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
     }
 }
 
-/// Who makes a store of the estate, and under which protection.
+/// The program that makes a store, and the protection it uses.
 enum Maker {
     Keytool { old: bool },
     Trustmason { old: bool },
@@ -85,7 +85,7 @@ impl Maker {
     }
 }
 
-/// The protection that its maker gave a store is what openssl says that it has.
+/// Checks with openssl that a store has the protection that its maker chose.
 fn is_protected_as_meant(store: &StoreAt) {
     let said = protection(store).join("\n");
     let (old, new) = (said.contains("pbeWithSHA1And"), said.contains("PBES2"));
@@ -94,7 +94,7 @@ fn is_protected_as_meant(store: &StoreAt) {
     assert!(said.contains(if meant { "MAC: sha1" } else { "MAC: sha256" }), "{}: {said}", store.path.display());
 }
 
-/// keytool's own way from JKS and JCEKS to PKCS#12, in the place of the file that was there; or no file, and leave to make one.
+/// Converts JKS and JCEKS stores to PKCS#12 with keytool, or deletes a store and lets trustmason create it.
 fn everything_becomes_pkcs12(built: &mut Built) {
     let mut stores = String::from("\nstores:\n");
     for store in &mut built.stores {
@@ -124,17 +124,17 @@ fn everything_becomes_pkcs12(built: &mut Built) {
     fs::write(&spec, text).unwrap();
 }
 
-/// What was there and is not the tool's business is the same through the Java API.
+/// Checks that all other entries are unchanged in the Java API.
 fn others_are_as_they_were(store: &StoreAt, before: &Listing, after: &Listing) {
-    // Certificates have no date in a PKCS#12 file: a JVM makes one up.
+    // Certificates in a PKCS#12 file have no date, so a JVM invents one.
     let dateless = |held: &Held| Held { created: None, ..held.clone() };
     let same = |alias: &str, was: &Held| after.get(alias).is_some_and(|is| dateless(is) == dateless(was));
     let anew: Vec<&String> = before.iter().filter(|(alias, was)| !same(alias, was)).map(|(alias, _)| alias).collect();
-    // The installer's keys of the lab are partly unfit, and made anew under their own aliases.
+    // Some of the installer's keys are unfit, and are replaced under their own aliases.
     assert!(anew.iter().all(|alias| alias.ends_with("_certificate")), "{}: {anew:?}", store.path.display());
 }
 
-/// openssl finds the MAC right, and as many certificates as the file has.
+/// Checks that openssl accepts the MAC and finds as many certificates as the file has.
 fn openssl_reads(store: &StoreAt) {
     let mut read = Command::new("openssl");
     read.args(["pkcs12", "-legacy", "-nokeys", "-passin", "env:JUDGE_STORE", "-in"]).arg(&store.path);
@@ -143,7 +143,7 @@ fn openssl_reads(store: &StoreAt) {
     assert!(text.contains("-----BEGIN CERTIFICATE-----"), "{}: {text}", store.path.display());
 }
 
-/// How openssl says that the file is protected.
+/// The protection of the file as openssl describes it.
 fn protection(store: &StoreAt) -> Vec<String> {
     let mut read = Command::new("openssl");
     read.args(["pkcs12", "-legacy", "-info", "-noout", "-passin", "env:JUDGE_STORE", "-in"]).arg(&store.path);
@@ -154,7 +154,7 @@ fn protection(store: &StoreAt) -> Vec<String> {
     lines
 }
 
-/// Somebody deletes a trusted certificate; apply puts it back; rollback takes that back, bit for bit.
+/// Somebody deletes a trusted certificate, apply imports it again, and rollback restores the old bytes.
 fn a_run_is_taken_back(built: &Built) {
     let store = built.store("awa.lab.example", "cacerts");
     let wish = built.wishes.iter().find(|wish| wish.truster == "awa.lab.example" && wish.host == "cvpa.lab.example");

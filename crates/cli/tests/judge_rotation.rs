@@ -1,6 +1,6 @@
-//! Ring 7: a rotation breaks no handshake. The WSM certificates of a PCCE 2000 estate are made anew; after every single thing
-//! that happens, each ADS calls each CVP machine through JSSE with host name checking, by what both read when they were last
-//! started and by what they would read if they started this moment.
+//! A rotation breaks no handshake. The WSM certificates of a PCCE 2000 estate are replaced. After every single event
+//! each ADS calls each CVP machine through JSSE with host name checking, both with what the two read at their last
+//! start and with what they would read now.
 #![cfg(unix)]
 
 use crate::judge;
@@ -15,7 +15,7 @@ use judge::jvm::Jvm;
 use judge::services::Services;
 use judge::tool::{acknowledge, climb, killed_at_store, plan, trustmason, waited_for};
 
-/// Where the plan is saved that begins a rotation.
+/// The path of the saved plan that begins a rotation.
 const SAVED: &str = "rotation.json";
 
 #[test]
@@ -39,19 +39,19 @@ fn judge_rotation_of_an_estate_breaks_no_handshake() {
     eprintln!("{met} handshakes at {moments} moments, {:.1} s with the building", started.elapsed().as_secs_f64());
 }
 
-/// What happens to an estate, one thing after another.
+/// The estate and the events of one test.
 struct Story {
     jvm: Jvm,
     built: Built,
     services: Services,
-    /// Services that restart unasked, one after each thing that happens, and whose turn it is.
+    /// The index of the service that restarts unasked after the next event. `None` in a test without such restarts.
     reboots: Option<usize>,
-    /// What happened, for a failure.
+    /// The events so far, for the failure message.
     log: Vec<String>,
 }
 
 impl Story {
-    /// After something happened: nobody may be refused.
+    /// Records an event, and checks that no call is refused.
     fn moment(&mut self, what: impl Into<String>) {
         self.log.push(what.into());
         self.nobody_is_refused();
@@ -70,7 +70,7 @@ impl Story {
         assert!(refused.is_empty(), "{}\nafter\n  {}", refused.join("\n"), self.log.join("\n  "));
     }
 
-    /// Saves a plan that makes these identities anew; `more` narrows it.
+    /// Saves a plan that replaces these identities. `more` limits the plan.
     fn ask(&self, identities: &[&str], more: &[&str]) {
         let mut arguments = vec!["plan", Built::SPEC, "--out", SAVED];
         arguments.extend(identities.iter().flat_map(|identity| ["--replace", identity]));
@@ -85,9 +85,9 @@ impl Story {
         assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
     }
 
-    /// On to the end: the stores of one host are written after those of the other, one service is restarted after the other.
-    /// With `haste` the tool is asked after each of these whether it may go on, and whatever it wants then is done first;
-    /// else a phase comes to its end before.
+    /// Goes on to the end, writing the stores of one host after another and restarting one service after another. With
+    /// `haste` the program is asked after each step whether it can go on, and does so first. Without it each phase is
+    /// finished before.
     fn finish(&mut self, haste: bool) {
         loop {
             let plan = plan(&self.built);
@@ -117,29 +117,29 @@ impl Story {
     fn write(&mut self, host: &str) {
         let said = trustmason(&self.built, &["apply", Built::SPEC, "--auto-approve", "--host", host]);
         let report = format!("apply --host {host}: {}\n{}\n{}", said.code, said.stdout, said.stderr);
-        // Others may have to follow, be restarted, or both.
+        // Other hosts may still have changes or pending restarts.
         assert!([0, 4, 5].contains(&said.code) && said.stdout.contains("1 store written, 0 failed"), "{report}");
         self.moment(format!("{host} is written"));
     }
 }
 
-/// All three at once, with each store written by a run of its own and each restart acknowledged by itself.
+/// Rotates all three identities. Each store is written by a run of its own, and each restart is acknowledged separately.
 fn store_by_store(story: &mut Story) {
     let identities = ["cvpa.pcce.example/wsm", "cvpb.pcce.example/wsm", "cvprpt.pcce.example/wsm"];
     story.services.remember();
     story.moment("nothing");
     story.ask(&identities, &["--host", "awa.*", "--host", "cvp*"]);
-    // The other ADS is outside the selection, so nothing beyond the first store can be done.
+    // The other ADS is outside the selection, so only the first store can be changed.
     story.begin(4);
     story.moment("awa.pcce.example is written");
     story.finish(false);
-    // Before; two trusters, written and restarted; three servers; the trusters again.
+    // The beginning; two trusters, written and restarted; three servers; the trusters again.
     assert_eq!(story.services.moments, 1 + 4 + 6 + 4, "{}", story.log.join("\n  "));
     story.services.old_ones_are_refused(&mut story.jvm, &identities);
 }
 
-/// One, whose runs are killed at one store after the other until one comes to its end, while services reboot unasked; then
-/// the rest of the way.
+/// Rotates one identity. Its runs are killed at one store after another until a run ends by itself, while services restart
+/// unasked. Then the rotation is finished.
 fn killed_while_it_extends(story: &mut Story) {
     let identity = "cvpb.pcce.example/wsm";
     story.services.remember();
@@ -162,14 +162,15 @@ fn killed_while_it_extends(story: &mut Story) {
     story.moment("the extend phase is over");
     assert!(between > 0, "no run was killed between the two stores:\n  {}", story.log.join("\n  "));
     story.finish(true);
-    // The kills, the run that was not; two restarts; the server written and restarted; two trusters: and a reboot after each.
+    // The kills and the run that was not killed; two restarts; the server written and restarted; two trusters. A reboot
+    // follows each.
     let moments = story.services.moments - moments;
     assert_eq!(moments, 2 * (killed + 1 + 2 + 2 + 4), "{}", story.log.join("\n  "));
     story.services.old_ones_are_refused(&mut story.jvm, &[identity]);
     story.reboots = None;
 }
 
-/// The same eyes on a rotation that takes no care: whoever was not restarted and whoever was refuse one another.
+/// The same checks on an immediate rotation: services that were restarted and services that were not refuse each other.
 fn an_immediate_one_is_seen_to_break(story: &mut Story) {
     story.moment("nothing");
     let spec = story.built.root.join(Built::SPEC);

@@ -1,4 +1,4 @@
-//! The kinds of drift that `docs/findings.md` promises to report (D1 to D37): each is brought about here, or by the test named
+//! The kinds of drift that `docs/findings.md` promises to report (D1 to D37). Each is caused here or in the test named
 //! below, or the page says why files cannot show it.
 
 use crate::support;
@@ -14,7 +14,7 @@ use trustmason_keystore::{
 };
 use zeroize::Zeroizing;
 
-/// One kind: what breaks, the finding, and where it is told (a part of the store's or identity's id, or of the message).
+/// A kind of drift, the estate that has it, its finding, and a part of the finding's id or message.
 type Case = (&'static str, fn() -> Estate, &'static str, &'static str);
 
 fn broken(what: fn(&Estate)) -> Estate {
@@ -23,7 +23,7 @@ fn broken(what: fn(&Estate)) -> Estate {
     estate
 }
 
-/// One identity whose certificate is made otherwise.
+/// An estate with one identity whose certificate is made in another way.
 fn bent(identity: &'static str, how: fn(&mut Wish)) -> Estate {
     Estate::with(SPEC, |id, wish| {
         if id.to_string() == identity {
@@ -32,7 +32,7 @@ fn bent(identity: &'static str, how: fn(&mut Wish)) -> Estate {
     })
 }
 
-/// Bytes of a store.
+/// The bytes of a new store.
 fn made(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
     edited(&Store::create(format), password, Edits { add, ..Edits::default() })
 }
@@ -268,7 +268,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// Kinds that other tests bring about: where, and what must be said there.
+/// Kinds that other tests cause: the test file, and a text that it must contain.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("D14", "tests/judge_documents.rs", "chain-incomplete"),
     ("D15", "tests/judge_documents.rs", "chain-incomplete"),
@@ -291,7 +291,7 @@ fn every_kind_of_drift_is_found_where_it_is() {
         assert!(told, "{kind}: {finding} at {place}: {findings:#?}");
     }
     let sound = Estate::new().run(&["plan", "--format", "json", "--at", NOW]).json();
-    // But for what the vendor ships.
+    // The vendor's own entries have findings, and nothing else has.
     let told = sound["findings"].as_array().unwrap().iter().filter(|one| one["alias"] != "vendorroot").count();
     assert_eq!(told, 0, "{}", sound["findings"]);
 }

@@ -1,5 +1,5 @@
-//! The plan of a whole deployment, as a person reads it: short where it says the same again, and never shorter than what it takes
-//! away. What is folded stands in full under `-v` and in the JSON.
+//! The text of a plan for a whole deployment. Repeated changes are folded, deletions never. Everything that is folded
+//! is written in full under `-v` and in the JSON.
 #![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
@@ -9,7 +9,7 @@ use trustmason_keystore::Fingerprint;
 
 const PCCE_2000: &str = include_str!("../../../specs/pcce-2000.yaml");
 
-/// All of side A is to be issued by a CA, where everything was self-signed.
+/// An estate whose side A gets certificates from a CA, after everything was self-signed.
 fn upgraded() -> Estate {
     let root = support::root("Acme Root CA", 7, |_| {});
     let estate = Estate::of(PCCE_2000);
@@ -54,7 +54,7 @@ fn a_whole_side_that_a_ca_issues_from_now_on_fits_on_two_pages_and_loses_nothing
     assert_eq!(said.last_line(), whole.last_line());
 }
 
-/// Whatever is the same elsewhere: what leaves, and what changes an identity, has a place of its own.
+/// Deletions and changes of identities are always shown separately, even if they are equal.
 #[test]
 fn nothing_that_takes_something_away_is_told_together() {
     let estate = Estate::of(PCCE_2000);

@@ -1,4 +1,5 @@
-//! A store and an identity of one host that have one name, both changed by people: two packs, two folders, two words.
+//! A store and an identity of one host with the same name, both changed by people: two packs, two folders, two
+//! confirmations.
 
 use crate::support;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use support::{Estate, SPEC, files};
 
-/// A voice browser with a store by the name of its certificate.
+/// A voice browser whose store has the name of its certificate.
 const PROFILE: &str = "\
 trustmason-profile: 1
 name: own
@@ -29,7 +30,7 @@ const NAME: &str = "vvb1.acme.example/tomcat";
 const STORE: &str = "store:vvb1.acme.example/tomcat";
 const IDENTITY: &str = "identity:vvb1.acme.example/tomcat";
 
-/// One certificate is missing in the store; the identity's certificate ends in that year.
+/// An estate whose store lacks one certificate. The identity's certificate ends in that year.
 fn estate(ends: i32) -> Estate {
     let spec = SPEC.replace("profile: pcce-12.5", "profile: ./own.yaml");
     let estate = Estate::beside(&[("own.yaml", PROFILE)], &spec, |id, wish| {
@@ -63,7 +64,7 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     }
     let _ = said.out_has(&format!("afterwards: trustmason confirm estate.yaml {STORE}\n"));
 
-    // Each folder has its own pack, and the one took nothing from the other.
+    // Each folder has its own pack, and neither pack lost a file to the other.
     let names = |name: &str| -> Vec<String> {
         let all = files(&estate.path(&folder(name)));
         all.into_keys().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
@@ -79,13 +80,13 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     );
     assert!(steps("tomcat+identity").starts_with(&format!("# Make a new certificate for {IDENTITY}\n")));
 
-    // Again: nothing is written, and the same waits.
+    // A second apply writes nothing, and the same tasks wait.
     let before = files(&estate.path(".trustmason"));
     let said = estate.run(&["apply"]).code(5);
     assert!(!said.out.contains("pack for "), "{}", said.out);
     assert_eq!(files(&estate.path(".trustmason")), before);
 
-    // The journal told of both, and so does the ledger.
+    // The journal has both packs, and so has the ledger.
     let run = std::fs::read_dir(estate.path(".trustmason/runs")).unwrap().next().unwrap().unwrap().path();
     let journal = json_lines(run.join("journal.jsonl"));
     let packs: Vec<_> = journal.iter().filter(|r| r["record"] == "pack").map(|r| r["target"].clone()).collect();
@@ -94,7 +95,7 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     assert_eq!(handoffs.keys().collect::<Vec<_>>(), [STORE, IDENTITY]);
     assert_ne!(handoffs[STORE]["pack"], handoffs[IDENTITY]["pack"]);
 
-    // The name alone may be either.
+    // The name alone is ambiguous.
     let said = estate.run(&["confirm", NAME]).code(1);
     let _ = said.err_has(&format!("say which is meant: {STORE} or {IDENTITY}"));
     assert_eq!(files(&estate.path(".trustmason")), before, "nothing was recorded");

@@ -1,4 +1,4 @@
-//! The scripts of docs/night.md, run as cron would run them: with the program missing, a wrong option, a folder that is gone, and a
+//! The scripts of docs/night.md, run as cron runs them: with a missing program, a wrong option, a missing folder, and a
 //! certificate that ends soon.
 
 use crate::support;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::{Estate, SPEC, put};
 
-/// The script of the page that has this word in its first comment.
+/// The script of the page whose first comment has this word.
 fn script(word: &str) -> String {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/night.md")).unwrap();
     let blocks = page.split("```text\n").skip(1).map(|tail| tail.split("```").next().unwrap().to_owned());
@@ -16,7 +16,7 @@ fn script(word: &str) -> String {
     found.next().unwrap_or_else(|| panic!("docs/night.md has no script {word}"))
 }
 
-/// A machine with the program (or without it), a `mail` that keeps what it gets, and an estate.
+/// An estate on a machine with or without the program, and with a `mail` that stores its input.
 struct Machine {
     estate: Estate,
 }
@@ -33,7 +33,7 @@ impl Machine {
         Self { estate }
     }
 
-    /// Runs a script in an empty folder, as cron does. Answers its code, and the mail.
+    /// Runs a script in an empty folder, as cron does. Gives its exit code and the mail.
     fn run(&self, script: &str) -> (i32, Option<String>) {
         let home = self.estate.path("home");
         std::fs::create_dir_all(&home).unwrap();
@@ -80,7 +80,7 @@ fn a_mail_comes_when_something_is_wrong_and_only_then() {
 
 #[test]
 fn a_certificate_that_ends_soon_is_a_mail() {
-    // Every certificate of the estate ends in 2049; what is soon is what the spec says.
+    // Every certificate of the estate ends in 2049. The spec decides how soon counts as soon.
     let machine = Machine::new(Estate::of(&format!("{SPEC}policy: {{ warn_before: 20000d }}\n")));
     let said = machine.estate.run(&["drift"]).code(0).out_has("expiring");
     assert!(said.out.contains("Warnings:"), "{}", said.out);

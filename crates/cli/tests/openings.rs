@@ -1,9 +1,9 @@
-//! Whatever lies where a file should: a pipe, a socket, a device, a folder, a giant, a file that is a byte too large. Every kind of
-//! file that the program opens is tried with each of them, by the program itself, with a time limit and little memory: nothing
-//! is waited for, nothing is read without end, one clear line says what it is, and everything else goes on.
+//! A pipe, a socket, a device, a folder, a huge file or a file one byte too large in the place of a file. The program
+//! tries each of them for every kind of file that it opens, with a time limit and little memory. The program never
+//! waits, never reads without end, names the thing in one clear line, and goes on with everything else.
 //!
-//! This table cannot know whether a kind is missing in it. The `clippy.toml` of both crates that have files forbids every other
-//! way to open one, so that a kind that is missing here is opened in the same way all the same.
+//! This table cannot show that a kind of file is missing in it. The `clippy.toml` of both crates that open files
+//! forbids every other way to open one, so a kind that is missing here is opened in the same way.
 #![cfg(unix)]
 
 use crate::confined;
@@ -23,7 +23,7 @@ use support::{Estate, SPEC, Wish, certificate, key, pem, put};
 use trustmason_host::disk::Limit;
 use trustmason_keystore::Fingerprint;
 
-/// What lies there instead.
+/// The thing that lies in the place of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thing {
     Pipe,
@@ -39,7 +39,7 @@ use Thing::{Folder, Giant, OneOver};
 impl Thing {
     const ALL: [Self; 6] = [Self::Pipe, Self::Socket, Self::Endless, Self::Folder, Self::Giant, Self::OneOver];
 
-    /// Puts it there.
+    /// Puts the thing in its place.
     fn lay(self, path: &Path, limit: Limit) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.is_dir() {
@@ -50,7 +50,7 @@ impl Thing {
         match self {
             Self::Pipe => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
             Self::Socket => {
-                // The path of a socket may have a hundred bytes when it is made. Its name stays when nobody listens any more.
+                // The path of a new socket may have a hundred bytes. Its name stays after the listener is closed.
                 let short = tempfile::Builder::new().prefix("s").tempdir_in("/tmp").unwrap();
                 drop(UnixListener::bind(short.path().join("s")).unwrap());
                 fs::rename(short.path().join("s"), path).unwrap();
@@ -62,7 +62,7 @@ impl Thing {
         }
     }
 
-    /// What is said of it.
+    /// The words that describe the thing.
     fn words(self, limit: Limit) -> String {
         match self {
             Self::Pipe => "it is a pipe, not a file; ".to_owned(),
@@ -74,7 +74,7 @@ impl Thing {
     }
 }
 
-/// An estate, the file in it that is none, and what is asked of the program.
+/// An estate, the file in it that is replaced, and the arguments of the program.
 struct Scene {
     dir: PathBuf,
     target: PathBuf,
@@ -82,7 +82,7 @@ struct Scene {
     _keep: Box<dyn Any>,
 }
 
-/// The target may be below the estate's folder, or a whole path.
+/// Makes a scene. The target is a path below the estate's folder, or a whole path.
 fn scene(estate: Estate, target: impl AsRef<Path>, args: &[&str]) -> Scene {
     let dir = estate.dir.path().to_owned();
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
@@ -93,16 +93,17 @@ const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 const APPLY: &[&str] = &["apply", "--auto-approve"];
 const ROLLBACK: &[&str] = &["rollback", "--auto-approve"];
 
-/// A kind of file, and what is expected where something else lies in its place.
+/// A kind of file, and the expected result if something else lies in its place.
 struct Kind {
     limit: Limit,
     scene: fn() -> Scene,
     code: i32,
-    /// What is said as well, of everything that goes on.
+    /// A text that must be printed as well, about the things that go on.
     beside: &'static str,
-    /// How many lines say it: one for each store that is blocked by it.
+    /// The number of lines that name the thing: one for each store that it blocks.
     lines: usize,
-    /// What may lie there, with the exit code: it is taken for something else, or is not read but replaced.
+    /// Things that may lie there, with the exit code. Such a thing is read as something else, or is replaced without
+    /// being read.
     fine: &'static [(Thing, i32)],
 }
 
@@ -112,16 +113,16 @@ const LARGE_AND_WAITING: &[(Thing, i32)] = &[(Giant, 5), (OneOver, 5)];
 fn tried(kind: &Kind) {
     let mut laid = None;
     for thing in Thing::ALL {
-        // What is refused changes nothing, so that the next one can be laid there.
+        // A refused thing changes nothing, so the next one can be tried in the same estate.
         let Scene { dir, target, args, _keep } = laid.get_or_insert_with(kind.scene);
         thing.lay(target, kind.limit);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let said = confined::run(dir, &args);
         let said_all = format!("{}\n{}", said.out, said.err);
-        // The lock is taken before the folder is looked at.
+        // The lock is taken before the state folder is read.
         let state = if target.ends_with(".trustmason/lock") { dir.join("elsewhere") } else { dir.join(".trustmason") };
         if thing == Thing::Endless && target.starts_with(&state) && !target.starts_with(state.join("handoff")) {
-            // The state folder holds no links: it is not even looked where this one leads.
+            // The state folder may hold no links, so the target of this link is never opened.
             assert_eq!(said.code, 1, "{said_all}");
             assert!(said_all.contains("it is a link, and the state folder holds none"), "{said_all}");
             continue;
@@ -146,7 +147,7 @@ fn troubled(target: &str, args: &[&str]) -> Scene {
     scene(Estate::troubled(), target, args)
 }
 
-/// The file that a store or mirror is, or one in its folder.
+/// The file of a store or mirror, or a file in its folder.
 fn store(short: &str, below: &str) -> Scene {
     let estate = Estate::troubled();
     let mut target = estate.file(short);
@@ -156,7 +157,7 @@ fn store(short: &str, below: &str) -> Scene {
     scene(estate, target, PLAN)
 }
 
-/// After a run that wrote stores and a pack.
+/// An estate after a run that wrote stores and a pack.
 fn applied() -> Estate {
     let estate = Estate::troubled();
     fs::remove_file(estate.file("vvb1/tomcat-trust").join("cvp2.acme.example_vxml.pem")).unwrap();
@@ -193,7 +194,7 @@ fn secret() -> Scene {
     scene(estate, "pw", PLAN)
 }
 
-/// An estate that is no call centre.
+/// An estate with another profile.
 fn other(profile: &str, hosts: &str, files: &[(&str, String)]) -> Estate {
     let estate = Estate::new();
     let spec = format!(
@@ -248,7 +249,7 @@ fn with_authority(how: &str) -> Estate {
 
 const BY_REQUEST: &str = "requests_dir: ./csr, inbox: ./inbox";
 
-/// After the request was written.
+/// A scene after the request was written.
 fn asked(target: &str, args: &[&str]) -> Scene {
     let estate = with_authority(BY_REQUEST);
     let _ = estate.run(APPLY).code(5);
@@ -263,7 +264,7 @@ fn collected() -> Scene {
     scene(estate, "certs/fina.acme.example.pem", &["collect", "--host", "fina*", &to])
 }
 
-/// One test for each kind.
+/// Makes one test for each kind.
 macro_rules! kinds {
     ($($name:ident: $limit:ident, $scene:expr, $code:literal, $beside:literal $(, lines $lines:literal)? $(, fine $fine:expr)?;)*) => {
         $(#[test]
@@ -315,7 +316,7 @@ kinds! {
     collected_certificate: Certificate, collected, 4, "1 refused";
 }
 
-/// A plan is not written over anything but a saved one: that is said in other words.
+/// A plan replaces only a saved plan. Anything else is refused with other words.
 #[test]
 fn target_of_a_plan() {
     for thing in Thing::ALL {
@@ -327,7 +328,7 @@ fn target_of_a_plan() {
     }
 }
 
-/// What a shell puts in the place of a file: nothing is read from it, and it says what to do.
+/// The input that a shell offers instead of a file is not read, and the message says what to do.
 #[test]
 fn input_of_another_program() {
     let estate = Estate::troubled();

@@ -1,6 +1,6 @@
-//! A person who does what STEPS.md says, to the letter: looks for each file it names, compares each fingerprint, imports, removes,
-//! makes certificates, saves them where it says, stops where it says STOP, and types the commands at its end. For every kind of
-//! pack that comes to "No changes.", and nothing is left that looks undone.
+//! A person who follows STEPS.md exactly: finds each file it names, compares each fingerprint, imports, removes, makes
+//! certificates, saves them where it says, stops where it says STOP, and types the commands at its end. For every kind
+//! of pack this leads to "No changes.", and no task looks undone.
 
 use crate::markdown::words;
 use crate::support;
@@ -16,13 +16,13 @@ use trustmason_keystore::Certificate;
 
 const SETTLED: &str = "No changes. Every store holds what the spec declares.";
 
-/// STEPS.md as a reader has it.
+/// STEPS.md as a reader sees it.
 #[derive(Debug, Default)]
 struct Page {
     title: String,
-    /// Heading, and its items or steps; an item's sub-items follow it.
+    /// Each heading with its items or steps. The sub-items of an item follow it.
     sections: Vec<(String, Vec<String>)>,
-    /// The lines of the blocks of code, each with its heading.
+    /// The lines of the code blocks, each with its heading.
     commands: Vec<(String, String)>,
 }
 
@@ -34,7 +34,7 @@ fn read(text: &str) -> Page {
             NodeValue::Heading(heading) if heading.level == 1 => page.title = words(node),
             NodeValue::Heading(_) => page.sections.push((words(node), Vec::new())),
             NodeValue::Item(_) => {
-                // Its own line, without the items below it.
+                // The item's own line, without the items below it.
                 let line = node.first_child().map(words).unwrap_or_default();
                 page.sections.last_mut().unwrap().1.push(line);
             }
@@ -53,7 +53,7 @@ impl Page {
         self.sections.iter().find(|(heading, _)| heading == name).map_or(&[], |(_, lines)| lines)
     }
 
-    /// The certificates of a section: the file it names, if it does, and the fingerprint to compare.
+    /// The certificates of a section: the named file, if any, and the fingerprint to compare.
     fn certificates(&self, name: &str) -> Vec<(Option<String>, String)> {
         let mut out: Vec<(Option<String>, String)> = Vec::new();
         for line in self.section(name) {
@@ -76,13 +76,13 @@ enum End {
     Stopped,
 }
 
-/// What a person makes when a step asks for a certificate.
+/// Makes the certificate that a step asks for.
 type Maker<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
 struct Person<'a> {
     estate: &'a Estate,
     make: Maker<'a>,
-    /// How each pack was called that was carried out, or stopped at.
+    /// The packs that were carried out or stopped at.
     did: Vec<(String, End)>,
 }
 
@@ -115,7 +115,7 @@ impl Person<'_> {
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
 
-    /// Where the person sees what a store holds, and changes it.
+    /// The folder in which the person sees and changes the content of a store.
     fn mirror(&self, title: &str) -> PathBuf {
         let target = title.rsplit(' ').next().unwrap();
         let target = target.strip_prefix("store:").unwrap_or(target);
@@ -180,7 +180,7 @@ impl Person<'_> {
         self.did.push((page.title, End::Done));
     }
 
-    /// Applies, does what the packs say, restarts what the program waits for, until nothing is left.
+    /// Applies, carries out the packs, and restarts the pending services, until nothing is left.
     fn brings_to_the_end(&mut self) {
         for _ in 0..8 {
             let (code, said) = self.types("trustmason apply estate.yaml --auto-approve");
@@ -195,7 +195,7 @@ impl Person<'_> {
             for pack in packs {
                 self.carries_out(&pack);
             }
-            // What apply itself says of restarts.
+            // Acknowledges the restarts that apply printed.
             let _ = self.types("trustmason ack estate.yaml '*'");
             let (_, said) = self.types("trustmason plan estate.yaml");
             if said.ends_with(&format!("{SETTLED}\n")) {
@@ -257,7 +257,7 @@ fn a_rotation_that_a_voice_browser_must_know_and_then_forget() {
 
 #[test]
 fn certificates_that_people_make_and_that_have_ended() {
-    // IIS, the Diagnostic Portico and Tomcat: each is made anew, exported, and the file is found.
+    // IIS, the Diagnostic Portico and Tomcat: each certificate is replaced and exported, and the file is found.
     for identity in ["adsa.acme.example/iis", "rgrb.acme.example/dfp", "fina.acme.example/tomcat"] {
         let estate = Estate::with(SPEC, |id, wish| {
             if id.to_string() == identity {
@@ -279,7 +279,7 @@ fn an_export_that_is_missing() {
     let der = pem_der(&bytes);
     let same = |_: &str| der.clone();
     let mut person = person(&estate, &same);
-    // What is missing blocks its own entries, and no more.
+    // A missing file blocks only the entries that need it.
     let (code, said) = person.types("trustmason apply estate.yaml --auto-approve");
     assert_eq!(code, 4, "{said}");
     let pack = estate.path(".trustmason/handoff/fina.acme.example/tomcat+identity");
@@ -337,7 +337,7 @@ fn a_certificate_of_an_authority_is_not_put_in_place_before_all_know_it() {
     let title = format!("Make a new certificate for {identity}");
     assert_eq!(person.did, [(title.clone(), End::Stopped), (title, End::Done)]);
 
-    // The rule's alias has no entry any more; what the rule wants is there all the same, and is said.
+    // The rule's alias has no entry any more. The rule is still fulfilled, and `explain` says how.
     let (code, said) = person.types("trustmason explain adsa.acme.example/cacerts/fina.acme.example");
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("trusts fina.acme.example/tomcat through its issuers"), "{said}");

@@ -1,5 +1,5 @@
-//! Services that have a command are restarted by apply: in steps, until one fails, and the rotation goes on by itself. Signals
-//! end it between two deeds.
+//! Services with a command are restarted by apply, in steps until one fails, and the rotation goes on by itself. A first
+//! signal ends the run after the restart in work.
 #![cfg(unix)]
 
 use crate::support;
@@ -17,7 +17,7 @@ const COMMANDS: &str = "services:
   cvp/vxml: { restart: [/bin/sh, ./restart.sh, '{fqdn}/vxml'] }
 ";
 
-/// The troubled estate of the other tests, whose services have commands.
+/// The troubled estate of the other tests, with commands for its services.
 fn estate(script: &str) -> Estate {
     let estate = Estate::troubled();
     fs::write(estate.path("estate.yaml"), format!("{}{COMMANDS}", SPEC.replace("immediate", "staged"))).unwrap();
@@ -25,7 +25,7 @@ fn estate(script: &str) -> Estate {
     estate
 }
 
-/// What was restarted, in order.
+/// The services that were restarted, in order.
 fn restarted(estate: &Estate) -> Vec<String> {
     let log = fs::read_to_string(estate.path("restarted")).unwrap_or_default();
     log.lines().map(str::to_owned).collect()
@@ -43,14 +43,14 @@ fn with_commands_a_rotation_needs_nobody() {
     assert!(said.out.contains("restarted adsa.acme.example/tomcat"), "{}", said.out);
     assert!(said.last_line().contains("1 regenerated"), "{}", said.last_line());
     let log = restarted(&estate);
-    // Side A comes before side B, whatever the names.
+    // Side A comes before side B, whatever the names are.
     let (ads, cvp2) = ("adsa.acme.example/tomcat", "cvp2.acme.example/wsm");
     let first = |name: &str| log.iter().position(|line| line == name).unwrap_or_else(|| panic!("{name} in {log:?}"));
     assert!(first(ads) < first(cvp2), "{log:?}");
     assert!(log.contains(&"cvp1.acme.example/wsm".to_owned()), "{log:?}");
     assert_eq!(estate.run(&["plan"]).code(0).last_line(), "No changes. Every store holds what the spec declares.");
     let _ = estate.run(&["drift", "--strict"]).code(0);
-    // Once done nothing is restarted again, and nobody need be asked.
+    // Nothing is restarted again, and nobody is asked.
     let _ = estate.run(&["apply"]).code(0);
     assert_eq!(restarted(&estate), log);
     let json = estate.run(&["apply", "--format", "json"]).code(0).json();
@@ -68,10 +68,10 @@ fn a_restart_that_fails_stops_the_others_and_is_tried_again() {
     );
     assert!(said.out.contains("no such service"), "{}", said.out);
     assert_eq!(restarted(&estate), ["adsa.acme.example/tomcat"]);
-    // The stores are written, the restart is still pending and known to be.
+    // The stores are written. The restart is still pending, and drift says so.
     let drift = estate.run(&["drift", "--strict"]).code(2);
     assert!(drift.out.contains("trustmason ack estate.yaml adsa.acme.example/tomcat"), "{}", drift.out);
-    // There is something to do again, and it concerns live services: it is asked.
+    // The next apply has work that concerns live services, so apply asks.
     let _ = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
     fs::write(estate.path("restart.sh"), LOG).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
@@ -83,18 +83,18 @@ fn start(estate: &Estate) -> Child {
     command.args(["apply", "--auto-approve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Sends the program a signal, and waits until it has taken it: a second one that came before that would be the same one.
+/// Sends the program a signal, and waits until it was delivered. Until then a second signal would be merged with it.
 fn interrupt(child: &Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     until("the signal is taken", || taken(&pid));
 }
 
-/// Whether no interruption waits for the process, or is being handled by its first thread (proc_pid_status(5)).
+/// Whether no interrupt is pending for the process or being handled by its first thread (proc_pid_status(5)).
 #[cfg(target_os = "linux")]
 fn taken(pid: &str) -> bool {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
-    // One that ended in its handler stays there until it is waited for.
+    // A process that ended in its signal handler stays as a zombie until its parent waits for it.
     if status.contains("State:\tZ") {
         return true;
     }
@@ -105,7 +105,7 @@ fn taken(pid: &str) -> bool {
     !["SigPnd:", "ShdPnd:", "SigBlk:"].into_iter().any(bit)
 }
 
-/// There is no such file elsewhere: this is far longer than any machine takes.
+/// Other systems have no such file. The wait is far longer than any machine needs.
 #[cfg(not(target_os = "linux"))]
 fn taken(_pid: &str) -> bool {
     std::thread::sleep(std::time::Duration::from_secs(2));
@@ -123,7 +123,7 @@ fn the_first_signal_lets_what_is_in_hand_be_finished() {
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(restarted(&estate), ["adsa.acme.example/tomcat"], "what was begun was finished, and no more begun");
     assert!(String::from_utf8_lossy(&output.stdout).contains("Interrupted"), "it says so");
-    // And it was acknowledged; the next run goes on to the end.
+    // The restart was acknowledged too, and the next run goes on to the end.
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     assert_eq!(restarted(&estate).iter().filter(|s| s.starts_with("adsa")).count(), 2, "once now, once for withdraw");
     assert_eq!(estate.run(&["plan"]).code(0).last_line(), "No changes. Every store holds what the spec declares.");

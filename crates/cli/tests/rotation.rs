@@ -1,5 +1,5 @@
-//! Rotation in stages by the program alone: what each phase says, what it waits for, how a person goes on, and what comes of it
-//! when something else happens in between.
+//! Staged rotation with the program alone: the output of each phase, its waits, the commands that continue, and what
+//! happens when something else changes in between.
 
 use crate::support;
 
@@ -11,7 +11,7 @@ const NOTHING_NOW: &str = "No changes to make now. 0 blocked, 0 unobserved, 1 wa
 const NOTHING_DONE: &str =
     "Apply complete: 0 imported, 0 replaced, 0 renamed, 0 deleted, 0 regenerated; 0 stores written, 0 failed.";
 
-/// Everything in sync; rotation is what it is unless a spec says otherwise.
+/// An estate in sync. Rotation is staged, as it is by default.
 fn settled() -> Estate {
     Estate::of(&staged())
 }
@@ -20,7 +20,7 @@ fn staged() -> String {
     SPEC.replace("  rotation: immediate\n", "")
 }
 
-/// Both CVP call servers have a certificate with a short name: each is trusted by the ADS, and each must be made anew.
+/// An estate whose two CVP call servers have certificates with short names. The ADS trusts both, and both must be replaced.
 fn short_names() -> Estate {
     Estate::with(&staged(), |id, wish| {
         if id.name == "wsm" {
@@ -30,14 +30,14 @@ fn short_names() -> Estate {
     })
 }
 
-/// Makes an identity anew though nothing is wrong with it, as far as one apply goes.
+/// Begins to replace an identity without a defect, as far as one apply can.
 #[track_caller]
 fn begin(estate: &Estate, identity: &str) -> Said {
     let _ = estate.run(&["plan", "--replace", identity, "--out", "p"]).code(0);
     estate.run(&["apply", "--plan", "p"]).code(5)
 }
 
-/// Times and bytes of everything in the estate's folder.
+/// The times and bytes of every file in the estate's folder.
 fn standing(estate: &Estate) -> Vec<(std::time::SystemTime, std::path::PathBuf, Vec<u8>)> {
     let all = support::files(estate.dir.path());
     all.into_iter().map(|(path, bytes)| (std::fs::metadata(&path).unwrap().modified().unwrap(), path, bytes)).collect()
@@ -108,7 +108,7 @@ fn a_second_apply_writes_nothing_asks_nobody_and_says_the_same() {
     let estate = short_names();
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let before = standing(&estate);
-    // Two rotations wait, for one restart.
+    // Two rotations wait for the same restart.
     let said = estate.run(&["apply"]).code(5).out_has("0 blocked, 0 unobserved, 2 waiting.");
     assert_eq!(before, standing(&estate));
     assert_eq!(said.last_line(), NOTHING_DONE);
@@ -129,7 +129,7 @@ fn a_wait_is_no_drift_until_patience_is_over() {
     let _ = estate.run(&["ack", "*"]).code(0);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let _ = estate.run(&["drift"]).code(0);
-    // As if the certificate had been changed a fortnight ago.
+    // The ledger is changed as if the certificate had been replaced a fortnight ago.
     let path = estate.path(".trustmason/ledger.json");
     let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let long_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(14 * 24)).to_string();
@@ -167,7 +167,7 @@ fn an_acknowledgement_is_taken_only_where_something_waits() {
 #[test]
 fn a_saved_plan_does_not_outlive_an_acknowledgement() {
     let estate = settled();
-    // An earlier change left a restart.
+    // An earlier change left a pending restart.
     estate.remove("adsa/cacerts", "rgrb.acme.example_iis");
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
@@ -176,7 +176,7 @@ fn a_saved_plan_does_not_outlive_an_acknowledgement() {
     let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
     let _ = said.err_has("ledger ./.trustmason/ledger.json changed: ");
     assert_eq!(before, standing(&estate));
-    // Nor does the plan of a phase that is over.
+    // The saved plan of a finished phase is outdated too.
     let _ = begin(&estate, "cvp1.acme.example/wsm");
     let _ = estate.run(&["apply", "--plan", "p"]).code(3);
 }
@@ -217,18 +217,18 @@ fn a_pack_is_brought_in_before_the_restart_that_reads_it() {
             the restart of vvb1.acme.example/tomcat\n",
     );
     let _ = said.out_has("afterwards: trustmason confirm estate.yaml vvb1.acme.example/tomcat-trust");
-    // Too early: what was restarted cannot have read what is not there.
+    // Too early: a restarted service cannot have read a certificate that is not there yet.
     let early = estate.run(&["ack", "vvb1*"]).code(1).err_has("nothing was recorded: vvb1.acme.example/engine: ");
     let _ = early.err_has(&format!("before the hand-off of {target} is confirmed"));
     let _ = estate.run(&["confirm", target]).code(0).out_has("  trustmason ack estate.yaml vvb1.acme.example/engine\n");
     let said = estate.run(&["plan"]).code(0).out_has("  wait for  the restart of vvb1.acme.example/engine\n");
     assert_eq!(said.last_line(), NOTHING_NOW);
-    // A host's name stands for its services.
+    // The name of a host means all its services.
     let _ = estate.run(&["ack", "vvb1.acme.example"]).code(0).out_has("2 restarts").out_has("Go on:\n");
     let said = estate.run(&["apply", "--auto-approve"]).code(5);
     assert!(said.last_line().contains(" 1 regenerated; 1 store written"), "{}", said.out);
     let _ = estate.run(&["ack", "*"]).code(0);
-    // The old certificate leaves the hand-off store by another pack.
+    // Another pack removes the old certificate from the hand-off store.
     let _ = estate.run(&["apply", "--auto-approve"]).code(5).out_has("pack for vvb1.acme.example/tomcat-trust");
     let _ = estate.run(&["confirm", target]).code(0);
     assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
@@ -242,7 +242,7 @@ fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let _ = estate.run(&["ack", "*"]).code(0);
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
-    // The old certificate is to be withdrawn again; until then both are trusted.
+    // The old certificate must be withdrawn again. Until then both are trusted.
     let said =
         estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now:\n").out_has("Mend the spec first");
     let _ = said.out_has("adsa.acme.example/tomcat: Apache Tomcat (pending since ");

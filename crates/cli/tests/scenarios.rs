@@ -1,7 +1,7 @@
-//! Scenarios: each is a folder of `fixtures/scenarios` that says what is on disk, what is done, and what comes of it. No scenario has
-//! code of its own; `docs/design/tests.md` tells how one is added.
+//! Scenarios. Each is a folder of `fixtures/scenarios` that gives what is on disk, what is done, and the expected
+//! result. No scenario has code of its own; `docs/design/tests.md` says how to add one.
 //!
-//! With `TRUSTMASON_UPDATE=1` what the program says now is written into the folders, if two runs agree on it.
+//! With `TRUSTMASON_UPDATE=1` the program's present output is written into the folders, if two runs give the same.
 #![cfg(unix)]
 
 #[path = "scenarios/disk.rs"]
@@ -23,7 +23,7 @@ use folder::{AFTER, Scenario, Step};
 
 use crate::support::{CANARY, agrees, command, said};
 
-/// A test for each folder, of the folder's name, so that one can be run alone and a failure names its scenario.
+/// Makes one test per folder, with the folder's name, so that a scenario can run alone and a failure names it.
 macro_rules! scenarios {
     ($($name:ident)*) => {
         $(
@@ -86,7 +86,7 @@ fn every_folder_has_its_test() {
     assert_eq!(folders, listed, "`scenarios!` names the folders of fixtures/scenarios");
 }
 
-/// The scenario of this test says what the program does.
+/// Checks that the program does what the scenario of this test says.
 #[track_caller]
 fn holds(test: &str) {
     let folder = all().join(test.replace('_', "-"));
@@ -97,7 +97,7 @@ fn holds(test: &str) {
     }
 }
 
-/// Compares what comes of a scenario with its goldens.
+/// Compares the result of a scenario with its golden files.
 fn judged(folder: &Path) -> Result<(), String> {
     let scenario = Scenario::read(folder)?;
     let came = told(folder, &scenario)?;
@@ -117,7 +117,7 @@ fn judged(folder: &Path) -> Result<(), String> {
     }
 }
 
-/// Writes the goldens of a scenario, if they are the same twice.
+/// Writes the golden files of a scenario, if two runs give the same.
 fn update_goldens(folder: &Path) -> Result<(), String> {
     let scenario = Scenario::read(folder)?;
     let came = told(folder, &scenario)?;
@@ -135,7 +135,7 @@ fn update_goldens(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Lets a scenario happen: the text of each golden that it has.
+/// Runs a scenario. Gives the text of each golden file.
 fn told(folder: &Path, scenario: &Scenario) -> Result<BTreeMap<String, String>, String> {
     let mut disk = Disk::new(folder, &scenario.before)?;
     let mut untouched = listing::bytes(&disk);
@@ -158,7 +158,7 @@ fn told(folder: &Path, scenario: &Scenario) -> Result<BTreeMap<String, String>, 
     Ok(goldens)
 }
 
-/// Runs the program once: what it said on both streams, with names for what each run makes anew.
+/// Runs the program once. Gives both output streams, with stable names for everything that differs between runs.
 fn run(disk: &mut Disk<'_>, words: &[String], exit: i32) -> Result<String, String> {
     disk.names.learn_today();
     let line = format!("$ trustmason {}", words.join(" "));
@@ -178,7 +178,7 @@ fn run(disk: &mut Disk<'_>, words: &[String], exit: i32) -> Result<String, Strin
     disk.names.settle(&format!("{line}\n{}{err}", said.out)).map_err(|e| format!("{e}\n{heard}"))
 }
 
-/// Where two texts differ first, with some lines around.
+/// The first difference of two texts, with some lines around it.
 fn difference(golden: &str, came: &str) -> String {
     let (golden, came): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), came.lines().collect());
     let at = golden.iter().zip(&came).take_while(|(one, other)| one == other).count();

@@ -1,4 +1,4 @@
-//! The JSON Schemas in `docs/schema/` are what the binary prints; `cargo xtask schema` writes them.
+//! Checks that the JSON Schemas in `docs/schema/` are what the binary prints. `cargo xtask schema` writes them.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,4 @@
-//! What somebody finds in the state folder instead of what a run left there: a staged key that cannot be read, a ledger that is
-//! lost, journals that are damaged.
+//! A damaged state folder: a staged key that cannot be read, a lost ledger, damaged journals.
 #![cfg(unix)]
 
 use crate::support;
@@ -20,14 +19,14 @@ fn trusted(estate: &Estate) -> Vec<String> {
     aliases
 }
 
-/// Makes the key of a CVP anew as far as its trusters go.
+/// Begins to replace the key of a CVP server, as far as its trusters go.
 fn begin(estate: &Estate) {
     let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
     let _ = estate.run(&["apply", "--plan", "p"]).code(5);
     let _ = estate.run(&["ack", "*"]).code(0);
 }
 
-/// The states of the runs, newest first.
+/// The states of the runs, the newest first.
 fn states(estate: &Estate) -> Vec<String> {
     let runs = estate.run(&["runs", "--format", "json"]).code(0).json();
     runs.as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
@@ -85,7 +84,7 @@ fn a_staged_key_that_cannot_be_read_stops_its_rotation_and_gives_nothing_up() {
             fs::set_permissions(&staged, fs::Permissions::from_mode(0o600)).unwrap();
         }
     }
-    // And with the key it goes on.
+    // With the key the rotation goes on.
     let said = estate.run(&["apply", "--auto-approve"]).code(5);
     assert!(said.last_line().contains("1 regenerated"), "{}", said.out);
 }
@@ -97,7 +96,7 @@ fn an_install_that_was_taken_back_says_that_its_key_waits() {
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let said = estate.run(&["rollback", "--auto-approve"]).code(0);
     let _ = said.out_has("the key of cvp1.acme.example/wsm waits in staging again");
-    // What trusters know of it is not to leave, then.
+    // The trusters then keep the certificate of that key.
     let plan = estate.run(&["plan"]).code(0).out;
     assert!(!plan.contains("withdraw"), "{plan}");
     let _ = estate.run(&["ack", "*"]).code(0);
@@ -173,7 +172,7 @@ fn an_interrupted_rollback_is_finished_by_a_rollback() {
     let estate = Estate::troubled();
     let _ = estate.run(&["apply", "--auto-approve"]);
     let _ = estate.run(&["rollback", "--auto-approve"]).code(0);
-    // As if the power had gone before its last line, and the ledger had never been stored again.
+    // As if power had failed before the journal's last line, and the ledger had not been stored since.
     let journal = journals(&estate).pop().unwrap();
     let text = fs::read_to_string(&journal).unwrap();
     let cut: Vec<&str> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! The program on Windows: files on a real drive, line ends as Windows writes them, and somebody who has a store open.
+//! The program on Windows: files on a real drive, Windows line ends, and a store that another program has open.
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
@@ -21,7 +21,7 @@ fn the_demo_ends_with_nothing_left_to_do() {
     let _ = said(command(&lab).args(["drift", "--strict"])).code(0);
 }
 
-/// An estate whose host is this machine: its stores are on this machine's own drives.
+/// An estate whose host is this machine. Its stores are on this machine's own drives.
 fn here(java: &std::path::Path) -> Estate {
     let spec = SPEC
         .replace("access: { root: './hosts/{fqdn}' }", "access: { root: '.', drive: '{letter}:' }")
@@ -74,7 +74,7 @@ fn a_store_that_somebody_has_open_is_left_as_it_is() {
     estate.put("adsa/cacerts", "rgrb.acme.example", gone);
     let before = std::fs::read(&store).unwrap();
 
-    // As Java opens a file it reads: others may read and write it, and not take its name.
+    // Java opens a file for reading in this way: others may read and write it, but not rename it.
     const READ_AND_WRITE: u32 = 1 | 2;
     let open = std::fs::File::options().read(true).share_mode(READ_AND_WRITE).open(&store).unwrap();
     let failed = estate.run(&["apply", "--auto-approve"]);
@@ -82,7 +82,7 @@ fn a_store_that_somebody_has_open_is_left_as_it_is() {
     assert_eq!(std::fs::read(&store).unwrap(), before);
     drop(open);
 
-    // Nobody else may even read.
+    // Here no other program may even read the file.
     let open = std::fs::File::options().read(true).share_mode(0).open(&store).unwrap();
     let unread = estate.run(&["plan"]);
     assert!(unread.out.contains("cannot read"), "{unread:?}");

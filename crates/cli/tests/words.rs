@@ -1,4 +1,4 @@
-//! What the commands say, word for word: plans, tickets, drift, metrics, explanations, listings, help.
+//! The exact words of the commands: plans, tickets, drift, metrics, explanations, listings, help.
 #![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
@@ -6,7 +6,7 @@ use crate::support;
 use crate::support::assert_snapshot;
 use support::{CANARY, Estate, NOW};
 
-/// What a run says, with the word `TODAY` for the day: a run over midnight (UTC) may name either.
+/// The output of a run, with the word `TODAY` for the day. A run over midnight (UTC) may have either day.
 fn today(run: impl FnOnce() -> String) -> String {
     let day = || jiff::Timestamp::now().to_string()[..10].to_owned();
     let before = day();
@@ -55,7 +55,7 @@ fn ticket() {
 #[test]
 fn json_plan() {
     let said = Estate::troubled().run(&["plan", "--at", NOW, "--format", "json"]).code(0);
-    // The profile's digest changes with every comment in it.
+    // The digest of a profile changes with every comment in the profile.
     let mut document = said.json();
     for input in document["inputs"].as_array_mut().unwrap() {
         if input["kind"] == "profile" {
@@ -162,7 +162,7 @@ fn listings() {
     let quiet = estate.run(&["list", store, "--no-password"]).code(0);
     assert_eq!(quiet.err, "");
     assert!(quiet.out.contains("not verified") && quiet.out.contains("(not opened)"));
-    // Days left depend on today.
+    // The number of days left depends on today.
     let text = text.lines().map(|l| l.split(" (8").next().unwrap()).collect::<Vec<_>>().join("\n");
     assert_snapshot!(format!("{text}\n\n{json}"));
 }

@@ -1,4 +1,5 @@
-//! The estate spec as typed data, every value with its place in the file. Nothing is joined with a profile yet.
+//! The estate spec as typed data. Values that a later fault may point to carry their place in the file. The data is not yet
+//! joined with any profile.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use crate::name::Fqdn;
 use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, Write};
 use crate::windows::{Placement, SystemStore};
 
-/// An estate spec that was read: [`crate::parse`] makes it, [`crate::resolve`] turns it into a topology.
+/// An estate spec that was read. [`crate::parse`] makes it, and [`crate::resolve`] turns it into a topology.
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub(crate) source: Source,
@@ -37,23 +38,23 @@ pub struct Spec {
     pub(crate) keep_days: Option<u32>,
 }
 
-/// Which profile is meant.
+/// A reference to a profile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProfileRef {
-    /// One that comes with the program, by its name.
+    /// A built-in profile, by its name.
     Builtin(String),
-    /// One's own, by its path as written (relative to the spec's folder).
+    /// The operator's own profile, by its path as written (relative to the spec's folder).
     Path(String),
 }
 
 impl ProfileRef {
-    /// A text with a slash, a backslash or the ending `.yaml` or `.yml` is a path.
+    /// Reads a reference. A text with a slash, a backslash or the ending `.yaml` or `.yml` is a path.
     pub(crate) fn read(text: &str) -> Self {
         let ending = std::path::Path::new(text).extension().is_some_and(|e| e == "yaml" || e == "yml");
         if ending || text.contains(['/', '\\']) { Self::Path(text.to_owned()) } else { Self::Builtin(text.to_owned()) }
     }
 
-    /// As written.
+    /// The reference as written.
     pub fn text(&self) -> &str {
         match self {
             Self::Builtin(text) | Self::Path(text) => text,
@@ -61,11 +62,11 @@ impl ProfileRef {
     }
 }
 
-/// `access:`.
+/// The field `access:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessSpec {
     None,
-    /// The host is the machine that this runs on.
+    /// The host is the machine that trustmason runs on.
     Here,
     Root {
         root: Template,
@@ -73,7 +74,7 @@ pub(crate) enum AccessSpec {
     },
 }
 
-/// A template and its place, comparable by its text.
+/// A template and its place. Two templates are equal if their texts are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct Template(pub(crate) At<String>);
 
@@ -85,7 +86,7 @@ impl PartialEq for Template {
 
 impl Eq for Template {}
 
-/// The way to a secret, templates not filled in.
+/// Where a secret is found. Templates are not yet filled in.
 #[derive(Clone, Debug)]
 pub(crate) enum SecretSpec {
     Literal(Password, /* whether it is the public default */ bool),
@@ -96,7 +97,8 @@ pub(crate) enum SecretSpec {
 }
 
 impl SecretSpec {
-    /// Whether both are the same way. Two literals are never equal: their values are not compared.
+    /// Whether both name the same source. Values of literals are not compared: two literals are the same only if both
+    /// are public.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Env(a), Self::Env(b)) | (Self::File(a), Self::File(b)) => a == b,
@@ -110,7 +112,7 @@ impl SecretSpec {
     }
 }
 
-/// `identity:`; what is `None` is inherited.
+/// The field `identity:`. A field that is `None` is inherited.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IdentitySpec {
     pub(crate) issuer: Option<At<String>>,
@@ -123,7 +125,7 @@ pub(crate) struct IdentitySpec {
 }
 
 impl IdentitySpec {
-    /// This setting over another: what is written here wins, field by field.
+    /// Puts this setting over another one. Fields that are set here win.
     pub(crate) fn over(&self, below: &Self) -> Self {
         Self {
             issuer: self.issuer.clone().or_else(|| below.issuer.clone()),
@@ -137,12 +139,12 @@ impl IdentitySpec {
     }
 }
 
-/// A certificate file with its pin.
+/// A certificate file and its pin.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnchorSpec {
     pub(crate) file: String,
     pub(crate) sha256: Option<At<Fingerprint>>,
-    /// `as_anchor: unconstrained`.
+    /// Whether `as_anchor: unconstrained` is set.
     pub(crate) unconstrained: bool,
 }
 
@@ -219,7 +221,7 @@ pub(crate) struct StoreOverride {
     pub(crate) place: Option<At<PlacementSpec>>,
 }
 
-/// `place:` of a Windows store; what is `None` the path says.
+/// The field `place:` of a Windows store. For a field that is `None`, the path decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PlacementSpec {
     pub(crate) root: Option<SystemStore>,
@@ -228,7 +230,7 @@ pub(crate) struct PlacementSpec {
 }
 
 impl PlacementSpec {
-    /// This over what a path says.
+    /// Puts this placement over the placement that the path gives.
     pub(crate) fn over(self, below: Placement) -> Placement {
         Placement {
             root: self.root.unwrap_or(below.root),
@@ -238,7 +240,7 @@ impl PlacementSpec {
     }
 }
 
-/// A password: a name under `secrets:`, or the way to it.
+/// A password: a name under `secrets:`, or the source written in place.
 #[derive(Clone)]
 pub(crate) enum PasswordSpec {
     Named(String),
@@ -246,7 +248,7 @@ pub(crate) enum PasswordSpec {
 }
 
 impl std::fmt::Debug for PasswordSpec {
-    /// The name may be the password itself, written in the wrong place, so it is not shown.
+    /// Hides the name, because it may be the password itself, written in the wrong place.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Named(_) => f.write_str("Named(…)"),
@@ -268,13 +270,13 @@ impl PasswordSpec {
 /// An entry of `services:`.
 #[derive(Clone)]
 pub(crate) struct ServiceOverride {
-    /// The program and its arguments, templates not filled in.
+    /// The program and its arguments. Templates are not yet filled in.
     pub(crate) restart: Option<At<Vec<At<String>>>>,
     pub(crate) timeout_seconds: Option<At<u32>>,
 }
 
 impl std::fmt::Debug for ServiceOverride {
-    /// An argument may be a password, written where none may stand; resolving refuses it, and so nothing is shown.
+    /// Shows nothing: an argument may be a password written by mistake. Resolving refuses it later.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ServiceOverride(…)")
     }

@@ -1,33 +1,33 @@
-//! What is wrong with a file, and where. A fault knows its file, line and column, shows the line with a caret below the
-//! place, names the cause, and says one thing to try. A line that may hold a secret is never shown, nor is any of its text.
+//! Faults of a file. A fault has the file, line and column, the cause and one hint, and is shown as the line with a caret
+//! below the place. A line that may hold a secret is never shown, and a message about it repeats none of its text.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::redaction::Redaction;
 
-/// A place in a file: line and column count from 1, in characters; the length is in characters too.
+/// A place in a file. Line and column count from 1. Column and length are in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
     /// The line.
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// How many characters are meant (at least 1).
+    /// The number of characters that are marked (at least 1).
     pub length: usize,
 }
 
-/// A value with the place it was written at.
+/// A value and the place where it was written.
 #[derive(Clone, Debug)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Where it was written.
+    /// The place where the value was written.
     pub place: Place,
 }
 
 impl<T> At<T> {
-    /// Puts a value and its place together.
+    /// Makes a value with its place.
     pub fn new(value: T, place: Place) -> Self {
         Self { value, place }
     }
@@ -36,9 +36,9 @@ impl<T> At<T> {
 /// Whether a fault stops the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing can be done before it is mended.
+    /// Nothing is done until the fault is repaired.
     Error,
-    /// Worth a look; the work goes on.
+    /// Deserves a look. The work goes on.
     Warning,
 }
 
@@ -51,27 +51,27 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is wrong.
+/// One fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// How bad it is.
+    /// Whether the fault stops the work.
     pub severity: Severity,
-    /// The file's name, as the caller gave it.
+    /// The file's name as the caller gave it.
     pub file: String,
-    /// The place in it.
+    /// The place in the file.
     pub place: Place,
-    /// The text of that line; `None` when it may hold a secret or the file has no such line.
+    /// The text of the line. `None` if the line may hold a secret.
     pub text: Option<String>,
     /// The cause, one sentence without a full stop.
     pub message: String,
-    /// What was probably meant.
+    /// The name that was probably meant.
     pub suggestion: Option<String>,
     /// One thing to try.
     pub hint: Option<String>,
 }
 
 impl Fault {
-    /// Adds what was probably meant.
+    /// Adds the name that was probably meant.
     #[must_use]
     pub fn suggest(mut self, suggestion: Option<String>) -> Self {
         self.suggestion = suggestion;
@@ -111,10 +111,10 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The widest piece of a line that is shown.
+/// The largest number of characters of a line that are shown.
 const WIDTH: usize = 140;
 
-/// The piece of a line around a place, how many characters stand before the carets, and how many carets there are.
+/// The part of a line around a place, the number of characters before the carets, and the number of carets.
 fn window(text: &str, place: Place) -> (String, usize, usize) {
     let chars: Vec<char> = text.chars().map(|c| if c == '\t' || c.is_control() { ' ' } else { c }).collect();
     let column = place.column.saturating_sub(1).min(chars.len());
@@ -125,44 +125,44 @@ fn window(text: &str, place: Place) -> (String, usize, usize) {
     (format!("{lead}{}", shown.trim_end()), column - start + cut, place.length.clamp(1, room))
 }
 
-/// Everything that is wrong, in the order of the files and their lines.
+/// A list of faults.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Faults {
     all: Vec<Fault>,
 }
 
 impl Faults {
-    /// Adds one.
+    /// Adds a fault.
     pub fn push(&mut self, fault: Fault) {
         self.all.push(fault);
     }
 
-    /// Adds what there is.
+    /// Adds several faults.
     pub(crate) fn all_of(&mut self, faults: impl IntoIterator<Item = Fault>) {
         self.all.extend(faults);
     }
 
-    /// Takes over all of another list.
+    /// Adds all faults of another list.
     pub fn append(&mut self, mut other: Self) {
         self.all.append(&mut other.all);
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// How many there are.
+    /// The number of faults.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// One after the other.
+    /// The faults in the order of the list.
     pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.all.iter()
     }
 
-    /// Sorted by file and place; the same fault twice counts once.
+    /// Sorts the faults by file and place, and drops repeated ones.
     #[must_use]
     pub fn settled(mut self) -> Self {
         self.all.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
@@ -170,7 +170,7 @@ impl Faults {
         self
     }
 
-    /// The value if there is no fault, else the faults in order.
+    /// Gives the value if the list is empty, else the faults in order.
     pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(self.settled()) }
     }
@@ -205,8 +205,8 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// A file's name and text, kept so that a fault found late can still show its line. `Debug` shows the name only: the
-/// text may hold secrets.
+/// The name and text of a file, kept so that a fault found late can still show its line. `Debug` shows the name only,
+/// because the text may hold secrets.
 #[derive(Clone)]
 pub struct Source {
     name: Arc<str>,
@@ -219,7 +219,7 @@ impl Source {
         Self { name: name.into(), text: text.into(), redaction: Arc::new(Redaction::over(text)) }
     }
 
-    /// The file's name, as the caller gave it.
+    /// The file's name as the caller gave it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -229,7 +229,7 @@ impl Source {
         &self.text
     }
 
-    /// Whether this line may hold a secret.
+    /// Whether a line may hold a secret.
     pub(crate) fn is_redacted(&self, line: usize) -> bool {
         self.redaction.covers(line)
     }
@@ -243,7 +243,7 @@ impl Source {
     }
 
     fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
-        // What was written is named in backticks; of nothing nobody would see them.
+        // Messages put the written text in backticks. An empty text would show as two backticks, so words replace it.
         let message = message.replace("``", "an empty text");
         let text = if self.is_redacted(place.line) { None } else { Some(self.line(place.line).to_owned()) };
         Fault { severity, file: self.name.to_string(), place, text, message, suggestion: None, hint: None }
@@ -260,7 +260,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The candidate nearest to what was written, if it is near enough to be meant.
+/// The candidate most similar to the written word, if it is similar enough to be meant.
 pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let folded = written.to_ascii_lowercase();
     candidates

@@ -1,5 +1,5 @@
-//! The two languages as tables: the estate spec (`docs/spec.md` explains it at length) and the role profile. The reader,
-//! the "did you mean" and the JSON Schemas all come from here.
+//! The two languages as tables: the estate spec (`docs/spec.md` explains it) and the role profile. The tables are data
+//! only. The reader, the "did you mean" and the JSON Schemas use them.
 
 mod estate;
 mod role;
@@ -20,24 +20,24 @@ const PAIR: Shape = Shape::Scalar(Lexeme::Pair);
 const HOST_PATH: Shape = Shape::Scalar(Lexeme::HostPath);
 const VARIABLE: Shape = Shape::Scalar(Lexeme::Variable);
 
-/// Key kinds that can be made.
+/// Kinds of keys that trustmason can create.
 pub(crate) const KEYS: &[&str] = &["rsa-2048", "rsa-3072", "rsa-4096", "ec-256", "ec-384"];
 /// Signature hashes.
 pub(crate) const HASHES: &[&str] = &["sha256", "sha384", "sha512"];
-/// How a PKCS#12 file that is made new is protected.
+/// How a new PKCS#12 file is protected.
 pub(crate) const SCHEMES: &[&str] = &["java8", "modern"];
-/// Store formats a profile or an override can declare.
+/// Store formats that a profile or an override can declare.
 pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair", "windows"];
-/// How options files are written.
+/// Syntaxes of options files.
 const SYNTAXES: &[&str] = &["ini", "arguments", "batch"];
-/// What of its store a setting should be.
+/// The values that a setting can take from its store.
 const EXPECTED: &[&str] = &["path", "format", "password", "unset"];
-/// How a host is reached without a folder that stands for its disks.
+/// How a host is reached if no folder stands for its disks.
 const REACHES: &[&str] = &["none", "this-machine"];
 /// How changes reach a store.
 const WRITES: &[&str] = &["direct", "hand-off"];
 
-/// Every finding there is (`accept:` names one).
+/// The ids of all findings (`accept:` names one).
 pub(crate) const FINDINGS: &[&str] = &[
     "missing",
     "stale",
@@ -77,7 +77,7 @@ pub(crate) const FINDINGS: &[&str] = &[
     "issuer-withheld",
 ];
 
-/// The system stores of Windows that are written.
+/// The system stores of Windows that trustmason writes.
 const SYSTEM_STORE: Shape = Shape::Words(&["Root", "CA", "My"]);
 
 static PLACEMENT: Record = record(

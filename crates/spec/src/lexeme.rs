@@ -1,4 +1,5 @@
-//! The kinds of scalar the language knows: what each looks like, in words for people and as a pattern for the schema.
+//! The kinds of scalar in both languages. Each kind has a noun for messages, a pattern for the JSON Schema and a check.
+//! The check takes a text, gives the cause and a hint if the text does not fit, and never changes the text.
 
 use std::str::FromStr;
 
@@ -10,15 +11,15 @@ use crate::windows;
 /// A kind of scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lexeme {
-    /// Any text of at least one character.
+    /// Any text of at least one character. Control characters are refused by `shape`.
     Text,
     /// A short name: letters, digits, `.`, `_`, `-`.
     Name,
     /// A fully qualified host name.
     Fqdn,
-    /// `60d` or `5y`.
+    /// A number of days or years: `60d` or `5y`.
     Days,
-    /// `120s` or `5m`.
+    /// A number of seconds or minutes: `120s` or `5m`.
     Wait,
     /// A whole number, 1 to 1000.
     Count,
@@ -26,20 +27,20 @@ pub(crate) enum Lexeme {
     Port,
     /// A SHA-256 fingerprint in hex, colons allowed.
     Sha256,
-    /// `YYYY-MM-DD`.
+    /// A date: `YYYY-MM-DD`.
     Date,
-    /// Two letters (ISO 3166-1 alpha-2).
+    /// A country code: two letters (ISO 3166-1 alpha-2).
     Country,
-    /// `LEFT/RIGHT`.
+    /// Two names with a slash between them: `LEFT/RIGHT`.
     Pair,
-    /// A path on a host, `C:\x` or `/x`; `{VAR}` allowed, `..` not.
+    /// A path on a host: `C:\x`, `/x`, `{VAR}…` or `windows://…`. `..` is refused.
     HostPath,
-    /// The name of an environment variable.
+    /// The name of a variable.
     Variable,
 }
 
 impl Lexeme {
-    /// What it is, for messages: `a host name`.
+    /// The noun of the kind with its article, for messages: `a host name`.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -58,7 +59,7 @@ impl Lexeme {
         }
     }
 
-    /// The pattern of the schema (ECMA 262).
+    /// The regular expression of the kind for the JSON Schema (ECMA 262).
     pub(crate) fn pattern(self) -> &'static str {
         match self {
             Self::Text => r"^[^\u0000-\u001f]+$",
@@ -79,7 +80,7 @@ impl Lexeme {
         }
     }
 
-    /// What is wrong with a text of this kind, and one thing to try.
+    /// Checks a text of this kind. The error has the cause and one thing to try.
     pub(crate) fn check(self, text: &str) -> Result<(), Flaw> {
         match self {
             Self::Text => Ok(()),
@@ -137,7 +138,7 @@ impl Lexeme {
     }
 }
 
-/// What is wrong with a scalar.
+/// The reason why a scalar does not fit its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
     /// The cause.
@@ -167,39 +168,39 @@ fn host_path(text: &str) -> Result<(), Flaw> {
     )
 }
 
-/// The days of `60d` or `5y` (a year counts 365 days, as certificate tools do); 1 day to 100 years.
+/// The number of days in `60d` or `5y`, from 1 day to 100 years. A year has 365 days, as in certificate tools.
 pub(crate) fn days(text: &str) -> Option<u32> {
     measure(text, [('d', 1), ('y', 365)], 36_500)
 }
 
-/// The seconds of `120s` or `5m`; 1 second to 1 hour.
+/// The number of seconds in `120s` or `5m`, from 1 second to 1 hour.
 pub(crate) fn seconds(text: &str) -> Option<u32> {
     measure(text, [('s', 1), ('m', 60)], 3_600)
 }
 
-/// A number with one of two units, in the smaller one: 1 to the longest.
+/// A number with one of two units, given in the smaller unit, from 1 to `longest`.
 fn measure(text: &str, units: [(char, u32); 2], longest: u32) -> Option<u32> {
     let (number, factor) = units.into_iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
     let amount = whole(number)?.checked_mul(factor)?;
     (1..=longest).contains(&amount).then_some(amount)
 }
 
-/// A whole number, 1 to 1000.
+/// A whole number from 1 to 1000.
 pub(crate) fn count(text: &str) -> Option<u32> {
     whole(text).filter(|number| (1..=1_000).contains(number))
 }
 
-/// Digits and nothing else: `parse` alone would take a sign.
+/// A number of digits only. `parse` alone would also accept a sign.
 fn whole(text: &str) -> Option<u32> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// A TCP port.
+/// A TCP port, from 1 to 65535.
 pub(crate) fn port(text: &str) -> Option<u16> {
     text.parse::<u16>().ok().filter(|port| *port > 0)
 }
 
-/// A fingerprint, colons and case as openssl and keytool print them.
+/// A SHA-256 fingerprint as openssl and keytool print it: colons are skipped, letters may have any case.
 pub(crate) fn fingerprint(text: &str) -> Option<Fingerprint> {
     let bare: String = text.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
     if bare.len() == 64 { Fingerprint::from_str(&bare).ok() } else { None }

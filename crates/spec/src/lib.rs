@@ -1,14 +1,40 @@
-//! What the operator means: YAML → `Spec` → `Topology` (with its trust edges) → `Survey`, and the role profiles.
+//! Reads an estate spec and role profiles (YAML) and resolves them to a [`topology::Topology`] and a [`survey::Survey`].
 //!
 //! ```text
 //! text ─parse─▶ Spec ─load (the caller reads)─▶ profiles ─resolve─▶ Topology ─Survey::of─▶ Survey
 //! ```
 //!
-//! Everything here is pure: no file, no environment, no clock. A text becomes a tree of nodes that know their place
-//! (`tree`); one table per language (`grammar`) says which fields there are, and drives the check that collects every
-//! fault, the "did you mean", and the JSON Schema; what fits the table becomes typed data (`estate`, `profile`), and
-//! resolving looks every name up. Faults carry file, line, column, the line itself unless it may hold a secret, and one
-//! thing to try.
+//! The topology holds hosts, stores, identities and the trust edges between them; the survey lists what a run must read.
+//! The crate never opens a file, reads the environment or asks for the time.
+//!
+//! # Example
+//! ```
+//! use std::path::Path;
+//! use trustmason_spec::{parse, profile, resolve};
+//!
+//! # fn main() -> Result<(), trustmason_spec::Faults> {
+//! let text = "
+//! trustmason: 1
+//! estate: acme
+//! profile: pcce-12.5
+//! hosts:
+//!   adsa.acme.example: { role: ads }
+//!   cvp1.acme.example: { role: cvp }
+//! ";
+//! let spec = parse(text, "estate.yaml")?;
+//! // The caller reads profiles that are not built in. The spec above names none.
+//! let profiles = profile::load(&spec, Path::new("/estate"), |path| Err(format!("no file {}", path.display())))?;
+//! let topology = resolve(&spec, &profiles, Path::new("/estate"))?.topology;
+//! assert!(topology.edges.iter().any(|edge| edge.id == "adsa.acme.example/cacerts <- cvp1.acme.example/wsm"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Inside
+//! `tree` turns a text into nodes with their places. One table per language (`grammar`) lists the fields. The check
+//! that collects every fault, the "did you mean" and the JSON Schema all read this table. `estate` and `profile` hold
+//! the checked text as typed data, and `resolve` looks every name up. A fault carries the file, line and column, one
+//! hint, and the line's text unless the line may hold a secret.
 #![forbid(unsafe_code)]
 
 mod estate;

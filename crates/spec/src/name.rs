@@ -1,11 +1,25 @@
-//! The names everything else is addressed by. Each is a type, so that a store id cannot be passed where an identity
-//! id is meant, and each has one spelling (lower case where the field treats case as noise).
+//! The names of hosts, stores, identities, services and rules. Each name has a type of its own, so that a store id cannot
+//! be passed for an identity id. A host name has one spelling (lower case), and is never looked up in DNS.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A fully qualified host name, lower case, without a trailing dot (RFC 1123 §2.1: labels of letters, digits and hyphens).
+/// A fully qualified host name in lower case, without a final dot.
+///
+/// Labels have letters, digits, inner hyphens (RFC 1123 §2.1) and underscores. Addresses and wildcards are refused.
+///
+/// ```
+/// # fn main() -> Result<(), trustmason_spec::name::NameError> {
+/// use trustmason_spec::name::Fqdn;
+///
+/// let host = Fqdn::parse("CVP1.Acme.Example.")?;
+/// assert_eq!(host, Fqdn::parse("cvp1.acme.example")?);
+/// assert_eq!(host.host(), "cvp1");
+/// assert!(Fqdn::parse("cvp1").is_err(), "the domain is missing");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fqdn(String);
@@ -25,7 +39,10 @@ impl From<Fqdn> for String {
 }
 
 impl Fqdn {
-    /// Reads a host name in any case. Errors say what is wrong with it.
+    /// Reads a host name in any case.
+    ///
+    /// # Errors
+    /// The text and the reason why it is no usable host name.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let lower = text.trim_end_matches('.').to_ascii_lowercase();
         if lower.is_empty() || lower.len() > 253 {
@@ -61,7 +78,7 @@ impl Fqdn {
         &self.0
     }
 
-    /// The first label: the short host name that export files are named after.
+    /// The first label: the short host name, used in the names of export files.
     pub fn host(&self) -> &str {
         self.0.split('.').next().unwrap_or(&self.0)
     }
@@ -73,19 +90,19 @@ impl fmt::Display for Fqdn {
     }
 }
 
-/// Whether Windows takes a file name for something else: for a device, whatever follows a dot, or for the name without the dots
-/// and blanks at its end. (Microsoft, *Naming Files, Paths, and Namespaces*.)
+/// Whether Windows would take a file name for something else. Windows takes some names for devices, whatever follows their
+/// first dot, and drops dots and blanks at the end. (Microsoft, *Naming Files, Paths, and Namespaces*.)
 pub fn is_no_windows_name(name: &str) -> bool {
     const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
     const NUMBERED: [&str; 2] = ["COM", "LPT"];
     let stem = name.split('.').next().unwrap_or_default().trim_end();
-    // Superscript digits count as digits there.
+    // Windows also counts superscript digits as digits here.
     let unnumbered = stem.strip_suffix(|c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³'));
     let is = |word: &str, devices: &[&str]| devices.iter().any(|device| word.eq_ignore_ascii_case(device));
     name.ends_with(['.', ' ']) || is(stem, &DEVICES) || unnumbered.is_some_and(|word| is(word, &NUMBERED))
 }
 
-/// Why a name was refused.
+/// The error for a name that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not a usable name: {why}", if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") })]
 pub struct NameError {
@@ -94,7 +111,7 @@ pub struct NameError {
 }
 
 impl NameError {
-    /// What is wrong with it.
+    /// The reason for the refusal.
     pub(crate) fn why(&self) -> &'static str {
         self.why
     }
@@ -111,12 +128,12 @@ macro_rules! host_scoped {
         pub struct $name {
             /// The host it belongs to.
             pub host: Fqdn,
-            /// Its name within that host, as the profile gives it.
+            /// The name within the host, as the profile gives it.
             pub name: String,
         }
 
         impl $name {
-            /// Puts an id together.
+            /// Makes an id of a host and a name.
             pub fn new(host: Fqdn, name: impl Into<String>) -> Self {
                 Self { host, name: name.into() }
             }
@@ -155,7 +172,7 @@ macro_rules! host_scoped {
 }
 
 host_scoped! {
-    /// A store: `FQDN/STORE`.
+    /// The id of a store: `FQDN/STORE`.
     StoreId
 }
 host_scoped! {

@@ -1,4 +1,5 @@
-//! Text → [`Spec`]. Every fault that the file alone can show is found here, in one go.
+//! Turns the text of an estate spec into a [`Spec`], or gives every fault that the file alone can show. No file
+//! and no profile of the operator's own is read here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,11 +14,11 @@ use crate::topology::{Rotation, Side};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, profile, semantics, shape, syntax, tree};
 
-/// Reads an estate spec. `name` is the file's name for messages. No file, environment or clock is looked at.
+/// Reads an estate spec. `name` is the file's name for messages.
 ///
 /// # Errors
-/// All faults of the file, in the order of its lines; a text that is no YAML has just one. When something is wrong and
-/// all profiles are built-in, the faults that only show against the profiles are reported along with the others.
+/// All faults of the file, in the order of its lines. A text that is no valid YAML has just one. If the file has faults and
+/// names built-in profiles only, the faults that resolving finds are added.
 pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     let source = Source::new(name, text);
     let root = tree::read(&source).map_err(|faults| explained(&source, faults))?;
@@ -36,12 +37,13 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     Err(explained(&spec.source, faults.settled()))
 }
 
-/// The faults of a text with the slips that they may follow from in the place of those of the same lines: one cause, one fault.
+/// Replaces the faults of a line that has a slip by the slip itself, because they may follow from it: one cause, one fault.
 fn explained(source: &Source, faults: Faults) -> Faults {
     let slips = syntax::slips(source);
     let lines: BTreeSet<usize> = faults.iter().map(|fault| fault.place.line).collect();
     let mut all = Faults::default();
-    // A slip on a line where nothing is wrong may be meant; a text that is no YAML stumbles lines later.
+    // A slip on a line without a fault may be intended. Invalid YAML is noticed lines after the slip, so all slips
+    // count then.
     let unread = faults.iter().any(|fault| fault.message.starts_with("this is not valid YAML"));
     all.all_of(slips.iter().filter(|slip| unread || lines.contains(&slip.place.line)).cloned());
     let told: BTreeSet<usize> = all.iter().map(|slip| slip.place.line).collect();
@@ -51,7 +53,7 @@ fn explained(source: &Source, faults: Faults) -> Faults {
     all.settled()
 }
 
-/// What resolving finds in a file that is already known to be faulty, without the places that were reported before: one
+/// The faults that resolving finds in a file with faults already known. Places that were reported before are left out: one
 /// cause, one fault.
 fn beyond(spec: &Spec, known: &Faults) -> Faults {
     let mut more = Faults::default();

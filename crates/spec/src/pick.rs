@@ -1,5 +1,5 @@
-//! Typed values out of a checked tree. A value that does not fit was reported by the check already and is simply absent
-//! here, so that the rest of the file can still be judged.
+//! Takes typed values out of a checked tree. A value that does not fit is left out here and gives no fault, because
+//! `shape::check` has reported it. The rest of the file can then still be judged.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::tree::{Kind, Node};
 use crate::windows::SystemStore;
 
 impl Node {
-    /// A scalar with its place. One with control characters was reported and is left out.
+    /// The text of a scalar with its place. A text with control characters is left out (`shape::check` reports it).
     pub(crate) fn spot(&self) -> Option<At<String>> {
         let text = self.text().filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'))?;
         Some(At::new(text.to_owned(), self.place))
@@ -30,7 +30,7 @@ impl Node {
         self.get(field).and_then(Self::spot)
     }
 
-    /// The truth value of a field, with its place.
+    /// The truth value of a field with its place.
     pub(crate) fn flag_of(&self, field: &str) -> Option<At<bool>> {
         self.spot_of(field).and_then(|at| match at.value.as_str() {
             "true" => Some(At::new(true, at.place)),
@@ -39,22 +39,22 @@ impl Node {
         })
     }
 
-    /// The texts of a field that holds one or more.
+    /// The texts of a field that holds one text or a list.
     pub(crate) fn spots_of(&self, field: &str) -> Vec<At<String>> {
         self.get(field).map(Self::items).unwrap_or_default().iter().filter_map(Self::spot).collect()
     }
 
-    /// The same without places.
+    /// The texts of a field that holds one text or a list, without places.
     pub(crate) fn texts_of(&self, field: &str) -> Vec<String> {
         self.spots_of(field).into_iter().map(|at| at.value).collect()
     }
 
-    /// A field read by a function, with its place.
+    /// The value that `read` makes of a field's text, with its place.
     pub(crate) fn read_of<T>(&self, field: &str, read: impl Fn(&str) -> Option<T>) -> Option<At<T>> {
         self.spot_of(field).and_then(|at| read(&at.value).map(|value| At::new(value, at.place)))
     }
 
-    /// The host names of a field.
+    /// The host names of a field. Unusable names are left out.
     pub(crate) fn hosts_of(&self, field: &str) -> Vec<At<Fqdn>> {
         self.spots_of(field)
             .into_iter()
@@ -62,7 +62,7 @@ impl Node {
             .collect()
     }
 
-    /// The entries of a field that is a mapping: key with place, and value.
+    /// The entries of a field that is a mapping: each key with its place, and each value.
     pub(crate) fn pairs_of(&self, field: &str) -> Vec<(At<String>, &Self)> {
         let entries = self.get(field).map(Self::entries).unwrap_or_default();
         entries.iter().filter_map(|(key, value)| Some((key.spot()?, value))).collect()
@@ -74,13 +74,13 @@ impl Node {
         items.iter().filter(|item| matches!(item.kind, Kind::Map(_))).collect()
     }
 
-    /// A field that is a mapping of texts.
+    /// The entries of a field that is a mapping of texts.
     pub(crate) fn text_map_of(&self, field: &str) -> BTreeMap<String, String> {
         self.pairs_of(field).into_iter().filter_map(|(k, v)| Some((k.value, v.text()?.to_owned()))).collect()
     }
 }
 
-/// `rsa-2048`, `ec-256`.
+/// Reads a key kind: `rsa-2048`, `ec-256`.
 pub(crate) fn key_kind(text: &str) -> Option<KeyKind> {
     let (kind, bits) = text.split_once('-')?;
     let bits = bits.parse().ok()?;
@@ -91,7 +91,7 @@ pub(crate) fn key_kind(text: &str) -> Option<KeyKind> {
     }
 }
 
-/// `sha256`.
+/// Reads the name of a hash: `sha256`.
 pub(crate) fn hash(text: &str) -> Option<SignatureHash> {
     match text {
         "sha256" => Some(SignatureHash::Sha256),
@@ -101,7 +101,7 @@ pub(crate) fn hash(text: &str) -> Option<SignatureHash> {
     }
 }
 
-/// `jks`.
+/// Reads a store format: `jks`.
 pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
     match text {
         "jks" => Some(DeclaredFormat::Jks),
@@ -115,7 +115,7 @@ pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
     }
 }
 
-/// `java8`.
+/// Reads a value of `write:`: `direct` or `hand-off`.
 pub(crate) fn write(text: &str) -> Option<Write> {
     match text {
         "direct" => Some(Write::Direct),
@@ -124,12 +124,13 @@ pub(crate) fn write(text: &str) -> Option<Write> {
     }
 }
 
-/// Which certificate goes into which system store.
+/// Reads `place:` of a Windows store.
 pub(crate) fn placement(node: &Node) -> PlacementSpec {
     let store = |field: &str| node.read_of(field, SystemStore::read).map(|at| at.value);
     PlacementSpec { root: store("root"), intermediate: store("intermediate"), leaf: store("leaf") }
 }
 
+/// Reads a value of `scheme:`: `java8` or `modern`.
 pub(crate) fn scheme(text: &str) -> Option<Pkcs12Scheme> {
     match text {
         "java8" => Some(Pkcs12Scheme::Java8),
@@ -138,12 +139,12 @@ pub(crate) fn scheme(text: &str) -> Option<Pkcs12Scheme> {
     }
 }
 
-/// A fingerprint field.
+/// The fingerprint in a field, with its place.
 pub(crate) fn sha256_of(node: &Node, field: &str) -> Option<At<Fingerprint>> {
     node.read_of(field, lexeme::fingerprint)
 }
 
-/// A certificate file with its pin.
+/// Reads a certificate file and its pin.
 pub(crate) fn anchor(node: &Node) -> AnchorSpec {
     AnchorSpec {
         file: node.text_of("file").unwrap_or_default(),
@@ -152,16 +153,17 @@ pub(crate) fn anchor(node: &Node) -> AnchorSpec {
     }
 }
 
-/// `profile:`, one or more.
+/// Reads `profile:`, which names one profile or several.
 pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
     let refs = node.spots_of("profile").into_iter();
     refs.map(|at| At::new(ProfileRef::read(&at.value), at.place)).collect()
 }
 
-/// The way to a secret. What says none (and was reported) still takes its name, so that nobody misses it a second time.
+/// Reads where a secret is found. A secret without any source (reported already) still gives a value. Its name is then
+/// known, and no second fault says that it is missing.
 pub(crate) fn secret(node: &Node) -> SecretSpec {
     if node.text_of("empty").is_some() {
-        // Nothing is kept secret by it.
+        // The empty password keeps nothing secret, so it counts as public.
         return SecretSpec::Literal(Password::new(""), true);
     }
     if let Some(value) = node.text_of("literal") {

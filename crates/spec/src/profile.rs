@@ -1,8 +1,8 @@
-//! Role profiles: what a kind of machine has (stores, identities, services) and who must trust whom (rules), as YAML.
-//! The built-in ones are part of the program; one's own are read by the caller, who hands the text in.
+//! Role profiles (YAML): the stores, identities and services of each kind of machine, and the rules of trust between them.
+//! Built-in profiles are part of the program. The caller reads other profiles and passes their text in.
 //!
-//! A profile that `extends` another takes over everything of it; a store, identity, service, variable, secret or rule of
-//! the same name replaces the inherited one as a whole. There are no conditionals: variants are roles or profiles.
+//! A profile that `extends` another one inherits everything. A store, identity, service, variable, secret or rule replaces
+//! the inherited one of the same name as a whole. A profile has no conditions: a variant is another role or profile.
 
 mod catalog;
 mod options;
@@ -28,7 +28,7 @@ const BUILTIN: [(&str, &str); 6] = [
     ("ucce-live-data", include_str!("../../../specs/profiles/ucce-live-data.yaml")),
 ];
 
-/// The text of a built-in profile, comments and all.
+/// The text of a built-in profile with its comments.
 pub fn builtin(name: &str) -> Option<&'static str> {
     BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
@@ -38,7 +38,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     BUILTIN.iter().map(|(name, _)| *name)
 }
 
-/// A profile that was read, and how it was asked for.
+/// A profile that was read, and the reference that named it.
 #[derive(Clone, Debug)]
 pub struct LoadedProfile {
     pub(crate) reference: ProfileRef,
@@ -49,19 +49,19 @@ impl LoadedProfile {
     /// Reads a profile. `name` is the file's name for messages.
     ///
     /// # Errors
-    /// All faults of the file in one go.
+    /// All faults of the file.
     pub fn parse(reference: ProfileRef, text: &str, name: &str) -> Result<Self, Faults> {
         Ok(Self { reference, profile: read::read(text, name)? })
     }
 
-    /// The profile this one is made from, which must be loaded as well.
+    /// The profile that this one extends. The extended profile must be loaded too.
     pub fn extends(&self) -> Option<&ProfileRef> {
         self.profile.extends.as_ref().map(|at| &at.value)
     }
 }
 
-/// Loads every profile a spec wants and those they extend, each once. `read` fetches the text of a profile of one's own
-/// (its path is joined with the spec's folder `base` already) and says in words why it cannot.
+/// Loads every profile that a spec names and every profile they extend, each once. `read` gives the text of a profile that
+/// is not built in, or the reason why it cannot. Its path is already joined with the spec's folder `base`.
 ///
 /// # Errors
 /// Unknown names, paths that `read` cannot fetch, and all faults of the profiles themselves.
@@ -110,7 +110,7 @@ pub fn load(
     faults.or(loaded)
 }
 
-/// A path of the spec, from the spec's folder. `\\server` and `C:\x` are absolute on every machine.
+/// Joins a path of the spec with the spec's folder. `\\server` and `C:\x` are absolute on every machine.
 pub(crate) fn join(base: &Path, path: &str) -> PathBuf {
     let drive = path.as_bytes().get(1) == Some(&b':');
     if path.starts_with(r"\\") || drive {
@@ -132,7 +132,7 @@ pub(crate) struct Profile {
     pub(crate) rules: BTreeMap<String, Rule>,
 }
 
-/// A kind of machine.
+/// A role: a kind of machine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Role {
     pub(crate) clustered: bool,
@@ -140,22 +140,22 @@ pub(crate) struct Role {
     pub(crate) stores: BTreeMap<String, Store>,
     pub(crate) identities: BTreeMap<String, Identity>,
     pub(crate) services: BTreeMap<String, String>,
-    /// Where its product is told about its stores.
+    /// The texts that tell the role's product about its stores.
     pub(crate) options: BTreeMap<String, Options>,
-    /// Where it stands when several are restarted; the lower, the earlier.
+    /// The rank of the role when several services restart. Lower ranks come first.
     pub(crate) restart_order: Option<u32>,
 }
 
 /// A variable of a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Var {
-    /// Its value where a host sets none.
+    /// The value on a host that sets none.
     pub(crate) default: Option<String>,
-    /// What its product makes of another one.
+    /// The rule by which the product derives the value from another variable.
     pub(crate) sequence: Option<Sequence>,
 }
 
-/// A number that follows from another variable, counted from 1: `first + step * (of - 1)`.
+/// A number that follows from another variable that counts from 1: `first + step * (of - 1)`.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
     pub(crate) of: At<String>,
@@ -163,7 +163,7 @@ pub(crate) struct Sequence {
     pub(crate) step: u32,
 }
 
-/// Where it was written does not count.
+/// Compares the numbers and the variable's name, not the place where the sequence was written.
 impl PartialEq for Sequence {
     fn eq(&self, other: &Self) -> bool {
         let Self { of, first, step } = self;
@@ -173,10 +173,10 @@ impl PartialEq for Sequence {
 
 impl Eq for Sequence {}
 
-/// Where a definition was written.
+/// The profile and the place where a definition was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The profile's name.
+    /// The name of the profile.
     pub(crate) profile: String,
     pub(crate) place: Place,
 }
@@ -199,7 +199,7 @@ pub(crate) struct Store {
     pub(crate) removal_steps: Vec<String>,
 }
 
-/// Where a store is, templates not filled in.
+/// The path or paths of a store, with templates not yet filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
     Path(String),
@@ -210,7 +210,7 @@ pub(crate) enum Spot {
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) origin: Origin,
-    /// Its store, and which key of that it is.
+    /// The name of the identity's store, and which key of the store it is.
     pub(crate) entry: Option<(String, KeyAt)>,
     pub(crate) exported_as: Vec<String>,
     pub(crate) served_at: Option<u16>,
@@ -223,7 +223,7 @@ pub(crate) struct Identity {
     pub(crate) source: String,
 }
 
-/// Who trusts whom.
+/// A rule: which stores must trust which identities.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) origin: Origin,
@@ -240,7 +240,8 @@ pub(crate) struct Rule {
 }
 
 impl Spec {
-    /// The profiles this spec names, each once, in the order written. What they extend is asked of [`LoadedProfile`].
+    /// The profiles that this spec names, each once, in the order written. [`LoadedProfile::extends`] gives those they
+    /// extend.
     pub fn wanted_profiles(&self) -> Vec<ProfileRef> {
         let mut wanted = Vec::new();
         for at in self.profile_places() {

@@ -1,5 +1,6 @@
-//! The public roots: certificates that Debian and the JDK ship, by fingerprint (`specs/public-roots.txt`; the script that makes
-//! the list lies beside it). One of them is nobody's own, whatever a ledger says of it.
+//! The public roots: fingerprints of the certificates that Debian and the JDK ship (`specs/public-roots.txt`; the script
+//! that makes the list is in the same folder). The planner never treats one of them as trustmason's own, even if the ledger
+//! says so.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -8,7 +9,7 @@ use trustmason_keystore::Fingerprint;
 
 const LIST: &str = include_str!("../../../specs/public-roots.txt");
 
-/// All of them.
+/// The fingerprints of all public roots.
 pub fn all() -> &'static BTreeSet<Fingerprint> {
     static ROOTS: LazyLock<BTreeSet<Fingerprint>> = LazyLock::new(|| {
         let first_words = LIST.lines().filter_map(|line| line.split_whitespace().next());

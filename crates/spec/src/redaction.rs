@@ -1,18 +1,18 @@
-//! Which lines of a file may hold a secret. Decided from the text alone, so that it also works where the YAML is broken,
-//! and generously: a line withheld for nothing costs a look into the file, a line shown for nothing costs a password.
+//! Decides which lines of a file may hold a secret. The decision uses the text alone, so it also works for broken YAML.
+//! Too much is covered rather than too little: a covered line costs a look into the file, a shown secret costs a password.
 
 use std::collections::BTreeSet;
 
-/// The lines (from 1) that are never shown.
+/// The numbers (from 1) of the lines that are never shown.
 #[derive(Debug, Default)]
 pub(crate) struct Redaction {
     lines: BTreeSet<usize>,
 }
 
 impl Redaction {
-    /// Finds them. A line is covered when it has a key that sounds like a secret; so are the lines after it until one at
-    /// the same indentation or less that starts something new while every bracket and quote before it is closed. A line
-    /// that repeats the value of a `literal:` is covered wherever it stands.
+    /// Finds the lines. A line is covered if it has a key that sounds like a secret. The lines after it are covered
+    /// too, until a line at the same indentation or less starts something new and every bracket and quote before it is
+    /// closed. A line that repeats the value of a `literal:` is covered anywhere.
     pub(crate) fn over(text: &str) -> Self {
         let mut lines = BTreeSet::new();
         let mut run: Option<Run> = None;
@@ -43,14 +43,14 @@ impl Redaction {
         Self { lines }
     }
 
-    /// Whether this line is covered.
+    /// Whether a line is covered.
     pub(crate) fn covers(&self, line: usize) -> bool {
         self.lines.contains(&line)
     }
 }
 
-/// The value of a `literal:` on this line. The public default is none, nor is a text too short for any keystore's password:
-/// it would stand in half of all lines.
+/// The value of a `literal:` on this line. The public default does not count. A text too short for a keystore's password
+/// does not count either, because it would occur in half of all lines.
 fn literal(line: &str) -> Option<&str> {
     let value = line.split_once("literal:")?.1.trim_start();
     let value = match value.chars().next() {
@@ -60,10 +60,10 @@ fn literal(line: &str) -> Option<&str> {
     value.map(str::trim_end).filter(|value| value.chars().count() >= 4 && *value != "changeit")
 }
 
-/// A run of covered lines, and what it left open.
+/// A run of covered lines, with the brackets and quotes that are still open.
 struct Run {
     indent: usize,
-    /// A `secrets:` section, whose entries somebody may have forgotten to indent.
+    /// Whether this is a `secrets:` section. Its entries may lack their indentation by mistake.
     section: bool,
     depth: usize,
     quote: Option<char>,
@@ -74,8 +74,8 @@ impl Run {
         self.depth > 0 || self.quote.is_some()
     }
 
-    /// Counts brackets outside quotes. A quote opens only where a value can start, so that an apostrophe is none; a
-    /// bracket counts only where a value can start or within brackets.
+    /// Counts brackets outside quotes. A quote opens only where a value can start, so an apostrophe does not count. A
+    /// bracket counts only where a value can start, or inside other brackets.
     fn read(&mut self, line: &str) {
         let mut before = ' ';
         for c in line.chars() {
@@ -94,7 +94,7 @@ impl Run {
     }
 }
 
-/// Whether a line looks like the start of something: a key, a list item, a comment or a document.
+/// Whether a line looks like the start of a key, a list item, a comment or a document.
 fn starts_something(line: &str) -> bool {
     let code = line.trim_start();
     if code.starts_with(['#', '-']) {
@@ -106,7 +106,7 @@ fn starts_something(line: &str) -> bool {
     })
 }
 
-/// Whether a line begins one of the sections of an estate or a profile.
+/// Whether a line begins a section of an estate spec or a profile.
 fn starts_section(line: &str) -> bool {
     const SECTIONS: [&str; 25] = [
         "trustmason",
@@ -138,14 +138,14 @@ fn starts_section(line: &str) -> bool {
     line.split_once(':').is_some_and(|(key, _)| SECTIONS.contains(&key))
 }
 
-/// A store written as `ROLE/STORE: text`: whatever the text was meant to be, it may be its password.
+/// Whether a line is `ROLE/STORE: text`. The text may be the store's password, whatever was meant.
 fn scalar_store(line: &str) -> bool {
     line.trim_start().split_once(": ").is_some_and(|(key, value)| {
         key.contains('/') && !key.contains([' ', '{', '[']) && !value.trim_start().starts_with('{')
     })
 }
 
-/// Whether a line has a word that sounds like the key of a secret, also misspelt or without its colon.
+/// Whether a line has a word that sounds like the key of a secret. Misspelt words and words without a colon count too.
 fn names_secret(line: &str) -> bool {
     let first: String = line.trim_start().chars().take_while(|c| c.is_alphanumeric() || "_-\"'".contains(*c)).collect();
     let comment = line.trim_start().starts_with('#') && line.to_lowercase().contains("pass");
@@ -155,7 +155,7 @@ fn names_secret(line: &str) -> bool {
         || keys(line).any(|key| sounds_secret(&key))
 }
 
-/// Words that are followed by a colon, in lower case and without quotes.
+/// The words of a line that a colon follows, in lower case and without quotes.
 fn keys(line: &str) -> impl Iterator<Item = String> + '_ {
     line.match_indices(':').map(|(at, _)| {
         let before = line.get(..at).unwrap_or_default().trim_end();
@@ -172,7 +172,7 @@ fn keys(line: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Whether a key sounds like that of a secret.
+/// Whether a key sounds like the key of a secret.
 pub(crate) fn sounds_secret(word: &str) -> bool {
     const WHOLE: [&str; 2] = ["pw", "pin"];
     const PART: [&str; 5] = ["pass", "pwd", "secret", "literal", "credential"];

@@ -1,5 +1,6 @@
-//! `Spec` + profiles → `Topology`: every name looked up, every template filled in, every rule turned into edges. Pure:
-//! paths are joined with the spec's folder but nothing is looked at. All faults are collected, each with its place.
+//! Turns a `Spec` and its profiles into a [`Topology`]: looks up every name, fills in every template and turns rules
+//! into edges. Resolving joins paths with the spec's folder and never looks at a disk. All faults are collected, each
+//! with its place.
 
 mod anchors;
 mod edges;
@@ -21,16 +22,16 @@ use crate::fault::{Fault, Faults};
 use crate::profile::{Catalog, LoadedProfile, join};
 use crate::topology::{Accept, Policy, Topology};
 
-/// What resolving gives.
+/// The result of resolving.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// The estate, every name resolved.
+    /// The estate with every name resolved.
     pub topology: Topology,
-    /// What is worth a look though nothing stops.
+    /// Faults that deserve a look but do not stop the work.
     pub warnings: Faults,
 }
 
-/// The work in progress: the spec, its folder, and what was found wrong.
+/// The work in progress: the spec, the spec's folder, and the faults found so far.
 pub(crate) struct Work<'s> {
     pub(crate) spec: &'s Spec,
     pub(crate) base: &'s Path,
@@ -39,7 +40,7 @@ pub(crate) struct Work<'s> {
 }
 
 impl Work<'_> {
-    /// Reports a fault of a text that many hosts share: one cause, one fault.
+    /// Reports a fault of a text that many hosts share. Only the first fault of a place is kept.
     pub(crate) fn once(&mut self, fault: Fault) {
         if !self.faults.iter().any(|known| known.place == fault.place) {
             self.faults.push(fault);
@@ -47,11 +48,11 @@ impl Work<'_> {
     }
 }
 
-/// Resolves a spec with the profiles it wants ([`crate::profile::load`]). `base` is the spec's folder: relative paths
-/// start there. The same input gives the same topology.
+/// Resolves a spec with the profiles it names ([`crate::profile::load`]). `base` is the spec's folder, where relative
+/// paths start. The same input always gives the same topology.
 ///
 /// # Errors
-/// Everything that does not fit together, in the order of the file's lines.
+/// Everything that does not fit together, sorted by file and line.
 pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<Resolved, Faults> {
     let catalog = Catalog::new(profiles)?;
     let mut work = Work { spec, base, faults: Faults::default(), warnings: Faults::default() };

@@ -1,5 +1,5 @@
-//! JSON Schemas (draft 2020-12) of the two languages, for editors. They come from the very tables the reader uses, so
-//! they cannot say anything else; what only resolving can see (names that point nowhere) is not in them.
+//! Gives the JSON Schemas (draft 2020-12) of the two languages, for editors. The schemas are made from the tables that the
+//! reader uses. A schema cannot express faults that only resolving finds, such as a name that does not exist.
 
 use serde_json::{Map, Value, json};
 
@@ -72,7 +72,7 @@ fn of(shape: &Shape) -> Map<String, Value> {
     }
 }
 
-/// A scalar that looks like a number need not be quoted, so a reader of YAML may hand it over as one.
+/// The schema of a scalar. A scalar that looks like a number needs no quotes, so a YAML reader may pass a number on.
 fn scalar(lexeme: Lexeme) -> Map<String, Value> {
     let kinds = match lexeme {
         Lexeme::Text | Lexeme::Name | Lexeme::Count | Lexeme::Port | Lexeme::Sha256 => json!(["string", "number"]),
@@ -91,7 +91,7 @@ fn scalar(lexeme: Lexeme) -> Map<String, Value> {
     out
 }
 
-/// A word as text, and as the number it may be read as.
+/// A word as text, and also as a number if the word is one.
 fn spellings(word: &str) -> Vec<Value> {
     let number = word.parse::<u32>().ok().map(|n| json!(n));
     number.into_iter().chain(std::iter::once(json!(word))).collect()

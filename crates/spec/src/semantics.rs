@@ -1,10 +1,10 @@
-//! What the tables of `grammar` cannot say of a text that fits them: which fields belong together, and what a value must have in it.
-//! Takes the tree of a spec or a profile, gives faults, and changes nothing.
+//! Checks that the tables of `grammar` cannot express: which fields belong together, and what a value must contain.
+//! Takes the tree of a spec or a profile, gives faults, and never changes the tree.
 
 use crate::fault::{Faults, Source};
 use crate::tree::{Kind, Node};
 
-/// What the table cannot say about secrets: `key` belongs to `properties`, and a command has a program.
+/// Checks secrets: `key` needs `properties` and the reverse, `empty` is never `false`, and a command names a program.
 pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
     let mut faults = Faults::default();
     let named = root.pairs_of("secrets").into_iter().map(|(_, node)| node);
@@ -35,7 +35,7 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
     faults
 }
 
-/// What the table cannot say about restarts: a command has a program.
+/// Checks restarts: a command names a program.
 pub(crate) fn restarts(source: &Source, root: &Node) -> Faults {
     let mut faults = Faults::default();
     for (pattern, node) in root.pairs_of("services") {
@@ -47,7 +47,7 @@ pub(crate) fn restarts(source: &Source, root: &Node) -> Faults {
     faults
 }
 
-/// Whether a command's list is empty or begins with blanks. (A text of no characters has a fault of its own.)
+/// Whether a command's list is empty or its first item has only blanks. (An empty first item has a fault of its own.)
 fn lacks_program(command: &Node) -> bool {
     let Kind::List(items) = &command.kind else { return false };
     items.first().is_none_or(|first| first.text().is_some_and(|text| !text.is_empty() && text.trim().is_empty()))

@@ -1,5 +1,5 @@
-//! The shape of a file as data: which fields there are, what each holds, what it means. One table drives the check that
-//! collects every structural fault, the "did you mean", and the JSON Schema.
+//! The shape of a file as data: which fields exist, what each field holds and what it means. [`check`] compares a tree with
+//! a shape and gives every structural fault. The "did you mean" and the JSON Schema read the same tables.
 
 use std::collections::BTreeMap;
 
@@ -8,69 +8,69 @@ use crate::lexeme::Lexeme;
 use crate::redaction::sounds_secret;
 use crate::tree::{Kind, Node};
 
-/// What may stand at a place.
+/// The allowed content of a field, an item or a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     /// A scalar.
     Scalar(Lexeme),
-    /// One of these words.
+    /// One word of this list.
     Words(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
-    /// A list, each item of this shape.
+    /// A list whose items have this shape.
     List(&'static Shape),
-    /// One, or a list of them.
+    /// One value of this shape, or a list of at least one.
     OneOrMore(&'static Shape),
-    /// A mapping whose keys are free.
+    /// A mapping with free keys of this kind and values of this shape.
     Map(Lexeme, &'static Shape),
     /// A mapping with known fields.
     Record(&'static Record),
-    /// A scalar, or a mapping with known fields.
+    /// A scalar of this shape, or a mapping with known fields.
     Either(&'static Shape, &'static Record),
 }
 
 /// A mapping with known fields.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// What it describes, with its article: `a host`.
+    /// The noun of the mapping with its article: `a host`.
     pub(crate) what: &'static str,
-    /// Its fields.
+    /// The fields of the mapping.
     pub(crate) fields: &'static [Field],
-    /// Exactly one of these must be there (empty: no such rule).
+    /// Exactly one of these fields must be present. An empty list demands nothing.
     pub(crate) one_of: &'static [&'static str],
 }
 
 /// A field of a record.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// Its name.
+    /// The name of the field.
     pub(crate) name: &'static str,
-    /// What it holds.
+    /// The shape of the value.
     pub(crate) shape: Shape,
-    /// What it means, one line.
+    /// The meaning of the field in one line.
     pub(crate) doc: &'static str,
-    /// Whether it must be there.
+    /// Whether the field must be present.
     pub(crate) required: bool,
 }
 
-/// A field that may be left out.
+/// An optional field.
 pub(crate) const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: false }
 }
 
-/// A field that must be there.
+/// A required field.
 pub(crate) const fn must(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: true }
 }
 
-/// A record without a choice.
+/// A record without `one_of`.
 pub(crate) const fn record(what: &'static str, fields: &'static [Field]) -> Record {
     Record { what, fields, one_of: &[] }
 }
 
 const QUOTES: &str = "put the value in single quotes";
 
-/// Holds a tree against a shape and collects everything that does not fit.
+/// Compares a tree with a shape and collects everything that does not fit.
 pub(crate) fn check(source: &Source, root: &Node, shape: &Record) -> Faults {
     let mut checker = Checker { source, faults: Faults::default() };
     if matches!(root.kind, Kind::Null) {
@@ -88,7 +88,7 @@ struct Checker<'s> {
 }
 
 impl Checker<'_> {
-    /// `name` is what the place is called; under `quiet` no text of the file is repeated.
+    /// Checks a node. `name` names the node in messages. With `quiet`, messages repeat no text of the file.
     fn shape(&mut self, node: &Node, shape: &Shape, name: &str, quiet: bool) {
         match shape {
             Shape::Scalar(lexeme) => self.scalar(node, *lexeme, name, quiet),
@@ -262,7 +262,7 @@ impl Checker<'_> {
         self.faults.push(fault);
     }
 
-    /// Reports every key that stands twice; with `fold`, in any case.
+    /// Reports every key that occurs a second time. With `fold`, keys are compared without case and without a final dot.
     fn duplicates(&mut self, entries: &[(Node, Node)], fold: bool, quiet: bool) {
         let mut seen: BTreeMap<String, (Place, String)> = BTreeMap::new();
         for (key, _) in entries {
@@ -289,7 +289,7 @@ impl Checker<'_> {
     }
 }
 
-/// Where a mapping starts: its first key.
+/// The place of a mapping's first key.
 fn start(node: &Node) -> Place {
     node.entries().first().map_or(
         node.place,
@@ -299,12 +299,12 @@ fn start(node: &Node) -> Place {
     )
 }
 
-/// Whether the value of a field may be a secret or the way to one.
+/// Whether the value of a field may be a secret or may tell where a secret is.
 fn secret_field(name: &str) -> bool {
     matches!(name, "secrets" | "password" | "literal")
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// Joins words: `a`, `a or b`, `a, b or c`.
 pub(crate) fn one_of(words: &[&str]) -> String {
     match words {
         [] => String::new(),

@@ -1,4 +1,4 @@
-//! What must be looked at before anything can be planned: a closed list, derived from the topology alone.
+//! Lists what a run must look at before it can plan. The list comes from the topology alone; nothing is opened here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,91 +12,91 @@ use crate::topology::{
 };
 use crate::windows::SystemPlace;
 
-/// Everything one run looks at, in a stable order.
+/// Everything that one run looks at, in a stable order.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// The hosts: how each one's disks are reached.
+    /// The hosts, which say how their disks are reached.
     pub hosts: BTreeMap<Fqdn, Host>,
-    /// The items.
+    /// The things to look at.
     pub looks: Vec<Look>,
 }
 
 /// One thing to look at.
 #[derive(Clone, Debug)]
 pub enum Look {
-    /// Whether a host's root is there and holds anything.
+    /// A host: whether its root exists and holds anything.
     Host {
         /// The host.
         fqdn: Fqdn,
     },
-    /// The files of a store we may write.
+    /// The files of a store that trustmason may write.
     Store {
         /// The store.
         store: StoreId,
-        /// What they are and where.
+        /// The kind and the paths of the files.
         kind: StoreKind,
-        /// Aliases of private key entries whose key must be seen to open with the store's password. The one key of a store
-        /// without aliases is tried anyway.
+        /// Aliases of private key entries. The look must show whether the store's password opens their keys. The only
+        /// key of a store without aliases is tried in any case.
         keys: Vec<Alias>,
     },
-    /// A store of the system itself; no other machine's than this one's can be opened.
+    /// Certificate stores of a Windows system. Only those of this machine can be opened.
     System {
         /// The store.
         store: StoreId,
-        /// Which of the system's stores it is.
+        /// Which system stores belong to the store.
         place: SystemPlace,
-        /// Whether only people write it, so that it need not be seen.
+        /// Whether only people write the store. Such a store may stay unseen.
         by_hand: bool,
     },
-    /// What is exported of a store only people write.
+    /// The export of a store that only people write.
     Mirror {
         /// The store.
         store: StoreId,
-        /// Where an export is expected.
+        /// Where the export is expected.
         path: HostPath,
-        /// The password of an export that has one.
+        /// The password of a protected export.
         password: Option<SecretRef>,
     },
-    /// A store only people write, of which nothing is exported.
+    /// A store that only people write and that has no export.
     Unseen {
         /// The store.
         store: StoreId,
     },
-    /// A certificate file: exported by hand, or named in the spec.
+    /// A certificate file that was exported by hand or is named in the spec.
     Certificate {
-        /// The identity, authority or person whose certificate the file holds.
+        /// The identity, or the certificate of the spec, that the file holds.
         subject: Subject,
-        /// The folder and the names it may have there (any case), or one exact file.
+        /// Where the file is.
         at: CertificateAt,
     },
-    /// The folder in which an authority's replies are dropped.
+    /// The folder that receives an authority's replies.
     Inbox {
         /// The authority.
         authority: String,
         /// The folder.
         folder: PathBuf,
     },
-    /// A file that would be used instead of a store.
+    /// A file that a program would read instead of a store.
     Shadow {
         /// The store.
         store: StoreId,
         /// The file.
         path: HostPath,
     },
-    /// What a host's products are told about its stores.
+    /// The texts that tell a host's products about its stores.
     Options {
         /// The host.
         fqdn: Fqdn,
         /// The files.
         files: Vec<OptionsDef>,
-        /// The stores their settings bind.
+        /// The stores that the settings are about.
         stores: BTreeMap<StoreId, StoreDef>,
     },
-    /// Keys minted by an earlier run and not installed yet.
+    /// The key that an earlier run created for an identity and did not install yet.
     Staging {
         /// The identity.
         identity: IdentityId,
-        /// The password its staging file has.
+        /// The password of the staging file.
         password: Option<SecretRef>,
     },
     /// The estate's ledger.
@@ -106,7 +106,7 @@ pub enum Look {
 /// Where a certificate file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateAt {
-    /// Any of these names, in any case, in this folder.
+    /// A file with any of these names, in any case, in this folder.
     Named {
         /// The folder.
         folder: PathBuf,
@@ -118,9 +118,9 @@ pub enum CertificateAt {
 }
 
 impl Survey {
-    /// What a topology needs looked at: each opened host with a store of its own to write, each store or mirror with the
-    /// files that would shadow it, each certificate that lies in a file, the staging of each identity made here, and the
-    /// ledger. Sorted by kind and name, so that the same topology gives the same list.
+    /// Lists what a topology needs: opened hosts with stores to write, stores and mirrors, certificate files, inboxes
+    /// of authorities, files that shadow a store, options files, the staging of identities whose keys are created here,
+    /// and the ledger. The order depends only on the topology.
     pub fn of(topology: &Topology) -> Self {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {
@@ -190,7 +190,7 @@ impl Survey {
     }
 }
 
-/// The aliases of the private key entries that identities have in a store, sorted.
+/// The aliases of the private key entries that belong to identities of a store, sorted.
 fn keys(topology: &Topology, id: &StoreId) -> Vec<Alias> {
     let mut keys: Vec<Alias> = topology
         .identities

@@ -1,8 +1,9 @@
-//! Text that is no YAML: the one fault, its place, and a hint for the slips that Windows paths and templates invite.
+//! Faults of a text that is no valid YAML: one fault with its place, and a hint for slips that are usual with Windows paths
+//! and templates. Takes the text and the YAML reader's error, and never repeats a line that may hold a secret.
 
 use crate::fault::{Fault, Faults, Place, Source};
 
-/// The fault for a text the YAML reader refused.
+/// The fault for a text that the YAML reader refused.
 pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
     let error = error.without_snippet();
     let place = error.location().map_or(Place { line: 1, column: 1, length: 1 }, |at| Place {
@@ -19,7 +20,7 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
         let fault = source.error(place, "the file is larger, deeper or has more aliases than any estate needs");
         return fault.hint("look for anchors (&) and aliases (*) that multiply, and for brackets within brackets");
     }
-    // The reader's own words may quote the text, so they are kept only where the line itself may be shown.
+    // The reader's message may quote the text, so the message is kept only if the line itself may be shown.
     let message = if source.is_redacted(place.line) {
         "this is not valid YAML".to_owned()
     } else {
@@ -29,9 +30,9 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
     source.error(place, message).hint(hint(line))
 }
 
-/// Blanks that YAML takes for letters, and glued colons: slips that make a text another one than it looks, and whose
-/// consequences show up elsewhere. Found from the text alone, and told only where something is wrong with the file anyway, since
-/// each of them is lawful somewhere.
+/// Finds blanks that YAML takes for letters, and colons without a blank after them. Such a slip changes the meaning of
+/// the text, and its effects appear elsewhere. The slips are found from the text alone. The caller reports them only if
+/// the file has a fault anyway, because each of them can be intended.
 pub(crate) fn slips(source: &Source) -> Faults {
     let mut faults = Faults::default();
     for (index, line) in source.text().lines().enumerate() {
@@ -79,7 +80,7 @@ pub(crate) fn slips(source: &Source) -> Faults {
     faults
 }
 
-/// Whether a word of two letters or more, such as the language's keys are, ends in the colon before this column.
+/// Whether the colon before this column ends a word of two letters or more, as the keys of the language are.
 fn ends_in_key(line: &str, column: usize) -> bool {
     let before: Vec<char> = line.chars().take(column.saturating_sub(1)).collect();
     let word = before.iter().rev().take_while(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '-')).count();
@@ -91,19 +92,19 @@ fn is_unseen(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}')
 }
 
-/// `U+00A0`.
+/// The code point of a character: `U+00A0`.
 fn code(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
-/// The reader's message without the place it repeats.
+/// The reader's message without the place, which the fault shows itself.
 fn cause(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
     let cut = first.split(" at line ").next().unwrap_or(first);
     cut.trim_start_matches("error: ").trim().to_owned()
 }
 
-/// What to try on a line like this.
+/// A hint for a line like this.
 fn hint(line: &str) -> &'static str {
     let indent = line.len() - line.trim_start().len();
     let template = line.split('{').skip(1).any(|tail| {

@@ -1,9 +1,9 @@
-//! `{name}` in paths, aliases, file names and steps.
+//! Replaces `{name}` in paths, aliases, file names and steps. The caller supplies the values.
 
-/// The variables of an alias.
+/// The variables that an alias may use.
 pub(crate) const ALIAS: [&str; 3] = ["fqdn", "host", "identity"];
 
-/// Fills a text in. The error names the variable nobody knows.
+/// Fills in a text. The error names the unknown variable, or says that a brace is never closed.
 pub(crate) fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -22,7 +22,7 @@ pub(crate) fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result
     Ok(out)
 }
 
-/// Whether a text uses these variables only.
+/// Checks that a text uses these variables only.
 pub(crate) fn check(text: &str, known: &[&str]) -> Result<(), String> {
     fill(text, &|name| known.contains(&name).then(String::new)).map(drop)
 }

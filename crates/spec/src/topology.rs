@@ -1,5 +1,5 @@
-//! What the operator means, resolved: hosts, stores, identities, services and the trust edges between them. Everything
-//! here is plain data made from the spec and the profiles; nothing was looked at yet.
+//! The resolved estate: hosts, stores, identities, services and the trust edges between them. The data is made from the
+//! spec and the profiles alone. Nothing here says what is on a disk.
 
 mod access;
 mod key;
@@ -24,16 +24,39 @@ pub use variable::PathVariable;
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 
-/// One estate, every name resolved.
+/// One estate with every name resolved.
+///
+/// [`crate::resolve`] makes it. The edges say which stores must trust which certificates:
+///
+/// ```
+/// use trustmason_spec::{name::IdentityId, topology::{Subject, Topology}};
+///
+/// /// The stores that must trust an identity.
+/// fn trusters(topology: &Topology, id: &IdentityId) -> Vec<String> {
+///     let subject = Subject::Identity(id.clone());
+///     topology.edges.iter().filter(|edge| edge.subject == subject).map(|edge| edge.store.to_string()).collect()
+/// }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let text = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\n\
+/// #     hosts: { adsa.acme.example: { role: ads }, cvp1.acme.example: { role: cvp } }\n";
+/// # let spec = trustmason_spec::parse(text, "estate.yaml")?;
+/// # let profiles = trustmason_spec::profile::load(&spec, "".as_ref(), |_| Err(String::new()))?;
+/// # let topology = trustmason_spec::resolve(&spec, &profiles, "".as_ref())?.topology;
+///
+/// // The estate has an ADS and a CVP server.
+/// assert_eq!(trusters(&topology, &IdentityId::parse("cvp1.acme.example/wsm")?), ["adsa.acme.example/cacerts"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Topology {
-    /// `estate:`.
+    /// The field `estate:`.
     pub estate: String,
-    /// `state:`, relative paths already joined to the spec's folder.
+    /// The folder of `state:`. A relative path is joined with the spec's folder.
     pub state: PathBuf,
-    /// `certificates_dir:`, likewise.
+    /// The folder of `certificates_dir:`. A relative path is joined with the spec's folder.
     pub certificates_dir: PathBuf,
-    /// Names of the profiles in use, in the order given, and those they extend.
+    /// The names of the profiles in use and of those they extend.
     pub profiles: Vec<String>,
     /// Hosts by name.
     pub hosts: BTreeMap<Fqdn, Host>,
@@ -43,49 +66,49 @@ pub struct Topology {
     pub identities: BTreeMap<IdentityId, IdentityDef>,
     /// Services by id.
     pub services: BTreeMap<ServiceId, ServiceDef>,
-    /// What products are told about their stores, by host and name.
+    /// The texts that tell products about their stores, by host and name.
     pub options: Vec<OptionsDef>,
     /// Certificates that belong to no host (`certificates:`).
     pub anchors: BTreeMap<String, AnchorDef>,
-    /// Certification authorities (`authorities:`).
+    /// Certificate authorities (`authorities:`).
     pub authorities: BTreeMap<String, AuthorityDef>,
-    /// The trust that is wanted, sorted by id.
+    /// The trust that the spec and the profiles want, sorted by id.
     pub edges: Vec<Edge>,
     /// Hosts that left the estate.
     pub retired: BTreeSet<Fqdn>,
-    /// Certificates that are removed wherever they are found.
+    /// Certificates that are deleted wherever they are found, each with the reason.
     pub distrust: BTreeMap<Fingerprint, String>,
-    /// Certificates that vendors ship as public roots: none of them is anybody's own ([`crate::public_roots`]).
+    /// Certificates that vendors ship as public roots. None of them counts as trustmason's own ([`crate::public_roots`]).
     pub public_roots: &'static BTreeSet<Fingerprint>,
-    /// Findings somebody decided to live with.
+    /// Findings that the operator accepts for a time.
     pub accept: Vec<Accept>,
-    /// `policy:`.
+    /// The field `policy:`.
     pub policy: Policy,
-    /// The variables of the environment that hold secrets of the estate, whether or not anything asks for them today: no program that is
-    /// started sees them.
+    /// The environment variables that hold secrets of the estate, even those that nothing uses today. Programs that
+    /// trustmason starts do not get these variables.
     pub secret_variables: BTreeSet<String>,
 }
 
 /// One host.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Its name.
+    /// The name of the host.
     pub fqdn: Fqdn,
-    /// Its roles, as written.
+    /// The roles of the host, as written.
     pub roles: Vec<String>,
-    /// `a` or `b`.
+    /// The side of the host: `a` or `b`.
     pub side: Option<Side>,
-    /// The cluster it is a node of; a VOS host without one is a cluster of its own.
+    /// The cluster that the host is a node of. A VOS host without one is a cluster of its own.
     pub cluster: Option<String>,
-    /// Whether it is its cluster's publisher.
+    /// Whether the host is the publisher of its cluster.
     pub publisher: bool,
-    /// Free labels for `same:` rules.
+    /// Labels for `same:` rules.
     pub labels: BTreeMap<String, String>,
-    /// Names it had before.
+    /// Names that the host had before.
     pub formerly: BTreeSet<Fqdn>,
-    /// How its disk is reached.
+    /// How this machine reaches the host's disks.
     pub access: Access,
-    /// The profile its own rules come from.
+    /// The profile whose rules apply to the host's stores.
     pub profile: String,
 }
 
@@ -99,7 +122,7 @@ pub enum Side {
     B,
 }
 
-/// The format a profile says a store has. What is really there is detected by magic.
+/// The format that a profile declares for a store. The real format is detected from the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeclaredFormat {
     /// Java keystore.
@@ -119,7 +142,7 @@ pub enum DeclaredFormat {
 }
 
 impl DeclaredFormat {
-    /// As a spec writes it.
+    /// The format as a spec writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jks => "jks",
@@ -133,31 +156,31 @@ impl DeclaredFormat {
     }
 }
 
-/// Who writes a store or an identity, as a spec says it.
+/// How changes reach a store or an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Trustmason writes the file.
     Direct,
-    /// A person does it with a pack; the place is a mirror that is only read.
+    /// A person makes the change with a pack. Trustmason only reads.
     HandOff,
-    /// The host is never opened (`access: none`).
+    /// Nobody makes changes for this host, because it is never opened (`access: none`).
     Never,
 }
 
-/// Where a secret is found. Never its value, except the one public default.
+/// Where a secret is found. Only a literal holds its value.
 #[derive(Clone, Debug)]
 pub struct SecretRef {
-    /// The name it has under `secrets:`.
+    /// The name under `secrets:`.
     pub name: String,
-    /// The profile that says the way; `None` where the spec does.
+    /// The profile that declares the source. `None` if the spec declares it.
     pub profile: Option<String>,
-    /// The way to it.
+    /// The source of the value.
     pub from: SecretSource,
 }
 
 impl SecretRef {
-    /// Where the value comes from, for people: a file, a variable, a key of a properties file, the spec or the profile that has
-    /// it written in it. Never the value.
+    /// The source in words: a file, a variable, a key of a properties file, a program, or the spec or profile that
+    /// contains the value. The text never has the value.
     pub fn origin(&self) -> String {
         match (&self.from, &self.profile) {
             (SecretSource::Literal(password), _) if password.expose().is_empty() => "declared `empty: true`".to_owned(),
@@ -173,14 +196,14 @@ impl SecretRef {
     }
 }
 
-/// The way to a secret.
+/// The source of a secret.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
-    /// Written in the spec.
+    /// The value itself, written in the spec or in a profile.
     Literal(Password),
     /// An environment variable.
     Env(String),
-    /// The first line of a file of this machine.
+    /// The first line of a file on this machine.
     File(PathBuf),
     /// A key of a Java properties file on a host.
     Properties {
@@ -189,63 +212,65 @@ pub enum SecretSource {
         /// The key.
         key: String,
     },
-    /// The first line a program prints; no shell, ten seconds.
+    /// The first line that a program prints. The program is run without a shell.
     Command(Vec<String>),
 }
 
-/// A certificate identity: what a host's service presents.
+/// A certificate identity: the certificate that a host's service presents.
 #[derive(Clone, Debug)]
 pub struct IdentityDef {
-    /// Its id.
+    /// The id of the identity.
     pub id: IdentityId,
-    /// Where its certificate is found.
+    /// Where the certificate is found.
     pub source: Source,
-    /// How it is changed: by us in its store, or by a person.
+    /// How the certificate is changed: by trustmason in its store, or by a person.
     pub write: Write,
-    /// What the role demands of it.
+    /// The demands of the role on the certificate.
     pub constraints: Constraints,
     /// Subject attributes beside the CN, as (short name, value), most specific first (OU, O, L, ST, C).
     pub subject: Vec<(String, String)>,
-    /// Who signs it.
+    /// The issuer that the certificate should have.
     pub issuer: Issuer,
-    /// Whether `issuer:` was written on this host or identity itself.
+    /// Whether `issuer:` is set on this host or on the identity itself.
     pub issuer_explicit: bool,
-    /// How long a new one is valid, in days.
+    /// The validity of a new certificate in days.
     pub validity_days: u32,
-    /// How long before its end it is made anew, in days.
+    /// The number of days before its end at which the certificate is replaced.
     pub renew_before_days: u32,
-    /// Make before break, or at once.
+    /// How the certificate is replaced.
     pub rotation: Rotation,
-    /// Names beside the FQDN it may and should carry (`names:`).
+    /// Names beside the FQDN that the certificate may and should carry (`names:`).
     pub names: Vec<Fqdn>,
-    /// Services restarted when it changes.
+    /// Services to restart when the certificate changes.
     pub restart: Vec<ServiceId>,
-    /// TCP port it is served at.
+    /// The TCP port at which the certificate is presented.
     pub served_at: Option<u16>,
-    /// The profile rule id, `pcce-12.5/cvp.wsm`.
+    /// The id of the identity in its profile: `pcce-12.5/cvp.wsm`.
     pub rule: RuleId,
-    /// The document that names it.
+    /// The document that describes the identity.
     pub source_document: String,
-    /// What a person does to export it (hand-off identities), one step a line.
+    /// Steps for a person who exports the certificate (hand-off identities), one per line.
     pub export_steps: Vec<String>,
-    /// What a person does to make it anew (hand-off identities), one step a line.
+    /// Steps for a person who makes a new self-signed certificate (hand-off identities), one per line.
     pub renew_steps: Vec<String>,
-    /// What a person does to have it issued by a CA (hand-off identities), one step a line.
+    /// Steps for a person who requests the certificate from a CA (hand-off identities), one per line.
     pub request_steps: Vec<String>,
-    /// What a person does with the CA's reply once all who trust the identity know that CA, one step a line.
+    /// Steps for a person who installs the CA's reply, after every truster trusts that CA. One per line.
     pub install_steps: Vec<String>,
-    /// The key a new one gets: the spec's, which satisfies the constraints.
+    /// The kind of a new key: the spec's, else the role's, else RSA with 2048 bits. If trustmason creates the key,
+    /// resolving has checked that the role accepts it.
     pub key: KeyKind,
-    /// The hash a new one is signed with, likewise.
+    /// The signature hash of a new certificate: the spec's, else the role's first, else SHA-256. The hash is checked as
+    /// the key is.
     pub signature: SignatureHash,
 }
 
-/// Where an identity's certificate is found. There is exactly one authoritative place.
+/// Where an identity's certificate is found. Each identity has exactly one such place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The private key entry of the subject's own store.
+    /// A private key entry in the store of the identity's own host.
     KeyEntry(KeyPlace),
-    /// A file exported by hand into `certificates_dir`, under one of these names (any case).
+    /// A file exported by hand into `certificates_dir`, with one of these names in any case.
     Exported {
         /// The names.
         names: Vec<String>,
@@ -254,16 +279,16 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// What a role demands of an identity's certificate.
+/// The demands of a role on an identity's certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Constraints {
-    /// Key kind and least size, `rsa-2048`; `None` leaves it open.
+    /// The kind and least size of the key: `rsa-2048`. `None` allows any key.
     pub key: Option<KeyKind>,
-    /// Signature hashes allowed (`sha256`); empty leaves it open.
+    /// The allowed signature hashes (`sha256`). An empty list allows any hash.
     pub signature: Vec<SignatureHash>,
-    /// Extended key usages that must be there if any is: `serverAuth`, `clientAuth`.
+    /// Extended key usages that the certificate needs if it has any: `serverAuth`, `clientAuth`.
     pub eku: Vec<String>,
-    /// Whether the FQDN must stand in the CN (document 003 L71), beside the SAN rule of every identity.
+    /// Whether the CN must contain the FQDN (document 003 L71). The rule about the SAN applies to every identity.
     pub cn_is_fqdn: bool,
 }
 
@@ -276,7 +301,7 @@ pub enum KeyKind {
     Ec(u32),
 }
 
-/// A signature's hash.
+/// The hash of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignatureHash {
     /// SHA-256.
@@ -287,154 +312,168 @@ pub enum SignatureHash {
     Sha512,
 }
 
-/// Who signs an identity.
+/// The issuer of an identity's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
-    /// Its own key.
+    /// The identity's own key signs the certificate.
     SelfSigned,
-    /// An authority of the spec.
+    /// An authority that the spec declares, by its name.
     Authority(String),
 }
 
-/// How an identity is replaced.
+/// How an identity's certificate is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// New trust first, then the identity, then the old trust leaves.
+    /// In phases: new trust first, then the new certificate, then the old trust is deleted.
     Staged,
-    /// All in one run.
+    /// In one run.
     Immediate,
 }
 
-/// A service that is restarted by a person or a command.
+/// A service that a person or a command restarts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceDef {
-    /// Its id.
+    /// The id of the service.
     pub id: ServiceId,
     /// The name people know it by.
     pub name: String,
-    /// How its host's role ranks among those of the profile: of services restarted together, lower ones come first.
+    /// The restart rank of the service's host. Of services restarted together, those with lower ranks come first.
     pub rank: u32,
-    /// How to restart it without a person.
+    /// The command that restarts the service without a person.
     pub restart: Option<RestartCommand>,
 }
 
-/// A command that restarts a service and returns when it works again.
+/// A command that restarts a service. The command must return when the service works again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestartCommand {
     /// The program and its arguments; no shell reads them.
     pub argv: Vec<String>,
-    /// How long it may take, in seconds.
+    /// The time limit in seconds.
     pub timeout_seconds: u32,
 }
 
 /// A certificate that belongs to no host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnchorDef {
-    /// The file.
+    /// The certificate file.
     pub file: PathBuf,
-    /// Its pin.
+    /// The fingerprint that the certificate must have.
     pub sha256: Option<Fingerprint>,
-    /// Whether an intermediate is trusted as an anchor though a JVM then drops its constraints (`as_anchor: unconstrained`).
+    /// Whether an intermediate is trusted as an anchor although a JVM then ignores its constraints
+    /// (`as_anchor: unconstrained`).
     pub unconstrained: bool,
 }
 
-/// A certification authority.
+/// A certificate authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityDef {
-    /// Its root.
+    /// The root certificate.
     pub root: AnchorDef,
-    /// Its intermediates, top down.
+    /// The intermediate certificates, from the top down.
     pub intermediates: Vec<AnchorDef>,
-    /// Where requests are put.
+    /// The folder for certificate requests.
     pub requests_dir: Option<PathBuf>,
-    /// Where replies are dropped.
+    /// The folder that receives replies.
     pub inbox: Option<PathBuf>,
-    /// The key that signs at once (labs only).
+    /// The private key with which trustmason signs at once (labs only).
     pub sign_with: Option<PathBuf>,
 }
 
 impl AuthorityDef {
-    /// What a survey and edges call the root of the authority of this name. No certificate of the spec can be called so.
+    /// The name of an authority's root in surveys and edges. No certificate under `certificates:` can have this name.
     pub fn root(authority: &str) -> String {
         format!("{authority}/root")
     }
 
-    /// The same of a declared intermediate, by its place in the list.
+    /// The name of a declared intermediate in surveys and edges, by its place in the list.
     pub fn intermediate(authority: &str, place: usize) -> String {
         format!("{authority}/intermediate-{}", place + 1)
     }
 }
 
-/// One wish: this store trusts that subject.
+/// One wanted trust relation: a store must trust a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// `STORE <- SUBJECT`, unique and stable, the sort key.
+    /// The unique and stable id `STORE <- SUBJECT`. Edges are sorted by it.
     pub id: String,
     /// The store that trusts.
     pub store: StoreId,
-    /// Whom it trusts.
+    /// The subject that the store trusts.
     pub subject: Subject,
-    /// What of the subject must be in the store.
+    /// Which certificate of the subject must be in the store.
     pub anchor: Anchor,
-    /// The alias it has there; `None` where the store knows none.
+    /// The alias of the certificate in the store. `None` if the store has no aliases.
     pub alias: Option<Alias>,
-    /// Aliases it had by older documents.
+    /// Aliases that older documents gave the certificate.
     pub was: Vec<Alias>,
-    /// The rule that wants it.
+    /// The rule that wants the edge.
     pub rule: RuleId,
-    /// What it is for.
+    /// The purpose of the trust.
     pub why: String,
-    /// The document.
+    /// The document behind the rule.
     pub source: String,
 }
 
-/// Whom an edge trusts.
+/// The subject of an edge: the identity or certificate that a store trusts.
+///
+/// ```
+/// use trustmason_spec::{name::IdentityId, topology::{AuthorityDef, Subject}};
+///
+/// # fn main() -> Result<(), trustmason_spec::name::NameError> {
+/// let service = Subject::Identity(IdentityId::parse("cvp1.acme.example/wsm")?);
+/// let root = Subject::Certificate(AuthorityDef::root("corp-ca"));
+/// // The text of a subject is the right side of an edge's id.
+/// assert_eq!(service.to_string(), "cvp1.acme.example/wsm");
+/// assert_eq!(root.to_string(), "certificate corp-ca/root");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// An identity of a host.
     Identity(IdentityId),
-    /// A certificate of the spec, by its name.
+    /// A certificate of the spec that belongs to no host, by its name.
     Certificate(String),
 }
 
-/// What of a subject must be in a store.
+/// Which certificate of a subject must be in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
-    /// Follows the subject's issuer: the leaf when self-signed or unmanaged, else the chain.
+    /// The planner decides: the certificates of the declared authority that issued the identity, else the identity's own.
     ByIssuer,
-    /// The certificate itself.
+    /// The subject's own certificate.
     Leaf,
-    /// The issuing chain.
+    /// A certificate of the chain that issued identities. The planner makes such edges from [`Anchor::ByIssuer`].
     Chain,
 }
 
-/// A finding somebody decided to live with.
+/// A finding that the operator accepts for a time.
 #[derive(Clone, Debug)]
 pub struct Accept {
-    /// The finding's id, `expired`.
+    /// The id of the finding: `expired`.
     pub finding: String,
-    /// A glob over store ids; `None` is any.
+    /// A glob over store ids. `None` matches every store.
     pub store: Option<String>,
-    /// A certificate; `None` is any.
+    /// A certificate. `None` matches every certificate.
     pub sha256: Option<Fingerprint>,
-    /// Until the end of this day, `YYYY-MM-DD`.
+    /// The last day of the acceptance: `YYYY-MM-DD`.
     pub until: String,
     /// The reason for accepting, as the spec words it.
     pub why: String,
 }
 
-/// Estate-wide limits, in days.
+/// Limits for the whole estate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Certificates that end within this are `expiring`.
+    /// Days before its end from which a certificate is `expiring`.
     pub warn_before_days: u32,
-    /// How long a wait is information before it is an error.
+    /// Days for which a wait, such as a pending restart, is information. A longer wait is an error.
     pub patience_days: u32,
-    /// How old a mirror or a claim may be before it is `observation-old`.
+    /// Days after which a mirror or a claim is `observation-old`.
     pub observation_max_age_days: u32,
-    /// The newest so many runs keep their backups whatever their age.
+    /// Number of the newest runs that keep their backups at any age.
     pub keep_runs: u32,
-    /// How long older ones keep them.
+    /// Days for which older runs keep their backups.
     pub keep_days: u32,
 }
 

@@ -1,6 +1,6 @@
-//! YAML text → a tree of nodes that all know their place. Nothing is judged here but the YAML itself: only a true syntax
-//! error (or a text that asks for more memory or depth than any estate needs) stops at the first fault, everything else
-//! is judged on the tree, where all faults can be collected.
+//! Turns YAML text into a tree of nodes that carry their places. Only the YAML is judged here: a syntax error, or a
+//! text that needs more memory or depth than any estate does, ends with one fault. Later checks of the tree collect all
+//! other faults.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPoli
 
 use crate::fault::{Faults, Place, Source};
 
-/// A node and its place.
+/// A value of the file and its place.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) place: Place,
     pub(crate) kind: Kind,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// Nothing, `null`, `~`.
+    /// No value, `null` or `~`.
     Null,
-    /// A scalar: its value as text; `plain` when written without quotes, with what YAML would take it for.
+    /// A scalar as text. `plain` tells that it was written without quotes; the text is then exactly what was written.
     Scalar { text: String, plain: bool },
-    /// `[a, b]`.
+    /// A list: `[a, b]`.
     List(Vec<Node>),
-    /// `{a: b}`, in the order written, also with repeated keys.
+    /// A mapping: `{a: b}`, in the order written. Repeated keys are kept.
     Map(Vec<(Node, Node)>),
 }
 
@@ -39,12 +39,12 @@ impl Node {
         }
     }
 
-    /// The value under a key of a mapping (the first, should there be several).
+    /// The value under a key of a mapping. If the key is repeated, the first value.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(k, _)| k.text() == Some(key)).map(|(_, v)| v)
     }
 
-    /// The entries of a mapping; none for anything else.
+    /// The entries of a mapping. Any other node has none.
     pub(crate) fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
             Kind::Map(entries) => entries,
@@ -52,7 +52,7 @@ impl Node {
         }
     }
 
-    /// The items of a list; a single scalar or mapping is a list of itself.
+    /// The items of a list. A single scalar or mapping counts as a list of one.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.kind {
             Kind::List(items) => items,
@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// What it is, in a word.
+    /// The noun of the node's kind, for messages.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
             Kind::Null => "nothing",
@@ -72,7 +72,7 @@ impl Node {
     }
 }
 
-/// Reads a text. The fault of a text that is no YAML is the only one there is then.
+/// Reads a text. If the text is no valid YAML, the error has exactly one fault.
 pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -97,7 +97,7 @@ pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
     }
 }
 
-/// What serde tells: the tree before the source text was consulted.
+/// The tree as serde gives it, before the source text is consulted.
 enum Raw {
     Null,
     Scalar(String),
@@ -177,8 +177,8 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 }
 
-/// Turns serde's tree into ours: a plain scalar gets the very text that was written (`0123`, `1.10`, `2027-01-31`), and
-/// merge keys (`<<`) are spread.
+/// Turns serde's tree into nodes. A plain scalar gets exactly the text that was written (`0123`, `1.10`, `2027-01-31`), and
+/// merge keys (`<<`) are expanded.
 struct Builder<'t> {
     text: &'t str,
 }
@@ -223,7 +223,7 @@ impl Builder<'_> {
     }
 }
 
-/// Spreads `<<: *anchor` (and a list of them): entries of the mapping itself win.
+/// Expands `<<: *anchor` (and a list of anchors). Entries of the mapping itself win.
 fn spread(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     if !entries.iter().any(|(k, _)| k.text() == Some("<<")) {
         return entries;

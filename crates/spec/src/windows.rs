@@ -1,24 +1,26 @@
-//! Certificate stores of a Windows system: how a spec names them, and which of them a certificate belongs into.
+//! Certificate stores of a Windows system: their names in a spec, and which store a certificate belongs into. Nothing here
+//! calls Windows.
 //!
-//! One trust store of a spec may be several of the system's: what is trusted without an issuer stands in `Root`, the
-//! authorities below it in `CA`. An intermediate in `Root` is no error that Windows reports, it is too much trust; a root in
-//! `CA` is no trust at all. So a store has a [`Placement`], and its path names the store that is meant first.
+//! One trust store of a spec may consist of several system stores. Certificates that are trusted without an issuer belong
+//! into `Root`, and the authorities below them into `CA`. Windows reports no error for an intermediate in `Root`, but the
+//! certificate is then trusted too much. A root in `CA` is not trusted at all. So a store has a [`Placement`], and its path
+//! names the main system store.
 
 use std::fmt;
 
-/// What a live store's path begins with.
+/// The beginning of a live store's path.
 pub(crate) const SCHEME: &str = "windows://";
 
-/// Whose certificate stores they are.
+/// The owner of certificate stores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
-    /// The machine's own: every service and user sees them.
+    /// The machine. Every service and user sees its stores.
     LocalMachine,
-    /// Those of one service, by the service's short name.
+    /// One service, by the service's short name.
     Service(String),
 }
 
-/// A system store, by the name that Windows has for it.
+/// A system store by its Windows name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SystemStore {
     /// Trusted Root Certification Authorities.
@@ -30,10 +32,10 @@ pub enum SystemStore {
 }
 
 impl SystemStore {
-    /// All of them, in the order in which they are read.
+    /// All system stores, in the order in which they are read.
     pub const ALL: [Self; 3] = [Self::Root, Self::Ca, Self::My];
 
-    /// What Windows calls it, in the registry and to `certutil`.
+    /// The store's name in the registry and for `certutil`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Root => "Root",
@@ -42,7 +44,7 @@ impl SystemStore {
         }
     }
 
-    /// The store of this name; names are the same in any case.
+    /// Finds the store of this name. Case does not matter.
     pub fn read(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|store| store.as_str().eq_ignore_ascii_case(name))
     }
@@ -54,30 +56,30 @@ impl fmt::Display for SystemStore {
     }
 }
 
-/// What a certificate is to Windows.
+/// The kind of a certificate for Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CertificateKind {
-    /// It has issued itself: a root, or the self-signed certificate of a server.
+    /// A certificate that issued itself: a root, or the self-signed certificate of a server.
     Root,
-    /// An authority that another one issued.
+    /// An authority that another authority issued.
     Intermediate,
-    /// Anything else.
+    /// Any other certificate.
     Leaf,
 }
 
-/// Which store a certificate of each kind belongs into.
+/// The system store for each kind of certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// Self-signed certificates.
+    /// The store for self-signed certificates.
     pub root: SystemStore,
-    /// Authorities below a root.
+    /// The store for authorities below a root.
     pub intermediate: SystemStore,
-    /// All others.
+    /// The store for all other certificates.
     pub leaf: SystemStore,
 }
 
 impl Placement {
-    /// What a path says by itself: `Root` has its intermediates in `CA`, every other store holds what it is given.
+    /// The placement that a path alone means. With `Root`, intermediates go into `CA`. Any other store takes every kind.
     pub(crate) fn of(main: SystemStore) -> Self {
         let intermediate = if main == SystemStore::Root { SystemStore::Ca } else { main };
         Self { root: main, intermediate, leaf: main }
@@ -87,16 +89,16 @@ impl Placement {
 /// The system stores that make up one trust store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemPlace {
-    /// The location of the stores: the machine's, a service's or a user's.
+    /// The owner of the stores: the machine or a service.
     pub location: Location,
-    /// The store its path names; of a mirror `Root`.
+    /// The store that the path names. `Root` for a mirror.
     pub main: SystemStore,
-    /// Which certificate belongs into which store.
+    /// The system store for each kind of certificate.
     pub placement: Placement,
 }
 
 impl SystemPlace {
-    /// The machine's roots and the authorities below them: what a mirror without a word more is of.
+    /// The machine's roots and the authorities below them: the stores of a mirror without `place:`.
     pub fn machine() -> Self {
         let main = SystemStore::Root;
         Self { location: Location::LocalMachine, main, placement: Placement::of(main) }
@@ -115,7 +117,7 @@ impl SystemPlace {
         }
     }
 
-    /// Reads a path of [`Self::path`] again; `None` for any other path.
+    /// Reads a path that [`Self::path`] made. `None` for any other path.
     pub fn read_path(path: &str) -> Option<(Location, SystemStore)> {
         if is_system(path) { parse(path).ok() } else { None }
     }
@@ -129,13 +131,13 @@ impl SystemPlace {
         format!(r"HKEY_LOCAL_MACHINE\{home}\SystemCertificates\{store}")
     }
 
-    /// The system stores, each once.
+    /// The system stores of this place, each once.
     pub fn stores(&self) -> Vec<SystemStore> {
         let Placement { root, intermediate, leaf } = self.placement;
         SystemStore::ALL.into_iter().filter(|store| [self.main, root, intermediate, leaf].contains(store)).collect()
     }
 
-    /// Where a certificate of this kind belongs.
+    /// The system store for this kind of certificate.
     pub fn store_of(&self, kind: CertificateKind) -> SystemStore {
         match kind {
             CertificateKind::Root => self.placement.root,
@@ -144,13 +146,13 @@ impl SystemPlace {
         }
     }
 
-    /// Where a certificate belongs.
+    /// The system store for this certificate.
     pub fn store_for(&self, certificate: &trustmason_keystore::Certificate) -> SystemStore {
         self.store_of(CertificateKind::of(certificate))
     }
 }
 
-/// As its path.
+/// Writes the path of the main store.
 impl fmt::Display for SystemPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path(self.main))
@@ -158,7 +160,7 @@ impl fmt::Display for SystemPlace {
 }
 
 impl CertificateKind {
-    /// What a certificate is.
+    /// The kind of a certificate.
     pub fn of(certificate: &trustmason_keystore::Certificate) -> Self {
         if certificate.is_self_issued() {
             Self::Root
@@ -170,12 +172,12 @@ impl CertificateKind {
     }
 }
 
-/// Whether a path means a store of the system and no file.
+/// Whether a path means a system store and not a file.
 pub(crate) fn is_system(path: &str) -> bool {
     path.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
 }
 
-/// Reads a path; the error is a sentence about it and one thing to try.
+/// Reads a path. The error is a sentence about the path and one thing to try.
 pub(crate) fn parse(path: &str) -> Result<(Location, SystemStore), (String, &'static str)> {
     const FORMS: &str =
         "write windows://LocalMachine/Root (or CA, My), or windows://Service/NAME/Root for the store of one service";

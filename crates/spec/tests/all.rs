@@ -1,5 +1,5 @@
-//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
-//! fraction of the time. `windows.rs` is a program of its own, because it is what Wine is given.
+//! Every integration test of the crate except `windows.rs`, in one program. Each test program links the whole product, so
+//! one program saves time. `windows.rs` is a program of its own because it also runs under Wine.
 #![allow(
     missing_docs,
     unreachable_pub,

@@ -1,4 +1,4 @@
-//! The example estates against the figures of the trust matrix.
+//! Resolves the example estates and compares the result with the figures of the trust matrix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,7 +27,7 @@ fn per_rule(topology: &Topology) -> BTreeMap<String, usize> {
     counts
 }
 
-/// The figures of the trust matrix for rules T1–T16, an ADS trusting its own IIS and DFP included (T6).
+/// The figures of the trust matrix for rules T1–T16. An ADS also trusts its own IIS and DFP (T6).
 #[test]
 fn the_lab_has_twelve_hosts_and_23_edges() {
     let topology = topology_of(LAB);
@@ -104,8 +104,8 @@ fn the_same_text_gives_the_same_topology_and_survey() {
     assert_eq!(ids, sorted);
 }
 
-/// 5 machines with stores of their own; 6 voice nodes with a mirror; IIS and DFP of three Windows machines, ECE's IIS and
-/// 6 tomcat certificates lie in files; 5 keys are made here.
+/// 5 machines have stores of their own, and 6 voice nodes have a mirror. The certificates in files are those of IIS and DFP
+/// of three Windows machines, of ECE's IIS, and of 6 tomcats. 5 keys are created by trustmason.
 #[test]
 fn the_survey_of_the_lab_is_complete() {
     use survey::{CertificateAt, Look};
@@ -151,7 +151,7 @@ fn the_survey_of_the_lab_is_complete() {
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), expected);
 }
 
-/// The largest inventory the vendor allows, as a mesh far denser than a real one.
+/// The largest inventory that the vendor allows, with far more edges than a real estate has.
 #[test]
 fn a_thousand_machines_resolve() {
     let roles = ["ads", "rogger", "[pg, cucm-pg]", "cvp", "cvp-reporting", "vvb", "cucm", "finesse", "cuic", "ece"];
@@ -159,6 +159,7 @@ fn a_thousand_machines_resolve() {
         (0..1000).map(|n| format!("  h{n}.x.example: {{ role: {} }}\n", roles[n % roles.len()])).collect();
     let topology = topology_of(&format!("trustmason: 1\nestate: big\nprofile: pcce-12.5\nhosts:\n{hosts}"));
     assert_eq!(topology.hosts.len(), 1000);
-    // Of each kind 100: T1, T2, T3, T4, T7, T9, T10, T11, T12, T14, T15 and T16 pair 100 with 100, T5 and T6 twice, T8 four times.
+    // 100 hosts of each kind. T1 to T4, T7, T9 to T12 and T14 to T16 pair 100 with 100 hosts; T5 and T6 do so twice, T8
+    // four times.
     assert_eq!(topology.edges.len(), 20 * 100 * 100);
 }

@@ -1,4 +1,4 @@
-//! Texts nobody means: whatever comes in, nothing panics, nothing takes memory out of proportion, and no secret comes out.
+//! Broken and random texts: none of them causes a panic or excessive memory use, and no output shows a secret.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use trustmason_spec::{ProfileRef, parse, profile, resolve};
 
 use crate::extent::every;
 
-/// Everything anybody would see of a text, faults, warnings and debug output alike.
+/// Everything that a reader could see of a text: faults, warnings and debug output.
 fn seen(text: &str) -> String {
     let spec = match parse(text, "estate.yaml") {
         Ok(spec) => spec,
@@ -25,7 +25,7 @@ fn seen(text: &str) -> String {
     out
 }
 
-/// A profile that is quickly read.
+/// A small profile, so that it is read quickly.
 const SMALL: &str = r"
 trustmason-profile: 1
 name: small
@@ -69,7 +69,7 @@ fn the_text_as_it_is_keeps_its_secrets() {
     silent(SECRETIVE);
 }
 
-/// Every single slip of the keyboard: a character lost, or one that YAML gives a meaning put in or over another.
+/// Every single typing slip: one character lost, or a character with a meaning in YAML inserted or put over another.
 #[test]
 fn no_slip_of_the_keyboard_lets_a_secret_out() {
     let text = SECRETIVE.replace("pcce-12.5", "./small.yaml");
@@ -91,12 +91,12 @@ fn no_slip_of_the_keyboard_lets_a_secret_out() {
     }
 }
 
-/// A line break anywhere within the lines that hold a secret.
+/// A line break at any place of a value in the lines that hold a secret.
 #[test]
 fn a_broken_line_keeps_its_secret() {
     let mut offset = 0;
     for line in SECRETIVE.split_inclusive('\n') {
-        // Break the value, not its key: half a key is no word anybody could know.
+        // Only the value is broken, not its key: half a key cannot be recognised.
         if let Some(value) = line.find("qzxj") {
             for at in (value..line.len()).step_by(every(5)) {
                 for put in ["\n", "\n  ", "\n\n"] {
@@ -185,7 +185,7 @@ proptest! {
         let _outcome = LoadedProfile::parse(ProfileRef::Path("x".to_owned()), &text, "x.yaml");
     }
 
-    /// An estate with lines swapped, dropped or doubled.
+    /// An estate spec with lines swapped, dropped or doubled.
     #[test]
     fn shuffled_estates_never_panic_and_keep_their_secrets(order in proptest::collection::vec(0usize..17, 0..30)) {
         let lines: Vec<&str> = SECRETIVE.lines().collect();

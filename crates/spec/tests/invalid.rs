@@ -1,4 +1,4 @@
-//! Every file of `specs/invalid/` says by its name what is wrong with it; what is reported is kept as a snapshot.
+//! Each file of `specs/invalid/` is named after its fault. Its fault report is kept as a snapshot.
 
 use std::path::{Path, PathBuf};
 

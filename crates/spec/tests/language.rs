@@ -1,4 +1,4 @@
-//! What the language means, a small estate per sentence.
+//! The meaning of the spec language. Each test resolves a small estate and checks one sentence.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ fn shown(store: &StoreDef) -> &str {
     &store.path().unwrap().shown
 }
 
-/// `alias <- rule` of every edge of a store.
+/// `alias subject rule` of every edge of a store.
 fn edges(topology: &Topology, id: &str) -> Vec<String> {
     let of = |e: &trustmason_spec::topology::Edge| {
         format!("{} {} {}", e.alias.as_ref().map_or("-", Alias::as_str), e.subject, e.rule)
@@ -97,7 +97,8 @@ services:
     assert_eq!(topology.secret_variables.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
 }
 
-/// Reporting and administration come before what carries calls; several roles on one host count as their lowest.
+/// Reporting and administration services restart before those that carry calls. A host with several roles has the
+/// lowest rank.
 #[test]
 fn services_rank_as_their_hosts_roles_do() {
     let topology = topology(
@@ -186,7 +187,7 @@ rules:
     assert!(edge.why.ends_with("; this estate: partitioned"), "{}", edge.why);
 }
 
-/// Rules follow the truster's profile; a rule's id names the profile it is written in.
+/// The truster's profile decides which rules apply. A rule's id names the profile that writes the rule.
 #[test]
 fn an_estate_in_mid_upgrade_uses_both_profiles() {
     let topology = topology(
@@ -216,7 +217,7 @@ hosts:
     assert_eq!(wsm.rule.as_str(), "pcce-12.5/cvp.wsm");
 }
 
-/// `rules:` may name the truster's profile even where the rule is inherited.
+/// `rules:` may name the truster's profile even if the rule is inherited.
 #[test]
 fn a_rule_can_be_named_by_the_profile_in_use() {
     let topology = topology(
@@ -275,8 +276,8 @@ fn a_host_that_is_never_opened_is_only_trusted() {
     assert_eq!(topology.hosts[&Fqdn::parse("c.x.example").unwrap()].access, Access::None);
 }
 
-/// Equal definitions of two roles merge. An edge wanted by several rules under one alias is one edge: the rule that
-/// sorts first gives its id, and the older names of all are kept.
+/// Equal definitions of two roles are merged. Several rules that want one edge under one alias give one edge: the rule that
+/// sorts first gives its id, and the older aliases of all are kept.
 #[test]
 fn roles_on_one_host_merge_and_so_do_their_edges() {
     let topology =
@@ -416,7 +417,7 @@ hosts:
     assert_eq!(format!("{:?} {:?}", host.side, host.labels), "Some(B) {\"site\": \"west\"}");
 }
 
-/// Every section of the language at once.
+/// An estate that uses every section of the language.
 #[test]
 fn an_estate_with_every_section_resolves_without_a_warning() {
     let all = resolved(include_str!("every-section.yaml"));

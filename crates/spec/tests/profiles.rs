@@ -1,4 +1,4 @@
-//! Profiles: the built-in ones, and one's own over them.
+//! The built-in profiles, and profiles of the operator's own that extend them.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use trustmason_spec::profile::{self, LoadedProfile};
 use trustmason_spec::topology::{OptionsAt, Topology, Wanted};
 use trustmason_spec::{Faults, ProfileRef, parse, resolve};
 
-/// An estate of one CVP server and one ADS with a profile of its own, by its text.
+/// Resolves an estate of one CVP server and one ADS with a profile given as text.
 fn with_profile(own: &str) -> Result<Topology, Faults> {
     let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: { role: ads }\n  c.x.example: { role: cvp }\n";
     let spec = parse(text, "estate.yaml")?;
@@ -67,7 +67,7 @@ fn ones_own_profile_replaces_what_it_names() {
     assert_eq!(topology.profiles, ["mine", "pcce-12.5", "cisco-base"]);
 }
 
-/// A role keeps the order it inherits; where two profiles give one role an order, the lower holds; else it is 50.
+/// A role inherits its restart order. If two profiles set an order for one role, the lower one wins. The default is 50.
 #[test]
 fn the_order_of_restarts_is_inherited_and_the_lowest_wins() {
     let rank = |topology: &Topology, host: &str| {
@@ -162,7 +162,8 @@ fn profiles_side_by_side_must_agree() {
     assert!(faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"), "{faults}");
 }
 
-/// The estate of all documents at once, by the edges of documents 000, 001, 002 and 004 that no other profile has.
+/// An estate with the profiles of all documents. Checks the edges of documents 000, 001, 002 and 004 that no other
+/// profile has.
 #[test]
 fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     let text = "trustmason: 1\nestate: all\nprofile: [pcce-12.6, cce-cti, ucce-live-data, genesys]\n\
@@ -212,7 +213,7 @@ fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     );
 }
 
-/// Document 004 prints 40630 where its own rule (L14) gives 46030.
+/// Document 004 prints 40630, but its own rule (L14) gives 46030.
 #[test]
 fn the_port_of_a_cti_server_follows_its_id() {
     let warned = |vars: &str| {
@@ -238,7 +239,7 @@ fn the_port_of_a_cti_server_follows_its_id() {
     assert!(faults.contains("there is no variable `IDD`"), "{faults}");
 }
 
-/// An estate of one host with a profile of its own that has options.
+/// Resolves an estate of one host with a profile that has these options.
 fn with_options(options: &str, vars: &str) -> Result<Topology, Faults> {
     let text = format!(
         "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: {{ role: web, vars: {{ {vars} }} }}\n"

@@ -1,11 +1,11 @@
-//! The schemas against the files they describe, with a validator for the few keywords they use.
+//! Validates the spec and profile files against the schemas, with a validator for the few keywords that the schemas use.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use trustmason_spec::schema;
 
-/// The first place that does not fit; an unknown keyword is a failure of the test.
+/// The first place that does not fit the schema. An unknown keyword fails the test.
 fn misfit(value: &Value, schema: &Map<String, Value>, at: &str) -> Option<String> {
     for (keyword, rule) in schema {
         let found = match keyword.as_str() {

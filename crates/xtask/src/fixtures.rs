@@ -1,5 +1,5 @@
-//! `cargo xtask fixtures`: runs each `generate.sh` below `fixtures/`. Keys differ each time, so a commit of the result is a
-//! decision, never a side effect of a test.
+//! `cargo xtask fixtures`: runs each `generate.sh` below `fixtures/`. The keys differ in each run, so a person decides
+//! whether to commit the result. No test runs the scripts.
 
 use std::process::Command;
 

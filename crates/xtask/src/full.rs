@@ -1,16 +1,17 @@
-//! `cargo xtask full`: every campaign once, at the size that its page of `docs/` gives figures of. It takes hours.
+//! `cargo xtask full`: runs every campaign once, at the size for which its page in `docs/` gives figures. The run takes
+//! hours.
 
 use std::time::{Duration, Instant};
 
 use crate::process::{self, Failure};
 use crate::{campaign, fuzz, windows};
 
-/// How long each target of the fuzzer runs.
+/// The duration of each fuzzing target in seconds.
 const FUZZED: u32 = 600;
 
 type Campaign = (&'static str, fn() -> Result<&'static str, Failure>);
 
-/// The campaigns and what becomes of their figures. The quick ones come first.
+/// The campaigns, with the place of their figures. The quick ones come first.
 const CAMPAIGNS: [Campaign; 9] = [
     ("loads", || campaign::loads(campaign::LOADS, campaign::SEED).map(|()| "docs/loads.md")),
     ("chains", || campaign::chains(campaign::CHAINS, campaign::SEED).map(|()| "docs/chains.md")),
@@ -28,7 +29,7 @@ const CAMPAIGNS: [Campaign; 9] = [
     ("fuzz", || fuzz::run(None, fuzz::Length::Seconds(FUZZED), fuzz::SEED).map(|()| "printed above")),
 ];
 
-/// Runs all of them, also after one has failed, and tells how each ended.
+/// Runs all campaigns, even after one has failed, and prints how each ended.
 pub(crate) fn run() -> Result<(), Failure> {
     let mut table = String::new();
     let mut failed = Vec::new();
@@ -52,7 +53,7 @@ fn line(name: &str, took: Duration, ended: &str) -> String {
     format!("{name:<8} {:>6} s  {ended}\n", took.as_secs())
 }
 
-/// In a build that can measure.
+/// Runs the benchmark as a task of its own, in a build that can measure.
 fn bench() -> Result<(), Failure> {
     process::run(process::cargo().args(["xtask", "bench", "--write"]))
 }

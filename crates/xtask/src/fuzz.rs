@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: builds `crates/keystore/fuzz` with coverage instrumentation, by the stable compiler and without further tools
-//! but a C++ compiler, and runs it for each format.
+//! `cargo xtask fuzz`: builds `crates/keystore/fuzz` with coverage instrumentation and runs it for each format. Only
+//! the stable compiler and a C++ compiler are needed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,18 +9,18 @@ use std::process::Command;
 use crate::process::{self, Failure};
 use crate::tools;
 
-/// One per format; the names are those of the format.
+/// The targets. Each has the name of its format.
 const TARGETS: [&str; 10] =
     ["jks", "jceks", "pkcs12", "pem", "der", "pkcs7", "windows-sst", "windows-element", "windows-reg", "windows-hive"];
-/// What libFuzzer needs of a build: counters at each edge, and comparisons traced.
+/// The flags that libFuzzer needs: a counter at each edge, and traced comparisons.
 const INSTRUMENTED: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
-/// Where the mutations come from if nobody says so.
+/// The default seed for the mutations.
 pub(crate) const SEED: u32 = 20_261_126;
 
-/// How long each target runs.
+/// The length of a target's run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Length {
     Runs(u32),
@@ -38,9 +38,9 @@ pub(crate) fn run(target: Option<&str>, length: Length, seed: u32) -> Result<(),
     let mut build = process::cargo();
     build.args(["build", "--release", "--locked", "--manifest-path"]).arg(&package);
     let triple = host()?;
-    // Named, so that build scripts are not instrumented.
+    // An explicit target keeps build scripts free of the instrumentation.
     build.args(["--target", &triple]).env("CARGO_TARGET_DIR", &home).env("RUSTFLAGS", INSTRUMENTED);
-    // A few thousand inputs take less time than to optimise what they run in.
+    // For a few thousand inputs, optimising the program takes longer than it saves.
     match length {
         Length::Runs(_) => build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
         Length::Seconds(_) => build.env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL"),
@@ -65,7 +65,7 @@ fn host() -> Result<String, Failure> {
         .ok_or_else(|| "rustc names no host".into())
 }
 
-/// What seeds are made of: the fixtures, and the larger set of keystores where there is one.
+/// The folders from which seeds are made: the fixtures, and the larger set of keystores if there is one.
 fn sources() -> Result<OsString, Failure> {
     let corpus = std::env::var_os("TRUSTMASON_CORPUS").map(|folder| PathBuf::from(folder).join("files"));
     let folders = std::iter::once(process::root().join("fixtures/keystore")).chain(corpus);

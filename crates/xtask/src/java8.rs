@@ -1,5 +1,6 @@
-//! A Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite, with the libraries they need, unpacked into a root
-//! of their own below `target`. Nothing is installed on the machine, and the mirror is the one that apt is set up for.
+//! Unpacks a Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite and the libraries they need, in
+//! a root of their own below `target`. Nothing is installed on the machine. The packages come from the mirror that apt
+//! uses.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,10 +14,10 @@ use crate::tools;
 const PACKAGES: [&str; 6] =
     ["openjdk-8-jre-headless", "openjdk-8-jdk-headless", "libc6", "zlib1g", "libstdc++6", "libgcc-s1"];
 
-/// Where the JDK lies, as seen from inside.
+/// The folder of the JDK as seen from inside its root.
 const HOME: &str = "/usr/lib/jvm/java-8-openjdk-amd64";
 
-/// The root of a Java 8, unpacked now if it is missing; `None`, said loudly, where it cannot be had.
+/// The root of a Java 8. If it is missing, it is unpacked now. `None`, with a clear message, if that is impossible.
 pub(crate) fn ensure() -> Option<PathBuf> {
     let root = process::root().join("target/java8");
     if root.join("java8").is_file() {
@@ -34,7 +35,7 @@ pub(crate) fn ensure() -> Option<PathBuf> {
     }
 }
 
-/// What tests are told of it: `TRUSTMASON_JAVA8`, as somebody set it or as it was unpacked.
+/// The variable `TRUSTMASON_JAVA8` for tests, as the caller set it or with the unpacked root.
 pub(crate) fn setting() -> Option<(&'static str, OsString)> {
     let root = std::env::var_os("TRUSTMASON_JAVA8").or_else(|| ensure().map(PathBuf::into_os_string))?;
     Some(("TRUSTMASON_JAVA8", root))
@@ -71,7 +72,7 @@ fn unpack(root: &Path) -> Result<(), Failure> {
         }
     }
     for (name, minor, mode) in [("random", "8", "444"), ("urandom", "9", "444"), ("null", "3", "666")] {
-        // Without root no device can be made; `unshare` then does without.
+        // Making a device needs root. Without root, `unshare` works without the devices.
         process::succeeds(
             Command::new("mknod").arg("-m").arg(mode).arg(fresh.join("dev").join(name)).args(["c", "1", minor]),
         );
@@ -91,7 +92,7 @@ fn unpack(root: &Path) -> Result<(), Failure> {
     Err("it was unpacked and does not start".into())
 }
 
-/// `java8` and `javac8`: they run inside, so that paths are as seen from there.
+/// Writes the script `java8` or `javac8`. The script runs inside the root, so paths are as seen from there.
 fn wrapper(fresh: &Path, root: &Path, tool: &str) -> Result<(), Failure> {
     let script = format!(
         "#!/bin/sh\nexport LD_LIBRARY_PATH={HOME}/jre/lib/amd64/jli\n\
@@ -105,7 +106,7 @@ fn wrapper(fresh: &Path, root: &Path, tool: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The mirror that most of apt's indexes come from, security updates aside.
+/// The mirror that most of apt's indexes come from, without security updates.
 fn mirror() -> Result<String, Failure> {
     let said = process::output(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
     let said = String::from_utf8(said)?;
@@ -116,7 +117,7 @@ fn mirror() -> Result<String, Failure> {
     Ok((*found).to_owned())
 }
 
-/// `apt-get` with lists and cache of its own.
+/// `apt-get` with lists and a cache of its own.
 fn apt(work: &Path) -> Command {
     let mut command = Command::new("apt-get");
     let option = |name: &str, value: &Path| format!("{name}={}", value.display());

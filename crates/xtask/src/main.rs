@@ -1,4 +1,5 @@
-//! Chores of the workspace: `cargo xtask <chore>`. A tool for the people who build trustmason, never a dependency of it.
+//! Tasks for the people who build trustmason. Run them as `cargo xtask TASK`; `cargo xtask --help` lists them. The
+//! product never depends on this crate.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 
@@ -21,10 +22,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What test runners take for "skipped".
+/// The exit code that test runners read as "skipped".
 const SKIPPED: u8 = 77;
 
-/// Chores of the workspace.
+/// Tasks for people who build trustmason
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -34,30 +35,30 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Sets up what the tests need if it is missing, then runs every test
+    /// Installs what the tests need if it is missing, then runs every test
     Test {
-        /// Leave out ring 7: nothing is installed, keytool, openssl and the JVM are not started
+        /// Leave out the tests with judges: nothing is installed, and keytool, openssl and the JVM are not started
         #[arg(long)]
         no_judges: bool,
-        /// What may be missing in CI: names from the list of tests that did not run, separated by commas
+        /// Needs that may be missing in CI: names from the list of tests that did not run, separated by commas
         #[arg(long, value_delimiter = ',')]
         allow_missing: Vec<String>,
-        /// Build in the release profile, which a run of the demo has built already
+        /// Build in the release profile, which a run of the demo has already built
         #[arg(long)]
         release: bool,
-        /// Passed on to the test runner
+        /// Arguments for the test runner
         #[arg(last = true)]
         runner: Vec<String>,
     },
-    /// Lists what tests recorded in a file because they did not run, as `test` does at its end
+    /// Lists the tests that did not run from the file in which they recorded it, as `test` does at its end
     #[command(hide = true)]
     Skipped {
-        /// What `TRUSTMASON_SKIPPED` named
+        /// The file that `TRUSTMASON_SKIPPED` named
         file: PathBuf,
     },
     /// Measures CPU time and memory against references in the same run
     Bench {
-        /// A tenth of the size, for a quick look
+        /// Measure a tenth of the size
         #[arg(long)]
         quick: bool,
         /// Write docs/benchmarks.md
@@ -67,93 +68,93 @@ enum Chore {
         #[arg(long)]
         strict: bool,
     },
-    /// One measured plan, started by `bench`
+    /// Measures one plan; started by `bench`
     #[cfg(feature = "bench")]
     #[command(hide = true)]
     BenchProbe {
-        /// The estate
+        /// The spec of the estate
         spec: PathBuf,
     },
-    /// One large store opened, started by `bench`
+    /// Opens one large store; started by `bench`
     #[cfg(feature = "bench")]
     #[command(hide = true)]
     BenchOpen {
-        /// The store
+        /// The path of the store
         store: PathBuf,
     },
-    /// Runs every long campaign once: loads, chains, all tests at their whole extent, forge, kill, model, bench, windows --long and fuzz
+    /// Runs every long campaign once: loads, chains, all tests in full, forge, kill, model, bench, windows --long and fuzz
     Full,
-    /// Kills real applies at random moments and judges what is left; writes the figures to docs/kills.md
+    /// Kills real applies at random moments and checks the result; writes the figures to docs/kills.md
     Kill {
-        /// How many
+        /// The number of kills
         #[arg(long, default_value_t = campaign::KILLS)]
         kills: u32,
-        /// Where the moments come from
+        /// The seed for the moments
         #[arg(long, default_value_t = campaign::KILL_SEED)]
         seed: u64,
     },
-    /// Forges state folders, rolls back under them and judges what came of it; writes the figures to docs/forgeries.md
+    /// Forges state folders, rolls back with them and checks the result; writes the figures to docs/forgeries.md
     Forge {
-        /// How many
+        /// The number of forged folders
         #[arg(long, default_value_t = campaign::FORGERIES)]
         count: u32,
-        /// The number of the first
+        /// The seed of the first folder
         #[arg(long, default_value_t = campaign::SEED)]
         seed: u64,
     },
-    /// Makes chains of certificates and has openssl and JSSE judge them; writes the figures to docs/chains.md
+    /// Makes chains of certificates and lets openssl and JSSE judge them; writes the figures to docs/chains.md
     Chains {
-        /// How many
+        /// The number of chains
         #[arg(long, default_value_t = campaign::CHAINS)]
         count: u32,
-        /// The number of the first
+        /// The seed of the first chain
         #[arg(long, default_value_t = campaign::SEED)]
         seed: u64,
     },
     /// Searches the model of rotation in its larger worlds too; writes the figures to docs/model.md
     Model,
-    /// Judges generated certificates and mutants of real ones by Java 17 and Java 8; writes the figures to docs/loads.md
+    /// Lets Java 17 and Java 8 judge generated certificates and mutants of real ones; writes the figures to docs/loads.md
     Loads {
-        /// How many of each
+        /// The number of certificates of each kind
         #[arg(long, default_value_t = campaign::LOADS)]
         count: u32,
-        /// Where they come from
+        /// The seed for the certificates
         #[arg(long, default_value_t = campaign::SEED)]
         seed: u64,
     },
-    /// Unpacks a Java 8 into target/java8, as a further judge
+    /// Unpacks a Java 8 into target/java8, as another judge
     #[command(after_help = "Exit code 77 says that it cannot be had on this machine.")]
     Java8,
-    /// Fuzzes the parsers, one target per format, and prints what was run
+    /// Fuzzes the parsers, one target per format, and prints the figures
     Fuzz {
-        /// Only this one
+        /// Fuzz only this target
         #[arg(long)]
         target: Option<String>,
-        /// How long each target runs
+        /// The duration of each target in seconds
         #[arg(long, default_value_t = 60)]
         seconds: u32,
-        /// Where the mutations come from
+        /// The seed for the mutations
         #[arg(long, default_value_t = fuzz::SEED)]
         seed: u32,
-        /// A bounded number of inputs instead, for the gate
+        /// Run a fixed number of inputs instead
         #[arg(long)]
         smoke: bool,
     },
-    /// Makes the checked-in fixtures anew by the scripts that lie beside them
+    /// Runs the scripts that make the checked-in fixtures
     Fixtures {
-        /// Only scripts whose path contains this
+        /// Run only scripts whose path contains this text
         filter: Option<String>,
     },
     /// Builds the program and its tests for Windows and runs them under Wine
     #[command(after_help = "Exit code 77 says that something cannot be had on this machine and the leg was skipped.")]
     Windows {
-        /// End well where the leg must be skipped
+        /// Exit with 0 even if the task is skipped
         #[arg(long)]
         allow_skip: bool,
-        /// With the unit tests, and the campaigns that stop the whole way at each of its steps
+        /// Also run the unit tests, and the campaigns that stop the whole run at each of its steps
         #[arg(long)]
         long: bool,
-        /// Build only, so that the build can go on beside something else
+        /// Only build, so that the build can run beside something else
         #[arg(long, conflicts_with = "long")]
         build: bool,
     },
@@ -220,7 +221,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The same chore in a build that can measure: with what it links, and compiled for speed.
+/// Runs the benchmark in a release build with the feature `bench`, which has the libraries for measuring.
 fn optimised(quick: bool, write: bool, strict: bool) -> Result<(), process::Failure> {
     let mut again = process::cargo();
     again.args(["run", "--release", "--quiet", "--package", "xtask", "--features", "bench", "--", "bench"]);

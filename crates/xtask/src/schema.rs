@@ -1,4 +1,4 @@
-//! `cargo xtask schema`: the JSON Schemas in `docs/schema/` are what the binary itself prints.
+//! `cargo xtask schema`: writes the JSON Schemas in `docs/schema/`, or compares them, with what the binary prints.
 
 use std::fs;
 

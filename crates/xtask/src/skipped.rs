@@ -1,32 +1,32 @@
-//! What did not run: tests record it by `fixtures/needs.rs`, and it is counted and listed here.
+//! Counts and lists the tests that did not run. Tests record this with `fixtures/needs.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::process::Failure;
 
-/// One test that did not run, or not whole.
+/// A test that did not run, or ran only in part.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
-    /// "skipped" or "partly".
+    /// Either `skipped` or `partly`.
     how: String,
     test: String,
-    /// The name of what was missing.
+    /// The name of the need that was missing.
     need: String,
-    /// What was left out of the test.
+    /// The part of the test that was left out.
     what: String,
-    /// Why it was missing.
+    /// The reason why the need was missing.
     why: String,
 }
 
-/// What may be missing: as the command line names it, and the environment, and always the minutes of what `cargo xtask full` runs.
+/// The needs that may be missing: those of the command line, those of the environment, and always `full`.
 pub(crate) fn allowed(named: Vec<String>) -> BTreeSet<String> {
     let environment = std::env::var("TRUSTMASON_WITHOUT").unwrap_or_default();
     let environment = environment.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     named.into_iter().chain(environment).chain(["full".to_owned()]).collect()
 }
 
-/// Lists what is recorded in a file. In CI (where `CI` is set) what was missing and is not allowed to be is a failure.
+/// Lists the records of a file. In CI (where `CI` is set) a missing need that is not allowed is an error.
 pub(crate) fn tell(record: &Path, ran: Option<usize>, allowed: &BTreeSet<String>) -> Result<(), Failure> {
     let text = if record.exists() { std::fs::read_to_string(record)? } else { String::new() };
     let records: BTreeSet<Record> = text.lines().map(parse).collect::<Result<_, _>>()?;
@@ -50,7 +50,7 @@ fn parse(line: &str) -> Result<Record, Failure> {
     }
 }
 
-/// The count, and each test once with all that it lacked.
+/// The counts, and each test once with all its missing needs.
 fn list(records: &BTreeSet<Record>, ran: Option<usize>) -> String {
     let mut tests: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     for record in records {

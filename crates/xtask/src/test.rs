@@ -1,11 +1,12 @@
-//! `cargo xtask test`: the documentation examples first, then everything else in one run, then the list of what did not run.
+//! `cargo xtask test`: runs the documentation examples, then all other tests in one run, then lists the tests that did
+//! not run.
 
 use std::path::Path;
 
 use crate::process::{self, Failure};
 use crate::{java8, skipped, tools};
 
-/// Where nextest writes what ran, by `.config/nextest.toml`.
+/// The file in which nextest reports the tests it ran (`.config/nextest.toml`).
 const RAN: &str = "target/nextest/default/ran.xml";
 
 pub(crate) fn run(no_judges: bool, without: Vec<String>, release: bool, runner: &[String]) -> Result<(), Failure> {
@@ -44,7 +45,7 @@ pub(crate) fn run(no_judges: bool, without: Vec<String>, release: bool, runner: 
     ended.and(counted)
 }
 
-/// How many tests were started, from nextest's report; `None` where there is none.
+/// The number of tests that were started, from nextest's report. `None` if there is no report.
 fn ran(report: &Path) -> Option<usize> {
     let text = std::fs::read_to_string(report).ok()?;
     let start = text.split("<testsuites ").nth(1)?.split('>').next()?;

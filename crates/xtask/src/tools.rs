@@ -1,12 +1,12 @@
-//! What the tests need beside cargo: the judges (a JDK, openssl, NSS, python3 for the mutator) and the test runner. Installed
-//! through the system's package manager, by package name, and only when missing.
+//! Finds and installs what the tests need beside cargo: the judges (a JDK, openssl, NSS, python3 for the mutator) and
+//! the test runner. Only missing tools are installed, through the system's package manager.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
 use crate::process::{self, Failure};
 
-/// A program a judge needs, and the Debian package that brings it.
+/// A program that a judge needs, and the packages that contain it.
 struct Tool {
     program: &'static str,
     package: &'static str,
@@ -22,7 +22,7 @@ const JUDGES: &[Tool] = &[
     Tool { program: "pk12util", package: "libnss3-tools", brew: "nss" },
 ];
 
-/// Makes sure that every judge can be started.
+/// Installs missing judges.
 pub(crate) fn ensure_judges() -> Result<(), Failure> {
     let missing: Vec<&Tool> = JUDGES.iter().filter(|tool| !on_path(tool.program)).collect();
     if missing.is_empty() {
@@ -48,7 +48,7 @@ pub(crate) fn ensure_judges() -> Result<(), Failure> {
     }
 }
 
-/// Makes sure that there is a C++ compiler, which libFuzzer is built with.
+/// Installs a C++ compiler if none is found. libFuzzer is built with it.
 pub(crate) fn ensure_compiler() -> Result<(), Failure> {
     if ["c++", "g++", "clang++"].iter().any(|program| on_path(program)) {
         return Ok(());
@@ -59,7 +59,7 @@ pub(crate) fn ensure_compiler() -> Result<(), Failure> {
     install(&["g++"])
 }
 
-/// Whether cargo-nextest can be started, after an attempt to install it.
+/// Whether cargo-nextest can be started. If not, an installation is tried first.
 pub(crate) fn ensure_nextest() -> bool {
     if process::succeeds(process::cargo().args(["nextest", "--version"])) {
         return true;
@@ -74,20 +74,20 @@ pub(crate) fn ensure_nextest() -> bool {
     }
 }
 
-/// Whether a program of this name is found.
+/// Whether a program of this name is on `PATH`.
 pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = [OsStr::new(program).to_owned(), format!("{program}.exe").into()];
     std::env::split_paths(&path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
 }
 
-/// Installs packages of Debian.
+/// Installs Debian packages.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     process::run(apt().arg("update"))?;
     process::run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
 }
 
-/// `apt-get`, as root already or through a sudo that asks nothing.
+/// `apt-get`, run by root or through a sudo that asks for no password.
 fn apt() -> Command {
     let mut command = if rustix::process::geteuid().is_root() {
         Command::new("apt-get")

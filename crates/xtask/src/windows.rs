@@ -1,10 +1,10 @@
 //! `cargo xtask windows`: builds the program and its tests for Windows with mingw-w64, and runs them under Wine.
 //!
-//! What a toolchain lacks for that is the standard library. Where the target is installed (`rustup target add`) it is used;
-//! else it is built once from its source, which Debian packages in the compiler's own version, into a folder of its own below
-//! `target/windows`: neither the toolchain nor the system's package sources are changed.
+//! The build needs the standard library for the target. If the target is installed (`rustup target add`), its library
+//! is used. Else the library is built once from its source, which Debian packages in the compiler's version, into a
+//! folder below `target/windows`. The toolchain and the system's package sources are not changed.
 //!
-//! What cannot be had on a machine is said loudly, and is no pass: see [`Leg`].
+//! If something is not available on the machine, the task says so clearly and does not count as passed ([`Leg`]).
 
 mod library;
 mod wine;
@@ -18,35 +18,36 @@ use crate::tools;
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// What is built and tested: always all of them at once, or what they share is compiled anew for every selection.
+/// The packages to build and test. All are always selected together, because another selection compiles shared crates
+/// again.
 const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
 
-/// Campaigns that run the whole way once for each of its steps, or for hundreds of seeds; under Wine they take minutes. The same steps
-/// of one file are tried in `host`'s unit tests.
+/// Campaigns that repeat the whole run for each of its steps, or for hundreds of seeds. Under Wine they take minutes.
+/// `host`'s unit tests try the same steps of one file.
 const LONG: [&str; 4] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere", "forged_state_folder"];
 
-/// What `dev` optimises for the sake of tests that are not run here: to compile it so takes longer than what is saved under Wine.
+/// Packages that `dev` optimises for tests that do not run here. Compiling them so takes longer than it saves under Wine.
 const UNOPTIMISED: [&str; 2] = ["trustmason-keystore", "serde-saphyr"];
 
-/// How much of the leg is wanted.
+/// The extent of the task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Everything is built, nothing runs: so that it can be built beside something else.
+    /// Everything is built and nothing runs, so that the build can run beside something else.
     Build,
-    /// The program and the tests of `host` on a disk.
+    /// The tests of the program, and the tests of `host` on a disk.
     Usual,
-    /// These, with the long campaigns and the unit tests, which are compiled once more for it.
+    /// The usual tests, the long campaigns, and the unit tests, which are compiled for this only.
     Long,
 }
 
-/// How the chore ended.
+/// The result of the task.
 pub(crate) enum Leg {
     Ran,
-    /// Something cannot be had here.
+    /// Something is not available on this machine.
     Skipped,
 }
 
-/// Why a part cannot be done here, as opposed to one that failed.
+/// The reason why a part cannot be done on this machine. A part that failed is an error instead.
 pub(crate) struct Missing(pub(crate) String);
 
 impl<E: std::fmt::Display> From<E> for Missing {
@@ -85,7 +86,7 @@ pub(crate) fn run(extent: Extent) -> Result<Leg, Failure> {
     Ok(Leg::Ran)
 }
 
-/// What everything else runs on.
+/// The prepared standard library and Wine.
 struct Machine {
     library: Option<PathBuf>,
     wine: wine::Wine,
@@ -118,7 +119,7 @@ fn packages() -> Result<(), Missing> {
 }
 
 impl Machine {
-    /// `cargo test` for the target, in a folder of its own: cargo builds one thing at a time in each.
+    /// `cargo test` for the target, in a build folder of its own, because cargo locks each folder for one build.
     fn test(&self) -> Command {
         let mut command = process::cargo();
         command.args(["test", "--locked", "--target", TARGET]);
@@ -126,13 +127,13 @@ impl Machine {
             command.args(["--config", &format!("profile.dev.package.{name}.opt-level=0")]);
         }
         command.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
-        // Flags for all targets would hide those for this one.
+        // Flags for all targets would replace those for this target.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if let Some(library) = &self.library {
             command.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS", format!("--sysroot={}", library.display()));
         }
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
-        // No assembler: the crate brings what it would assemble.
+        // No assembler is needed: the crate contains the assembled objects.
         command.env("AWS_LC_SYS_PREBUILT_NASM", "1");
         command.env("CARGO_TARGET_DIR", process::root().join("target/windows/build"));
         self.wine.dress(&mut command);
@@ -140,7 +141,7 @@ impl Machine {
     }
 }
 
-/// How long each part took.
+/// The duration of each part.
 #[derive(Default)]
 struct Clock(Vec<(&'static str, Duration)>);
 

@@ -1,5 +1,5 @@
-//! The shape of the workspace, asserted: five floors and the annex for Windows, arrows only downwards, pure crates pure, unsafe
-//! code in the annex only, short nouns, small rooms.
+//! Checks the shape of the workspace: five floors and the Windows crate beside them, dependencies only downwards, no
+//! side effects in the pure crates, unsafe code in one crate only, short nouns as module names, short source files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Package and folder, lowest floor first.
+/// Package and folder of each crate, the lowest floor first.
 const FLOORS: &[(&str, &str)] = &[
     ("trustmason-keystore", "keystore"),
     ("trustmason-spec", "spec"),
@@ -16,10 +16,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("trustmason-host", "host"),
     ("trustmason", "cli"),
 ];
-/// What only Windows has: unsafe calls behind a safe face. A room of `host`, which nobody else enters, and only there.
+/// The crate of Windows calls, with unsafe code behind safe functions. Only `host` uses it, and only on Windows.
 const ANNEX: &str = "trustmason-windows";
 const PURE: &[&str] = &["trustmason-keystore", "trustmason-spec", "trustmason-plan"];
-/// Crates that touch the machine, speak, or make keys: nothing a pure crate may reach, not even through others.
+/// Packages that use the machine, the network, or random keys. A pure crate may not depend on them, even indirectly.
 const IMPURE: &[&str] = &[
     "fs-err",
     "walkdir",
@@ -152,7 +152,7 @@ fn pure_crates_reach_nothing_that_touches_the_machine() {
             for dependency in nodes[way.last().unwrap()]["deps"].as_array().unwrap() {
                 let runs = dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
                 let id = text(dependency, "pkg");
-                // What a procedural macro links, runs in the compiler.
+                // A procedural macro runs in the compiler, so its dependencies do not count.
                 let derives =
                     metadata["packages"].as_array().unwrap().iter().any(|package| {
                         text(package, "id") == id
@@ -175,7 +175,7 @@ fn pure_crates_reach_nothing_that_touches_the_machine() {
     assert!(breaches.is_empty(), "pure crates may not reach these:\n{}", breaches.join("\n"));
 }
 
-/// That a crate's `clippy.toml` bans all of these.
+/// Checks that a crate's `clippy.toml` bans all of these.
 #[track_caller]
 fn bans(folder: &str, banned: &[&str]) {
     let path = root().join("crates").join(folder).join("clippy.toml");
@@ -203,7 +203,7 @@ fn pure_crates_ban_files_environment_and_clock() {
     }
 }
 
-/// Calls that look at a disk without opening anything.
+/// Calls that look at a disk without opening a file.
 const LOOKS: [&str; 14] = [
     "std::fs::metadata",
     "std::fs::symlink_metadata",
@@ -221,7 +221,7 @@ const LOOKS: [&str; 14] = [
     "std::path::Path::read_link",
 ];
 
-/// Every file is opened by `host::disk`, which opens no pipe and no device and reads nothing without a bound.
+/// Every file is opened by `host::disk`, which opens no pipe and no device and reads nothing without a limit.
 #[test]
 fn files_are_opened_in_one_place() {
     let std = [
@@ -240,7 +240,7 @@ fn files_are_opened_in_one_place() {
     bans("host", &["std::fs::Metadata", "std::fs::DirEntry", "std::fs::ReadDir", "std::fs::DirBuilder"]);
     bans("cli", &std);
     bans("cli", &fs_err.each_ref().map(String::as_str));
-    // Whoever allows what is banned is a test, or the one place.
+    // Only tests and one module may allow what is banned.
     let mut leave = Vec::new();
     let rooms = ["host", "cli"].map(|folder| root().join("crates").join(folder).join("src"));
     for path in sources().into_iter().filter(|path| rooms.iter().any(|room| path.starts_with(room))) {
@@ -252,13 +252,13 @@ fn files_are_opened_in_one_place() {
             leave.push(shown(&path));
         }
     }
-    // The clock is banned in the same way, and read in one place as well; that place opens no file.
+    // The clock is banned in the same way and read in one module, which opens no file.
     assert_eq!(leave, ["crates/cli/src/clock.rs", "crates/host/src/disk/mod.rs"]);
     let clock = std::fs::read_to_string(root().join("crates/cli/src/clock.rs")).unwrap();
     assert!(!clock.contains("fs::") && !clock.contains("File"), "the clock's module opens files");
 }
 
-/// The bans of `host` are not only written down: clippy refuses each call that looks at a disk, and what it gives is no type to have.
+/// clippy really refuses each call that looks at a disk, and the type of its result, in `host`.
 #[test]
 fn looking_at_a_disk_elsewhere_is_refused() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("looking");
@@ -287,8 +287,8 @@ fn looking_at_a_disk_elsewhere_is_refused() {
     assert_eq!(refused(&dir), Vec::<String>::new(), "without the bans nothing is refused");
 }
 
-/// Test programs are named in the manifests, because cargo's own search would make one of each file: a file that is a program by
-/// no manifest and a module of no program would not be compiled, and its tests would not run.
+/// Test programs are named in the manifests, because cargo's own search would make a program of each file. A test file
+/// that no manifest and no program names would not be compiled, and its tests would not run.
 #[test]
 fn every_test_file_is_a_part_of_a_test_program() {
     let (mut lost, mut files) = (Vec::new(), 0);
@@ -306,7 +306,7 @@ fn every_test_file_is_a_part_of_a_test_program() {
         for entry in std::fs::read_dir(&tests).unwrap() {
             let path = entry.unwrap().path();
             let stem = path.file_stem().unwrap().to_str().unwrap();
-            // A folder with `main.rs` is what cargo would have made a program of.
+            // cargo would also make a program of a folder with `main.rs`.
             let is_test = path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").exists();
             let module = format!("mod {stem};");
             files += usize::from(is_test);
@@ -319,8 +319,8 @@ fn every_test_file_is_a_part_of_a_test_program() {
     assert!(lost.is_empty(), "`mod` is missing in the crate's tests/all.rs for {lost:?}");
 }
 
-/// A command line that people are told to copy is made by `shell::Command`, which quotes what is not the program's own and leaves out
-/// no spec: none is written together from its parts.
+/// Command lines for people to copy are made by `shell::Command`, which quotes foreign text and always names the spec.
+/// No other code puts a command line together.
 #[test]
 fn command_lines_are_made_in_one_place() {
     let mut written = Vec::new();
@@ -347,13 +347,13 @@ fn command_lines_are_made_in_one_place() {
     assert!(written.is_empty(), "{written:#?}");
 }
 
-/// A test that ends before it asserted anything did not run, and only `fixtures/needs.rs` may end one so: there it is counted. Nor may
-/// any other file look for itself whether something is there.
+/// A test that ends before its first assertion did not run. Only `fixtures/needs.rs` may end a test so, because it
+/// counts the test. No other file may check itself whether something is available.
 #[test]
 fn tests_end_early_only_where_it_is_counted() {
     let looks =
         ["TRUSTMASON_JUDGES", "TRUSTMASON_JAVA8", "TRUSTMASON_CORPUS", "var_os(\"CI\")", "var(\"CI\")", "on_path("];
-    // The chores set what tests read, and the corpus is opened where a test has asked for it.
+    // The tasks set what tests read, and the keystore tests open the corpus only after a test has asked for it.
     let may_look = ["crates/xtask/", "crates/keystore/tests/support/mod.rs"];
     let (mut early, mut looking, mut tests) = (Vec::new(), Vec::new(), 0);
     for folder in ["crates", "fixtures/judge"] {
@@ -384,7 +384,7 @@ fn tests_end_early_only_where_it_is_counted() {
     assert!(looking.is_empty(), "these look for themselves whether something is there; ask by `needs!`: {looking:#?}");
 }
 
-/// The tests of a file: the number of the line of each, and whether it returns before it asserts.
+/// The tests of a file: the line number of each, and whether the test returns before it asserts.
 fn tests_of(text: &str) -> Vec<(usize, bool)> {
     let lines: Vec<&str> = text.lines().collect();
     let marks = (0..lines.len()).filter(|at| lines[*at].trim() == "#[test]");
@@ -478,7 +478,7 @@ fn only_one_room_has_a_door_to_the_network() {
     assert!(others.is_empty(), "sockets are opened in {} alone, not in {others:?}", shown(&door));
 }
 
-/// What the manifest of the workspace optimises by name in a profile.
+/// The packages that a profile of the workspace's manifest optimises by name.
 fn optimised(profile: &str) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let rest = manifest.split_once(&format!("[profile.{profile}.package]\n")).unwrap().1;
@@ -512,10 +512,10 @@ fn no_room_is_too_big() {
     assert!(big.is_empty(), "no source file over {MOST_LINES} lines; split these by meaning:\n{}", big.join("\n"));
 }
 
-/// What stands for something that is named elsewhere.
+/// Words that refer to something named elsewhere.
 const PRONOUNS: &str = "it its they them their theirs this that these those he his whose who why when where how what which likewise nobody's";
 
-/// Whether a doc comment says nothing but a pronoun, such as "Whose." or "What it is.".
+/// Whether a doc comment consists of pronouns only, such as "Whose." or "What it is.".
 fn is_pronoun(comment: &str) -> bool {
     let words: Vec<String> = comment.trim_end_matches('.').split(' ').map(str::to_lowercase).collect();
     let pronoun = |word: &String| PRONOUNS.split(' ').any(|known| known == word);

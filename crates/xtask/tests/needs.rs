@@ -1,4 +1,4 @@
-//! What a test does that needs something, on a machine that lacks it: it is counted by name, and in CI the run fails.
+//! Checks what happens to a test whose needs are missing: the test is counted by name, and in CI the run fails.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 #[macro_use]
@@ -29,7 +29,7 @@ fn a_part_is_watched() {
     }
 }
 
-/// One of the tests above, on a machine without programs and folders.
+/// Runs one of the tests above on a machine without programs and folders.
 fn alone(test: &str, settings: &[(&str, &Path)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact"]).env("PATH", "/nonexistent").envs(settings.iter().copied());

@@ -1,7 +1,7 @@
-//! No circles between modules: of two that lie side by side in one folder at most one knows the other, through however many steps.
-//! Read from the source with `syn`: every `use`, and every path that begins at `crate`, `self`, `super` or a module. A name that is
-//! re-exported counts as the module's that defines it. What is compiled for tests only does not count; nor does a module that
-//! speaks of what lies inside it, or of the one that it lies in.
+//! Checks that modules have no circles: of two modules in one folder at most one uses the other, directly or through
+//! others. The source is read with `syn`: every `use`, and every path that begins with `crate`, `self`, `super` or a
+//! module. A re-exported name counts for the module that defines it. Code for tests only does not count. A module may
+//! use the modules inside it and the module around it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
 
-/// Each crate of the workspace, by its folder, and the file it begins with.
+/// Each crate of the workspace, by its folder, with its first file.
 const CRATES: &[(&str, &str)] = &[
     ("keystore", "lib.rs"),
     ("spec", "lib.rs"),
@@ -21,23 +21,23 @@ const CRATES: &[(&str, &str)] = &[
     ("xtask", "main.rs"),
 ];
 
-/// A module by its path below the crate: empty for the crate itself.
+/// The path of a module below its crate, empty for the crate itself.
 type Module = Vec<String>;
 
-/// What one module says of others.
+/// The names that a module uses and defines.
 #[derive(Default)]
 struct Room {
-    /// Paths it names, as written, with the module in which they stand (an inline one may be deeper).
+    /// The paths that the module uses, as written, each with the module that contains it (an inline module may be deeper).
     paths: Vec<(Module, Vec<String>)>,
-    /// What it re-exports: the name, and the path to it.
+    /// The names that the module re-exports, with their paths.
     exports: BTreeMap<String, Vec<String>>,
-    /// Modules of which it re-exports everything.
+    /// The modules of which it re-exports everything.
     globs: Vec<Vec<String>>,
-    /// Names of its own items.
+    /// The names of its own items.
     items: BTreeSet<String>,
 }
 
-/// A crate's modules.
+/// The modules of a crate.
 #[derive(Default)]
 struct Crate {
     rooms: BTreeMap<Module, Room>,
@@ -50,7 +50,7 @@ impl Crate {
         all
     }
 
-    /// Reads a file that is a module, and those declared in it.
+    /// Reads a file that is a module, and the modules declared in it.
     fn enter(&mut self, file: &Path, module: Module, folder: &Path) {
         let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -63,7 +63,7 @@ impl Crate {
         self.rooms.contains_key(module)
     }
 
-    /// The module that a path leads to; `None` where it leaves the crate.
+    /// The module that a path leads to. `None` if the path leaves the crate.
     fn resolve(&self, from: &[String], path: &[String], depth: usize) -> Option<Module> {
         let (mut at, mut rest) = match path.first()?.as_str() {
             "crate" => (Vec::new(), &path[1..]),
@@ -109,7 +109,7 @@ impl Crate {
         Some(at)
     }
 
-    /// Which modules know which, folder by folder.
+    /// Which modules use which, folder by folder.
     fn arrows(&self) -> BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> {
         let mut arrows: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for (module, room) in &self.rooms {
@@ -130,9 +130,9 @@ impl Crate {
 struct Reader<'a> {
     all: &'a mut Crate,
     file: &'a Path,
-    /// Where the files of modules declared here lie.
+    /// The folder with the files of modules declared here.
     folder: PathBuf,
-    /// The module being read; inside an inline one it is deeper than the room.
+    /// The module being read. Inside an inline module it is deeper than the room.
     module: Module,
     room: Module,
 }
@@ -272,7 +272,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// What stands in a macro is not parsed; its paths are read as text.
+    /// Reads the paths in a macro from its text, because macros are not parsed.
     fn visit_macro(&mut self, call: &'ast Macro) {
         let text = call.tokens.to_string().replace(" :: ", "::");
         let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
@@ -283,7 +283,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-/// The circles of a graph: every set of two or more in which each knows all others, through however many steps.
+/// The circles of a graph: every set of two or more modules that all use each other, directly or through others.
 fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<Vec<String>> {
     let reach = |from: &String| {
         let mut seen = BTreeSet::new();
@@ -329,7 +329,7 @@ fn modules_side_by_side_know_one_another_one_way() {
     assert!(told.is_empty(), "circles:\n{}", told.join("\n"));
 }
 
-/// The reader above finds a circle however it is written.
+/// The reader finds a circle in every form.
 #[test]
 fn a_circle_is_found_however_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -349,7 +349,7 @@ fn a_circle_is_found_however_it_is_written() {
     ] {
         write("a.rs", one);
         write("b.rs", other);
-        // Through a name that the crate re-exports.
+        // A circle through a name that the crate re-exports.
         write("c.rs", "use crate::d::Fourth; pub struct Third;");
         write("d.rs", "pub struct Fourth;");
         write("e/mod.rs", "mod f; use f::Sixth; pub struct Fifth;");

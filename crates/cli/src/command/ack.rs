@@ -1,4 +1,4 @@
-//! `ack`: a person says that services were restarted.
+//! `ack`: records that a person restarted services. No service is restarted here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,19 +48,19 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
 }
 
-/// The services that a person means.
+/// The services that a person names.
 struct Meant {
-    /// Those whose acknowledgement counts.
+    /// Services whose acknowledgement counts.
     counting: BTreeSet<ServiceId>,
-    /// Why others of them cannot be acknowledged now, though something will wait for them.
+    /// Reasons why other services cannot be acknowledged yet, although a restart of them will be needed.
     idle: Vec<String>,
 }
 
-/// Takes the services of a name, or of a glob over services or hosts.
+/// Finds the services that match a name, or a glob over services or hosts.
 fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
     let text = target.to_ascii_lowercase();
     let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
-    // A host's name stands for all of its services.
+    // The name of a host means all its services.
     let host = !text.contains('/');
     let named =
         |service: &&ServiceId| glob.is_match(service.to_string()) || (host && glob.is_match(service.host.as_str()));

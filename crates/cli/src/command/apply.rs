@@ -1,4 +1,4 @@
-//! `apply`: make the estate what the spec declares, from the spec or from a saved plan.
+//! `apply`: makes the stores match the spec, from the spec or from a saved plan. The first plan needs an approval.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     let spec = saved.as_ref().map(|s| Path::new(&s.document.options.spec)).or(args.spec.as_deref());
     let estate = load::estate(spec, console)?;
     let reconciler = estate.reconciler(Clock::read()?);
-    // Held from the first look to the last: what is judged is what is written.
+    // The lock is held from the first look to the last write, so that nobody changes the state in between.
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
@@ -85,18 +85,18 @@ fn show(plan: &Plan, format: ReportFormat, console: Console) {
     let text = view::plan::plan(plan, console.verbose());
     match format {
         ReportFormat::Text => console.report(&text),
-        // The report on stdout is JSON; who approves must still see what.
+        // Stdout gets the JSON report, so the plan to approve goes to stderr.
         ReportFormat::Json => console.note(&text),
     }
 }
 
-/// Asks a person; only `yes` goes on.
+/// Asks a person for approval. Only the answer `yes` continues.
 pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<(), Stop> {
     let nobody = format!("nobody is here to approve (stdin is no terminal); nothing was done. {hint}");
     approve_with(console, question, HOW, &nobody)
 }
 
-/// Asks a person, with other words for how, and for where there is nobody.
+/// Asks a person for approval, with other instructions and another error for a run without a person.
 pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: &str) -> Result<(), Stop> {
     match console.ask(question, how, "Enter a value: ") {
         Some(answer) if answer == "yes" => Ok(()),
@@ -105,7 +105,7 @@ pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: 
     }
 }
 
-/// A plan from a file.
+/// A plan that was read from a file.
 struct Saved {
     name: String,
     document: Document,
@@ -114,7 +114,7 @@ struct Saved {
 }
 
 impl Saved {
-    /// Reads it. A file that is no plan of a version known here is refused; nothing is done.
+    /// Reads the plan. A file that is not a plan of a known version is refused.
     fn read(path: &Path) -> Result<Self, Stop> {
         let name = path.display().to_string();
         let bad = |why: String| {
@@ -155,7 +155,7 @@ impl Saved {
         Ok(Self { name, document, options, created })
     }
 
-    /// Holds it against the plan of now.
+    /// Compares the saved plan with the plan of now. Any difference is an error.
     fn compare(&self, plan: &Plan) -> Result<(), Stop> {
         let differences = self.document.differences(&view::plan::document(plan));
         if differences.is_empty() {

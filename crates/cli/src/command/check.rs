@@ -1,4 +1,4 @@
-//! `check`: the spec, and the roots of its authorities where their files are there. No store is opened.
+//! `check`: checks the spec, and the root certificates of its authorities. No store is opened.
 
 use trustmason_host::converge::Clock as _;
 use trustmason_host::look;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &CheckArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts::FINE)
 }
 
-/// What is wrong with the roots of the authorities, all of it; `None` where nothing is.
+/// All faults of the authorities' root certificates. `None` if there are none.
 fn root_faults(topology: &Topology) -> Result<Option<String>, Stop> {
     if topology.authorities.is_empty() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! `collect`: certificates that only people export, fetched from the services that present them. The network is never
-//! believed: a person compares fingerprints, now or (`--pin`) before.
+//! `collect`: fetches certificates that people otherwise export, from the services that present them. The network is
+//! never trusted: a person compares the fingerprints, either now or before (`--pin`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts { blocked: tally.refused + tally.unreached + tally.failed > 0, ..Facts::FINE })
 }
 
-/// An identity that is served and whose certificate a person drops into `certificates_dir`, under these names.
+/// An identity that a service presents and that is exported into `certificates_dir`, with its port and file names.
 fn exported(def: &IdentityDef) -> Option<(&IdentityDef, u16, &[String])> {
     match (&def.source, def.served_at) {
         (Source::Exported { names }, Some(port)) => Some((def, port, names)),
@@ -145,7 +145,7 @@ fn fetched<'a>(item: &'a Item<'_>) -> Option<Fetched<'a>> {
     }
 }
 
-/// Whether all that is new may be written, and by whose word.
+/// Asks whether all new certificates may be written, and says who allowed it.
 fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console) -> Result<Approval, Stop> {
     let open: Vec<&Fetched<'_>> = new.iter().filter(|one| !pins.contains(&one.certificate.fingerprint())).collect();
     if open.is_empty() {
@@ -167,7 +167,7 @@ fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console)
     Ok(Approval::Asked)
 }
 
-/// Whether the next plan finds it where it was written.
+/// Checks that the next plan will find the written certificate.
 fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Result<(), String> {
     let def = estate.topology.identities.get(one.identity);
     let Some((_, _, names)) = def.and_then(exported) else { return Ok(()) };
@@ -178,7 +178,7 @@ fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Re
     Err("it was written, and another certificate stands beside it now; collect again".to_owned())
 }
 
-/// A pin that nothing fits is a slip, or the service presents something else than was compared.
+/// Warns about pins that match no certificate. Such a pin is a typing error, or the service presents another certificate.
 fn unused(pins: &[Fingerprint], items: &[Item<'_>], console: Console) {
     let served: BTreeSet<Fingerprint> = items.iter().filter_map(|item| item.verdict.print()).collect();
     for pin in pins.iter().filter(|pin| !served.contains(pin)) {

@@ -1,4 +1,4 @@
-//! `confirm`: a person says that a pack was brought in, or shows what the store holds now.
+//! `confirm`: records that a person carried out a pack, or reads an export that shows what the store holds now.
 
 use trustmason_host::converge::Reconciler;
 use trustmason_host::word::confirm::{Claim, meant};
@@ -63,8 +63,8 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts::FINE)
 }
 
-/// Says what is left after a person's word was recorded, by the plan that there is now and nothing else. What was recorded stands
-/// whether that can be told or not.
+/// Writes what is left, by a plan made after the person's statement was recorded. If that plan cannot be made, the recorded
+/// statement still counts.
 pub(super) fn left(out: &mut String, reconciler: &Reconciler<'_>, estate: &Estate, console: Console) {
     match reconciler.left(&estate.whole(), &mut painted(console)) {
         Ok(left) => ladder::left(out, &left.plan, &Onward::said(&left)),
@@ -72,12 +72,12 @@ pub(super) fn left(out: &mut String, reconciler: &Reconciler<'_>, estate: &Estat
     }
 }
 
-/// That the estate has nothing of that name, and what may have been meant.
+/// The error for a name that the estate does not declare, with a suggestion.
 fn nothing(text: &str, named: &[HandOffTarget], estate: &Estate) -> Stop {
     let topology = &estate.topology;
     let stores = topology.stores.keys().cloned().map(HandOffTarget::Store);
     let all = stores.chain(topology.identities.keys().cloned().map(HandOffTarget::Identity));
-    // Only where the kind was said is it said in the answer.
+    // The message names the kind only if the person did.
     let (what, known): (_, Vec<String>) = match named {
         [one] => (one.kind().as_str(), all.filter(|t| t.kind() == one.kind()).map(|t| t.full()).collect()),
         _ => ("store or identity", all.map(|t| t.id()).collect()),

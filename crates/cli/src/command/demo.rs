@@ -1,4 +1,5 @@
-//! `demo`: writes a small estate, plans it, applies it, plays the person, and plans again. Nothing printed is canned.
+//! `demo`: writes a small estate, plans it, applies it, acts as the operator, and plans again. Every output is
+//! computed, none is prepared.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let plan = reconciler.plan(&sight, &options);
     console.report(&view::plan::plan(&plan, console.verbose()));
 
-    // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
+    // Each round does all that a run can do at once. Then the operator restarts services, imports packs, and says so.
     let mut plan = plan;
     for _ in 0..ROUNDS {
         step(console, Command::here("trustmason apply").file(&spec).own("--auto-approve"));
@@ -78,10 +79,10 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Causes::of(&[], &plan).facts())
 }
 
-/// More than any rotation needs: extend, install, withdraw.
+/// The largest number of rounds. A rotation needs three: extend, install, withdraw.
 const ROUNDS: usize = 5;
 
-/// Plays whoever restarts services: nothing runs in the demo, so that only the word is given.
+/// Acts as the operator who restarts services. No service runs in the demo, so restarts are only acknowledged.
 fn restarts(estate: &Estate, reconciler: &Reconciler<'_>, console: Console) -> Result<(), Stop> {
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
@@ -104,7 +105,7 @@ fn step(console: Console, command: Command) {
     console.report(&format!("\n{}\n\n", paint(BOLD, format!("$ {command}"))));
 }
 
-/// Does what the packs ask of a person.
+/// Carries out the packs as the operator.
 fn person(estate: &Estate, reconciler: &Reconciler<'_>, next: &Plan, console: Console) -> Result<(), Stop> {
     for work in &next.manual {
         let Some(store) = work.target().store() else { continue };
@@ -120,7 +121,7 @@ fn person(estate: &Estate, reconciler: &Reconciler<'_>, next: &Plan, console: Co
     Ok(())
 }
 
-/// A folder to write to: the one named, if nothing is lost by it, or a new one.
+/// The folder to write to: the named folder if it is empty, else an error. Without a name, a new temporary folder.
 fn folder(dir: Option<&Path>) -> Result<PathBuf, Stop> {
     let Some(dir) = dir else {
         let made = tempfile::Builder::new().prefix("trustmason-demo-").tempdir();

@@ -1,4 +1,4 @@
-//! `drift`: the plan's findings, told as a state.
+//! `drift`: shows the findings of a plan as the state of the estate. Nothing is written.
 
 use trustmason_host::endpoint::{PATIENCE, Way};
 use trustmason_plan::observed::ServedLook;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     if args.probe {
         let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
         sight.observed.served = probe(&reconciler, &services(&estate, &options), &way, console);
-        // Information only, and not to be overlooked: of these services nothing is known.
+        // A service that was not reached changes no finding, but the operator must see that nothing is known of it.
         for (identity, look) in &sight.observed.served {
             if let ServedLook::Unreachable(why) = look {
                 console.note(&format!("{identity} was not asked: {why}"));

@@ -1,4 +1,4 @@
-//! `explain`: why an entry is wanted, by which rule, from which document.
+//! `explain`: shows why an entry is wanted, by which rule, and from which document. Nothing is written.
 
 use trustmason_keystore::Alias;
 use trustmason_plan::shell::Command;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts::FINE)
 }
 
-/// What an explanation is about.
+/// The host, store, identity or entry to explain.
 struct Target {
     host: Fqdn,
     name: Option<String>,
@@ -36,7 +36,7 @@ struct Target {
 }
 
 impl Target {
-    /// Splits the words and checks host and store, before any store is opened.
+    /// Splits the text and checks the names, before any store is opened.
     fn find(topology: &Topology, text: &str) -> Result<Self, Stop> {
         let mut parts = text.splitn(3, '/');
         let host = parts.next().unwrap_or_default();
@@ -117,7 +117,7 @@ impl Target {
     }
 }
 
-/// The stores and identities of a host.
+/// The names of a host's stores and identities.
 fn names<'a>(topology: &'a Topology, host: &'a Fqdn) -> impl Iterator<Item = &'a str> {
     let stores = topology.stores.keys().filter(move |id| id.host == *host).map(|id| id.name.as_str());
     let identities = topology.identities.keys().filter(move |id| id.host == *host).map(|id| id.name.as_str());

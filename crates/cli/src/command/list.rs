@@ -1,4 +1,4 @@
-//! `list`: the entries of any readable keystore. The spec plays no part here.
+//! `list`: shows the entries of any readable keystore. No spec is used, and nothing is written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     }
 }
 
-/// The password, from where the options say. It is never on the command line and never guessed.
+/// Fetches the password from the place that the options name. The password itself is never an argument, and never guessed.
 fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
     if let Some(name) = &args.password_env {
         return match std::env::var(name) {
@@ -79,7 +79,7 @@ fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
     Ok(None)
 }
 
-/// Why a store could not be listed.
+/// The reason why a store could not be listed.
 struct Failure {
     class: &'static str,
     format: Option<&'static str>,

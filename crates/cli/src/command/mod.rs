@@ -1,4 +1,5 @@
-//! One module a command: it takes its arguments, walks as far as it must, prints, and says what happened.
+//! The commands, one module each. A command takes its arguments, does its work through the library crates, prints, and
+//! gives the facts for the exit code.
 
 pub(crate) mod ack;
 pub(crate) mod apply;

@@ -1,4 +1,4 @@
-//! `plan`: what would change, and why.
+//! `plan`: shows what would change, and why. Only the plan file of `--out` is written.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
 }
 
-/// Saves a report of public facts in a file of its own: whole or not at all, for its owner alone (0600).
+/// Saves a plan in a file that only its owner can read (0600). The file is replaced as a whole or not at all.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     let refused = |why: String| Stop::refused(format!("the plan cannot be saved: {why}"));
     let target = match std::fs::canonicalize(path) {
@@ -54,7 +54,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
         return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
     }
-    // A slip of the hand must not cost a keystore or the spec: only a saved plan is written over.
+    // Only a saved plan is overwritten, so that a typing slip cannot destroy a keystore or the spec.
     let none = || format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
     match disk::read_if_there(&target, Limit::Plan) {
         Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
@@ -68,7 +68,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }
 
-/// Whether these bytes are a plan saved by any version.
+/// Whether the bytes are a plan saved by any version.
 fn is_plan(bytes: &[u8]) -> bool {
     let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) else { return false };
     ["format_version", "tool_version", "inputs", "changes"].iter().all(|key| fields.contains_key(*key))

@@ -1,4 +1,4 @@
-//! `profile`, `schema`, `completions`: what the program knows of itself.
+//! `profile`, `schema` and `completions`: print texts that are built into the program. No file is read.
 
 use clap::CommandFactory as _;
 use trustmason_spec::{profile as profiles, schema as spec_schema};
@@ -9,7 +9,7 @@ use crate::exit::Facts;
 use crate::load::did_you_mean;
 use crate::stop::Stop;
 
-/// `profile list` and `profile show`.
+/// Runs `profile list` and `profile show`.
 pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Stop> {
     match &args.what {
         ProfileCommand::List => {
@@ -30,7 +30,7 @@ pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Sto
     Ok(Facts::FINE)
 }
 
-/// `schema`.
+/// Runs `schema`.
 pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop> {
     let schema = match args.what {
         SchemaOf::Spec => spec_schema::spec(),
@@ -43,7 +43,7 @@ pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop>
     Ok(Facts::FINE)
 }
 
-/// `completions`.
+/// Runs `completions`.
 pub(crate) fn completions(args: &CompletionsArgs, console: Console) -> Facts {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "trustmason", &mut script);

@@ -1,4 +1,4 @@
-//! `rollback`: every store of the newest run becomes what it was before.
+//! `rollback`: restores every store that the newest run wrote. Nothing is restored if a store was changed since.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
-/// What was taken back, and what is left, if that can be told.
+/// Writes what was restored. Writes what is left to do too, if a plan can be made.
 fn report(taken: &TakenBack, packs: &[String]) -> String {
     let undone = &taken.undone;
     let mut out = String::new();
@@ -135,7 +135,7 @@ fn report(taken: &TakenBack, packs: &[String]) -> String {
     }
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",
-        // The run counts as taken back: another rollback would take the one before it.
+        // The run counts as taken back, so another rollback would take back the run before it.
         (true, false) => "Rollback complete, with the trouble above",
         (false, false) => "Rollback incomplete, run it again",
     };

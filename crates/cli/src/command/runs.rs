@@ -1,4 +1,4 @@
-//! `runs`: what was done to an estate, run by run.
+//! `runs`: lists the runs of an estate and their results. Nothing is written.
 
 use trustmason_host::state::State;
 use trustmason_host::{record::journal, record::ledger};

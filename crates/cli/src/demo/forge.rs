@@ -1,4 +1,4 @@
-//! Keys and certificates for the demo, the bad ones too.
+//! Makes keys and certificates for the demo, including defective ones. No file is written here.
 
 use std::sync::Arc;
 
@@ -17,20 +17,20 @@ use super::{DemoError, failed};
 pub(super) struct Made {
     /// The certificate.
     pub(super) certificate: Arc<Certificate>,
-    /// The key, PKCS#8.
+    /// The private key as PKCS#8.
     pub(super) key: Zeroizing<Vec<u8>>,
 }
 
-/// What a certificate says.
+/// The contents of a certificate to make.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
     /// The common name.
     pub(super) cn: String,
-    /// Whether it has the common name as a subject alternative name too.
+    /// Whether the common name is a subject alternative name too.
     pub(super) san: bool,
-    /// First day.
+    /// The first day of validity.
     pub(super) from: Date,
-    /// Last day.
+    /// The last day of validity.
     pub(super) to: Date,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn host(wish: &Wish) -> Result<Made, DemoError> {
     sign(params, &key)
 }
 
-/// A vendor's root, as a hundred of them come with every Java.
+/// A vendor's root. Every Java ships about a hundred of them.
 pub(super) fn root(name: &str, from: Date, to: Date) -> Result<Made, DemoError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed("an EC key"))?;
     let mut params = CertificateParams::default();
@@ -57,7 +57,7 @@ pub(super) fn root(name: &str, from: Date, to: Date) -> Result<Made, DemoError> 
     sign(params, &key)
 }
 
-/// Attributes from C to CN, so that keytool prints CN first.
+/// The subject with attributes from C to CN, so that keytool prints CN first.
 fn subject(cn: &str) -> Result<DistinguishedName, DemoError> {
     let mut dn = DistinguishedName::new();
     let country = "US".try_into().map_err(failed("a country"))?;
@@ -87,7 +87,7 @@ fn sign(params: CertificateParams, key: &KeyPair) -> Result<Made, DemoError> {
     Ok(Made { certificate: Arc::new(certificate), key: Zeroizing::new(key.serialize_der()) })
 }
 
-/// Makes many at once: keys take their time, and there is more than one core.
+/// Makes many certificates in parallel, because making a key takes long.
 pub(super) fn all<T: Sync>(
     wishes: &[T],
     make: impl Fn(&T) -> Result<Made, DemoError> + Sync,

@@ -1,4 +1,4 @@
-//! Lays the demo's estate out on disk: hosts' folders, keystores, exported certificates, mirrors and password files.
+//! Writes the demo's estate to disk: hosts' folders, keystores, exported certificates, mirrors and password files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,20 +21,20 @@ use super::forge::{self, Made, Wish};
 use super::sins::{SINS, Sin};
 use super::{DemoError, SPEC, SPEC_NAME, failed};
 
-/// How many roots every `cacerts` comes with.
+/// The number of roots in every `cacerts`.
 const ROOTS: usize = 110;
 const DOMAIN: &str = "acme.example";
 
-/// What was written.
+/// The result of writing the demo's estate.
 #[derive(Debug)]
 pub(crate) struct Written {
-    /// The spec.
+    /// The path of the spec.
     pub(crate) spec: PathBuf,
-    /// Keystores.
+    /// The number of keystores.
     pub(crate) stores: usize,
-    /// Certificates exported by hand.
+    /// The number of certificates exported by hand.
     pub(crate) exports: usize,
-    /// Roots in each `cacerts`.
+    /// The number of roots in each `cacerts`.
     pub(crate) roots: usize,
 }
 
@@ -73,16 +73,16 @@ struct Layout<'a> {
     topology: &'a Topology,
     now_ms: i64,
     identities: BTreeMap<IdentityId, Made>,
-    /// Older certificates of identities that were made anew.
+    /// Older certificates of identities whose certificate was replaced.
     older: BTreeMap<IdentityId, Made>,
-    /// Certificates of hosts that left, and strangers, by name.
+    /// Certificates of retired hosts and undeclared certificates, by name.
     others: BTreeMap<&'static str, Made>,
     roots: Vec<Made>,
     passwords: BTreeMap<Fqdn, Password>,
 }
 
 impl<'a> Layout<'a> {
-    /// Makes every key and certificate there will be.
+    /// Makes every key and certificate of the demo.
     fn make(topology: &'a Topology, today: Date) -> Result<Self, DemoError> {
         let (born, dies) = (days(today, -700)?, days(today, 1120)?);
         let ids: Vec<&IdentityId> = topology.identities.keys().collect();
@@ -134,7 +134,7 @@ impl<'a> Layout<'a> {
         Ok(Self { topology, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
     }
 
-    /// A JKS or JCEKS with everything that is wanted in it, less the sins.
+    /// Writes a JKS or JCEKS file with every wanted entry, changed by the defects.
     fn keystore(&mut self, def: &StoreDef, keystore: &Keystore) -> Result<(), DemoError> {
         let password = self.password(def, keystore)?;
         let installed = self.now_ms.saturating_sub(700 * 86_400_000);
@@ -188,7 +188,7 @@ impl<'a> Layout<'a> {
         put(&place(self.topology, &keystore.path)?, &bytes)
     }
 
-    /// The entry an edge has before the demo begins.
+    /// The entry for an edge before the demo begins. `None` if the entry is missing.
     fn entry(&self, edge: &Edge) -> Option<(Alias, &Arc<Certificate>)> {
         let Subject::Identity(id) = &edge.subject else { return None };
         let mut alias = edge.alias.clone()?;
@@ -208,7 +208,7 @@ impl<'a> Layout<'a> {
         Some((alias, &made.certificate))
     }
 
-    /// A folder with what a store of another machine holds, as an export would leave it.
+    /// Writes the mirror of a hand-off store: a folder of PEM files, as an export would leave it.
     fn mirror(&self, def: &StoreDef, path: &HostPath) -> Result<(), DemoError> {
         for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
             let Subject::Identity(id) = &edge.subject else { continue };
@@ -220,7 +220,7 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    /// The certificates a person exported.
+    /// Writes the certificates that a person exported.
     fn exports(&self) -> Result<usize, DemoError> {
         let mut n = 0;
         for (id, def) in &self.topology.identities {
@@ -233,7 +233,7 @@ impl<'a> Layout<'a> {
         Ok(n)
     }
 
-    /// A store's password. A CVP has its own, in the file where the product keeps it.
+    /// The password of a store. For a CVP server the password is random and is written where the product keeps it.
     fn password(&mut self, def: &StoreDef, keystore: &Keystore) -> Result<Password, DemoError> {
         let Some(secret) = &keystore.password else { return Err(DemoError(format!("{} has no password", def.id))) };
         match &secret.from {
@@ -269,7 +269,7 @@ fn trusted(alias: Alias, certificate: &Arc<Certificate>, created_ms: i64) -> New
     NewEntry::Trusted { alias: Some(alias), certificate: Arc::clone(certificate), created_ms }
 }
 
-/// Whether an identity is the one a sin means by `host/name`.
+/// Whether an identity is the one that a defect names as `host/name`.
 fn is(id: &IdentityId, sin: &str) -> bool {
     sin.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
 }
@@ -283,7 +283,7 @@ fn days(from: Date, n: i32) -> Result<Date, DemoError> {
     from.checked_add(Span::new().days(n)).map_err(|_| DemoError(beyond.to_owned()))
 }
 
-/// Where the demo puts what a host calls so: names are written as the spec has them.
+/// The path on this machine for a path of a host. Names are spelled as in the spec.
 pub(super) fn place(topology: &Topology, path: &HostPath) -> Result<PathBuf, DemoError> {
     Volumes::of(topology).spelled(path).map_err(failed("a host"))
 }

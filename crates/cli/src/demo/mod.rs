@@ -1,8 +1,8 @@
-//! The demo's estate: twelve hosts whose keystores look as installers and years leave them. Everything is really made,
-//! keys, certificates and stores; nothing that the commands print about it is canned.
+//! Makes the demo's estate: twelve hosts whose keystores have the defects that installers and time cause. Keys,
+//! certificates and stores are real, and the commands compute everything they print about them.
 //!
-//! First every store is laid out as the spec wants it (the edges of the resolved topology say how), then a short list of
-//! [`sins`] is committed on it.
+//! `layout` first gives every store what the spec wants (the edges of the resolved topology), changed by the short list of
+//! defects in [`sins`].
 
 mod forge;
 mod layout;
@@ -14,10 +14,10 @@ pub(crate) use person::carry_out;
 
 /// The spec of the demo's estate.
 pub(crate) const SPEC: &str = include_str!("../../../../specs/demo.yaml");
-/// Its name in the demo's folder.
+/// The name of the spec in the demo's folder.
 pub(crate) const SPEC_NAME: &str = "estate.yaml";
 
-/// What can go wrong in making a demo, in words.
+/// The error of making the demo, in words.
 #[derive(Debug)]
 pub(crate) struct DemoError(pub(crate) String);
 
@@ -27,7 +27,7 @@ impl std::fmt::Display for DemoError {
     }
 }
 
-/// Any error as the demo's own, with what was being done.
+/// Turns any error into the demo's error. `what` names the failed step.
 pub(crate) fn failed<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> DemoError + '_ {
     move |error| DemoError(format!("{what}: {error}"))
 }

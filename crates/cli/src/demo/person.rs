@@ -1,4 +1,4 @@
-//! The demo plays the person of a hand-off: reads the pack that `apply` wrote and does to the mirror what its steps say.
+//! Acts as the operator of a hand-off: reads the pack that `apply` wrote and changes the mirror as the pack's steps say.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ struct Item {
     sha256: Option<String>,
 }
 
-/// Carries out the pack for one store. Answers how many certificates came in and how many left.
+/// Carries out the pack for one store. Gives the numbers of certificates added and removed.
 pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) -> Result<(usize, usize), DemoError> {
     let text = disk::read(&folder.join("pack.json"), Limit::Plan).map_err(failed("a pack"))?;
     let pack: Pack = serde_json::from_slice(&text).map_err(failed("a pack"))?;

@@ -1,25 +1,26 @@
-//! What installers, forgotten steps and years have done to the demo's estate.
+//! The defects of the demo's estate, which installers, forgotten steps and time have caused, as a list. `layout` puts
+//! the defects into the stores.
 
-/// One of them. Hosts are named by their short names; everything is in `acme.example`.
+/// A defect. Hosts have their short names; all are in `acme.example`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sin {
     /// The installer wrote the short name into the certificate (document 003 L71).
     ShortName { identity: &'static str },
-    /// It ends soon.
+    /// The identity's certificate ends soon.
     Ending { identity: &'static str, days: i32 },
-    /// Somebody forgot to import it.
+    /// The store lacks the subject's certificate.
     Missing { store: &'static str, subject: &'static str },
-    /// The subject has a newer certificate than this store holds.
+    /// The store holds an older certificate than the subject has.
     Stale { store: &'static str, subject: &'static str },
-    /// It stands under the name an older document gave it.
+    /// The store has the subject's certificate under the alias of an older document.
     OlderAlias { store: &'static str, subject: &'static str, alias: &'static str },
-    /// The certificate of a host that left.
+    /// The store has the certificate of a retired host.
     Leftover { store: &'static str, host: &'static str },
-    /// Somebody's own entry. It must stay.
+    /// The store has an entry that the spec does not know. The entry must stay.
     Stranger { store: &'static str, alias: &'static str, cn: &'static str },
 }
 
-/// The list.
+/// All defects.
 pub(super) const SINS: &[Sin] = &[
     Sin::ShortName { identity: "cvp1/wsm" },
     Sin::Ending { identity: "cvp2/vxml", days: 20 },

@@ -1,4 +1,5 @@
-//! What came of an apply: per store and pack, what is left for whom, and the last line.
+//! The report of an apply: the outcome per store and pack, what is left and for whom, and the last line. Nothing is
+//! decided here.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use super::ladder::Onward;
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, named, paint, short};
 use crate::causes::Causes;
 
-/// Numbers of the last line.
+/// The numbers of the last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Done {
     pub(crate) imported: usize,
@@ -33,7 +34,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Counts what was done.
+    /// Counts what was done in these rounds.
     pub(crate) fn of(rounds: &[Round]) -> Self {
         let mut done = Self::default();
         for round in rounds {
@@ -67,7 +68,7 @@ impl Done {
         }
     }
 
-    /// The frozen last line.
+    /// The last line. Its form never changes, because programs read it.
     pub(crate) fn line(self) -> String {
         let Self { imported, replaced, renamed, deleted, regenerated, installed, requested, .. } = self;
         let more = |n: usize, word: &str| if n > 0 { format!(", {n} {word}") } else { String::new() };
@@ -81,12 +82,12 @@ impl Done {
     }
 }
 
-/// Everything a report is made from.
+/// Everything that a report is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Report<'a> {
-    /// What was done, phase by phase, and the plan that is left.
+    /// The rounds that were done, and the plan that is left.
     pub(crate) converged: &'a Converged,
-    /// Why that is not the end.
+    /// The causes that keep the apply from its end.
     pub(crate) causes: &'a Causes,
     /// Whether the first plan was shown before it was carried out.
     pub(crate) shown: bool,
@@ -103,12 +104,12 @@ impl<'a> Report<'a> {
         &self.converged.next
     }
 
-    /// Restarts that nobody has seen to yet, those of this run among them.
+    /// Restarts that are still pending, including those of this run.
     fn restarts(self) -> Vec<&'a Restart> {
         self.next().waits().restarts
     }
 
-    /// Whether the plan that is left is the one that was shown already, word for word.
+    /// Whether the plan that is left was shown already, without any difference.
     fn is_said(self) -> bool {
         let idle = |round: &Round| round.outcomes.run.is_none() && round.restarts.is_empty();
         self.shown && self.rounds().iter().all(|round| idle(round) && round.plan.changes.is_empty())
@@ -164,13 +165,13 @@ pub(crate) fn text(report: Report<'_>) -> String {
     out
 }
 
-/// What went wrong with a round beside its stores, packs and restarts.
+/// Troubles of a round other than those of its stores, packs and restarts.
 fn troubles(round: &Round) -> Vec<String> {
     let own = round.outcomes.troubles.iter().cloned();
     own.chain(round.troubles.iter().map(named)).collect()
 }
 
-/// What the commands of the spec restarted.
+/// Writes which services the commands of the spec restarted.
 fn restarted(out: &mut String, restarts: &[Restarting]) {
     for restarting in restarts {
         let service = paint(BOLD, &restarting.service);
@@ -231,7 +232,7 @@ fn stores(out: &mut String, round: &Round) {
     }
 }
 
-/// Requests for authorities, and those that could not be made.
+/// Writes the requests for authorities, and those that could not be made.
 fn requests(out: &mut String, round: &Round) {
     let Outcomes { requests, unasked, .. } = &round.outcomes;
     for (identity, path) in requests {
@@ -289,7 +290,7 @@ struct OutcomeDocument {
     format_version: &'static str,
     tool_version: &'static str,
     estate: String,
-    /// The phases before the last one, where several followed each other.
+    /// The rounds before the last one, if several followed each other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<RoundDocument>,
     #[serde(flatten)]
@@ -299,7 +300,7 @@ struct OutcomeDocument {
     summary: Done,
     next: Summary,
     exit_code: u8,
-    /// Why it is not 0, the gravest first.
+    /// The causes of an exit code other than 0, the gravest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
 }

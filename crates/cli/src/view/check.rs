@@ -1,4 +1,4 @@
-//! What a spec declares, in numbers.
+//! The report of `check`: the numbers of what a spec declares.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! What services present, beside what lies in `certificates_dir`; fingerprints in full, for they are to be compared.
+//! The report of `collect`: the certificates that services present, next to those in `certificates_dir`. Fingerprints are
+//! shown in full, because a person compares them.
 
 use std::sync::Arc;
 
@@ -12,26 +13,26 @@ use trustmason_spec::topology::{IdentityDef, Topology};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
 
-/// A certificate that a service presents, and what becomes of it.
+/// An identity that was asked for its certificate, and the result.
 pub(crate) struct Item<'a> {
     pub(crate) def: &'a IdentityDef,
     pub(crate) port: u16,
     pub(crate) verdict: Verdict,
 }
 
-/// What becomes of it.
+/// The decision about the certificate that a service presents.
 pub(crate) enum Verdict {
-    /// The file holds it already.
+    /// The file already holds the certificate.
     Same(Arc<Certificate>),
-    /// It may be written, if a person says so.
+    /// The certificate is new, and is written if a person approves.
     New(Arc<Certificate>, Filed),
-    /// It is not written, whatever a person says; why.
+    /// The certificate is never written, for this reason.
     Refused(CertificateSlot, String),
-    /// There is none; why.
+    /// No certificate was received, for this reason.
     Unreached(String),
 }
 
-/// How many of each there are.
+/// The number of certificates per result.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     pub(crate) written: usize,
@@ -42,7 +43,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts what becomes of them before anything is written.
+    /// Counts the verdicts before anything is written.
     pub(crate) fn of(items: &[Item<'_>]) -> Self {
         let mut tally = Self::default();
         for item in items {
@@ -58,7 +59,7 @@ impl Tally {
 }
 
 impl Verdict {
-    /// The fingerprint of what is presented.
+    /// The fingerprint of the presented certificate.
     pub(crate) fn print(&self) -> Option<Fingerprint> {
         match self {
             Self::Same(certificate) | Self::New(certificate, _) => Some(certificate.fingerprint()),
@@ -68,7 +69,7 @@ impl Verdict {
     }
 }
 
-/// What was found.
+/// The report before anything is written.
 pub(crate) fn found(topology: &Topology, items: &[Item<'_>], now: Timestamp) -> String {
     let mut out = String::new();
     line!(
@@ -133,7 +134,7 @@ fn shown(out: &mut String, mark: char, certificate: &Certificate) {
     line!(out, "      sha256 {}", certificate.fingerprint());
 }
 
-/// What is wrong with it, for a person to know before saying yes.
+/// Writes what is wrong with a certificate, so that a person knows it before approving.
 fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: Timestamp) {
     for fault in constraints::judge(certificate, def, now) {
         if !matches!(fault, Fault::NotNamed { .. }) {
@@ -145,7 +146,7 @@ fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: T
     }
 }
 
-/// How it ended.
+/// The last line, with the next command.
 pub(crate) fn ended(tally: Tally, spec: &str) -> String {
     let mut out = String::new();
     let Tally { written, unchanged, refused, unreached, failed } = tally;

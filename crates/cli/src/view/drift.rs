@@ -1,4 +1,4 @@
-//! Drift as text and JSON: the plan's findings, told as a state instead of as work. Nothing is compared here.
+//! The report of `drift` as text and JSON: the findings of a plan, shown as a state. Nothing is compared here.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use trustmason_plan::wire::{EdgeVerdictWord, FindingDocument};
 use super::{BOLD, DIM, line, paint};
 use crate::exit::Facts;
 
-/// How many findings of each weight count, and how many are accepted.
+/// The number of findings per severity, and the number of accepted ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
     pub(crate) blocked: usize,
@@ -38,7 +38,7 @@ impl Tally {
         tally
     }
 
-    /// What they mean for the exit code.
+    /// The facts that decide the exit code.
     pub(crate) fn facts(self, strict: bool) -> Facts {
         Facts { blocked: self.blocked > 0, pending: self.error > 0 || (strict && self.warning > 0), ..Facts::FINE }
     }
@@ -140,7 +140,7 @@ pub(crate) fn json(plan: &Plan, strict: bool) -> Result<String, serde_json::Erro
     Ok(text)
 }
 
-/// Edges by verdict, every verdict named.
+/// The number of edges per verdict. Every verdict is present.
 pub(crate) fn edges(plan: &Plan) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<&'static str, usize> =
         EdgeVerdictWord::ALL.into_iter().map(|word| (word.as_str(), 0)).collect();

@@ -1,4 +1,4 @@
-//! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
+//! The report of `explain`: the rule that wants an entry, its purpose, its document, and what the store holds now.
 
 use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind};
 use trustmason_plan::change::{Change, Deed, Phase};
@@ -15,12 +15,12 @@ use trustmason_spec::topology::{
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
 
-/// Everything an explanation is made from.
+/// Everything that an explanation is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Case<'a> {
-    /// With the trust that issuers ask for.
+    /// The topology with the edges that issuers add.
     pub(crate) topology: &'a Topology,
-    /// As it was written.
+    /// The topology as the spec declares it.
     pub(crate) written: &'a Topology,
     pub(crate) observed: &'a Observed,
     pub(crate) plan: &'a Plan,
@@ -39,7 +39,7 @@ impl<'a> Case<'a> {
         self.plan.edges.iter().find(|v| v.id == edge.id)
     }
 
-    /// What later phases of rotations do with an alias of a store: with the entry there now, or with the one that gets it.
+    /// Later changes of rotations to an alias of a store: to its present entry, or to the entry that gets the alias.
     fn foretold(self, store: &'a StoreId, alias: Option<&'a str>) -> impl Iterator<Item = &'a Forecast> {
         let concerns = move |one: &&Forecast| {
             let names = [one.alias.as_deref(), one.to.as_ref().map(Alias::as_str)];
@@ -56,7 +56,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// A whole host.
+/// Explains a whole host.
 pub(crate) fn host(case: Case<'_>, fqdn: &Fqdn) -> String {
     let mut out = String::new();
     let Some(host) = case.topology.hosts.get(fqdn) else { return out };
@@ -80,7 +80,7 @@ pub(crate) fn host(case: Case<'_>, fqdn: &Fqdn) -> String {
     out
 }
 
-/// A store with everything it should trust.
+/// Explains a store and everything that it should trust.
 pub(crate) fn store(case: Case<'_>, def: &StoreDef) -> String {
     let mut out = String::new();
     store_head(&mut out, case, def);
@@ -171,7 +171,7 @@ fn verdict_word(view: Option<&EdgeView>) -> String {
     paint(style, format!("{word:<10}")).to_string()
 }
 
-/// A host's own certificate.
+/// Explains an identity.
 pub(crate) fn identity(case: Case<'_>, def: &IdentityDef) -> String {
     let mut out = String::new();
     identity_text(&mut out, case, def);
@@ -206,7 +206,8 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             None => "no certificate known".to_owned(),
         };
         let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
-        // What a CA was asked for has a state; the certificate beside it is the present one.
+        // The state is about the next certificate, which a CA was asked for. The certificate shown beside it is the
+        // present one.
         let present = if view.state.is_of_next() { "presents " } else { "" };
         line!(out, "  now       {}{staged}: {present}{now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {
@@ -228,7 +229,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
         line!(out, "  trusted   by nobody, by the rules in use");
     }
     for edge in trusters {
-        // Of one that an authority issued its issuers are trusted.
+        // If an authority issued the identity, the stores trust its issuers instead.
         let issuers = case.edges_into(&edge.store).filter(|e| e.anchor == Anchor::Chain);
         let issuers: Vec<&Edge> = issuers.filter(|_| !case.topology.edges.iter().any(|e| e.id == edge.id)).collect();
         let worst = issuers
@@ -246,7 +247,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     }
 }
 
-/// What a later phase of a rotation does.
+/// Writes a change of a later phase of a rotation.
 fn later(out: &mut String, one: &Forecast) {
     line!(out, "  later     {}: {}", one.phase, ladder::deed(one));
 }
@@ -256,7 +257,8 @@ fn change_line(out: &mut String, change: &Change) {
     line!(out, "  planned   {}: {}", paint(super::style(action), change), change.reason);
 }
 
-/// One alias of a store, or one subject of a store that has no aliases; `None` if nobody wants it and nothing is there.
+/// Explains an alias of a store, or a subject of a store without aliases. `None` if no rule wants it and the store
+/// lacks it.
 pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String> {
     let asked = Alias::of(name);
     let meant = |e: &&Edge| e.alias.as_ref() == Some(&asked) || e.was.contains(&asked);
@@ -287,7 +289,7 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
     Some(out)
 }
 
-/// Trust that a rule wants and that stands in the store as the issuers of what it trusts.
+/// Explains an edge whose subject is trusted through its issuers.
 fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
     let head = format!("{} trusts {} through its issuers", edge.store, edge.subject);
     line!(out, "{}", paint(BOLD, head));

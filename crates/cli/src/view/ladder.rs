@@ -1,5 +1,5 @@
-//! What comes after the changes: restarts in their steps, the later phases of a rotation with what stands between them, and
-//! the trust that fails meanwhile where there is no way around it.
+//! Text about what follows the changes of a plan: restarts and their order, the later phases of a rotation with the
+//! waits between them, and the trust that fails meanwhile if that cannot be avoided.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use trustmason_spec::topology::Side;
 
 use super::{BAD, BOLD, DIM, WARN, line, paint, style};
 
-/// The restarts of a plan, those of its changes and those that earlier runs left.
+/// Writes the restarts of a plan: those for its changes, and those left from earlier runs.
 pub(crate) fn restarts(out: &mut String, title: &str, plan: &Plan) {
     let all: Vec<&Restart> = plan.restarts.iter().collect();
     steps(out, title, &all, |restart| match plan.first.get(&restart.service) {
@@ -27,17 +27,18 @@ pub(crate) fn restarts(out: &mut String, title: &str, plan: &Plan) {
     });
 }
 
-/// The restarts that are needed after what was done; the numbers of the plan that comes next would say nothing here.
+/// Writes the restarts that are needed after what was done. Change numbers are left out, because they belong to the
+/// next plan.
 pub(crate) fn restarts_now(out: &mut String, restarts: &[&Restart]) {
     steps(out, "Restart now", restarts, now);
 }
 
-/// Why a restart is needed now.
+/// The reason why a restart is needed now.
 fn now(restart: &Restart) -> String {
     because(&Restart { because: Vec::new(), ..restart.clone() })
 }
 
-/// The restarts that count only once packs are confirmed.
+/// Writes the restarts that count only after packs are confirmed.
 fn restarts_later(out: &mut String, waits: &Waits<'_>) {
     if waits.later.is_empty() {
         return;
@@ -61,7 +62,7 @@ fn steps(out: &mut String, title: &str, restarts: &[&Restart], because: impl Fn(
     line!(out, "{}", paint(BOLD, format!("{title}{order}:")));
     let (mut said, mut number) = (0, 0);
     for restart in restarts {
-        // Numbered as they are shown: others of the plan may be no business of now.
+        // The steps are numbered as shown, because restarts of the plan that do not belong here are left out.
         number += usize::from(restart.step != said);
         let step = if restart.step == said { String::new() } else { format!("{number}.") };
         said = restart.step;
@@ -76,7 +77,7 @@ fn steps(out: &mut String, title: &str, restarts: &[&Restart], because: impl Fn(
     out.push('\n');
 }
 
-/// What makes a restart needed.
+/// The reasons for a restart.
 pub(crate) fn because(restart: &Restart) -> String {
     let mut parts = Vec::new();
     if !restart.because.is_empty() {
@@ -95,7 +96,7 @@ pub(crate) fn because(restart: &Restart) -> String {
     parts.join(", ")
 }
 
-/// The rotations of a plan: what waits for what, phase by phase.
+/// Writes the rotations of a plan: what waits for what, phase by phase.
 pub(crate) fn rotations(out: &mut String, plan: &Plan) {
     if plan.forecast.is_empty() && plan.barriers.is_empty() {
         return;
@@ -118,12 +119,12 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
     out.push('\n');
 }
 
-/// A later change in one line.
+/// A later change as one line.
 fn forecast(one: &Forecast) -> String {
     format!("{}  {}  {}", one.store, deed(one), paint(DIM, format!("({})", one.identity)))
 }
 
-/// What a later change does to its entry.
+/// The action of a later change on its entry.
 pub(crate) fn deed(one: &Forecast) -> String {
     let alias = one.alias.as_deref().map(escape).unwrap_or_default();
     let to = one.to.as_ref().map(|to| format!(" to {}", escape(to.as_str()))).unwrap_or_default();
@@ -131,14 +132,15 @@ pub(crate) fn deed(one: &Forecast) -> String {
     format!("{} {action} {alias}{to}", paint(style(action), action.symbol()))
 }
 
-/// What a barrier waits for, one line each, in the order it is done: what a person brings in is read at the restart after it.
+/// The waits of a barrier, one per line, in the order in which they are done. Restarts come last, because a service reads
+/// what a person imported only when it restarts.
 pub(crate) fn waits(barrier: &Barrier) -> Vec<String> {
     let (restarts, first): (Vec<&Wait>, Vec<&Wait>) =
         barrier.waits_for.iter().partition(|wait| matches!(wait, Wait::Restart(_)));
     first.into_iter().chain(restarts).map(Wait::to_string).collect()
 }
 
-/// What fails meanwhile, and what does not know yet that it will.
+/// Writes the connections that fail meanwhile, and until when.
 pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     for interruption in &plan.interruptions {
         line!(
@@ -154,42 +156,43 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     }
 }
 
-/// Where a command leaves off, beside the plan that is left.
+/// The situation in which a command ends, beside the plan that is left.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Onward {
-    /// What was begun within a scope goes on within it.
+    /// The hosts and side that the next command keeps to.
     scope: Scope,
-    /// The newest run took another back: the spec still asks for what was taken back.
+    /// The newest run was a rollback. The spec still asks for what was rolled back.
     undone: bool,
-    /// Something of the run failed.
+    /// A part of the run failed.
     failed: bool,
-    /// Packs are named elsewhere, each with the command that follows it.
+    /// The report already names the packs and the command that follows each.
     packs_told: bool,
 }
 
 impl Onward {
-    /// After a plan was shown.
+    /// The situation after a plan was shown.
     pub(crate) fn planned(options: &Options) -> Self {
         Self { scope: Scope::of(options), ..Self::default() }
     }
 
-    /// After a plan was carried out, and its packs were told.
+    /// The situation after a plan was carried out and its packs were named.
     pub(crate) fn applied(options: &Options, failed: bool) -> Self {
         Self { scope: Scope::of(options), packs_told: true, failed, ..Self::default() }
     }
 
-    /// After a person's word.
+    /// The situation after a person's statement was recorded.
     pub(crate) fn said(left: &Left) -> Self {
         Self { scope: left.scope.clone(), undone: left.undone, ..Self::default() }
     }
 
-    /// After a run was taken back.
+    /// The situation after a rollback.
     pub(crate) fn undone() -> Self {
         Self { undone: true, ..Self::default() }
     }
 }
 
-/// The commands that go on from here. They are made from the plan that is left, whichever command left it.
+/// Writes the commands that continue from here. The commands depend on the plan that is left, not on the command that
+/// left it.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     let command = |own| Command::here(own).file(&plan.options.spec);
     let waits = plan.waits();
@@ -223,7 +226,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     } else {
         let wider = is_wider(plan);
         let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
-        // Another apply would do nothing.
+        // With everything blocked, another apply would do nothing.
         if !wider && !said && waits.is_empty() && plan.summary.changes() == 0 && !plan.blocked.is_empty() {
             line!(out, "What is left is blocked. Mend that, then look again:");
             line!(out, "  {}\n", limited(&onward.scope, command("trustmason plan")));
@@ -243,8 +246,8 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     out.push('\n');
 }
 
-/// Whether what is left is also on hosts that were left out: stores that must learn a certificate, and hand-offs whose packs only a
-/// run for their hosts writes.
+/// Whether work is left on hosts outside the selection: stores that must receive a certificate, or hand-offs whose
+/// packs are only written by a run that includes their hosts.
 fn is_wider(plan: &Plan) -> bool {
     let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
     plan.elsewhere() > 0
@@ -252,7 +255,7 @@ fn is_wider(plan: &Plan) -> bool {
         || plan.first.values().flatten().any(outside)
 }
 
-/// What is left after a person's word, with the commands that go on.
+/// Writes what is left after a person's statement, with the commands that continue.
 pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
     let waits = next.waits();
     out.push('\n');
@@ -271,12 +274,12 @@ pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
         let of = if where_to.is_empty() { String::new() } else { format!(" by{where_to}") };
         line!(out, "Nothing is left to be done{of}.");
     }
-    // One empty line at most, and none at the end.
+    // The text ends without an empty line.
     out.truncate(out.trim_end().len());
     out.push('\n');
 }
 
-/// A command line that goes on within a scope: with its `--host` and `--side`.
+/// Adds `--host` and `--side` of a scope to a command line.
 fn limited(scope: &Scope, command: Command) -> Command {
     let command = scope.hosts.iter().fold(command, |command, host| command.own("--host").word(host));
     match scope.side {

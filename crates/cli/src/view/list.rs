@@ -1,4 +1,4 @@
-//! A keystore's entries as text and as JSON (contract §6).
+//! The report of `list`: the entries of a keystore as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,40 +11,40 @@ use trustmason_plan::text::{count, day, escape, time};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
 
-/// What was read of a store.
+/// Everything that was read from a store.
 pub(crate) struct Listing {
-    /// Its path, as given.
+    /// The path as given.
     pub(crate) path: String,
-    /// The format found.
+    /// The format that was detected.
     pub(crate) format: Format,
     /// Whether the digest was checked.
     pub(crate) verified: bool,
-    /// How it is protected, in words, where its format has a choice.
+    /// The protection in words, if the format allows several.
     pub(crate) protected_by: Option<String>,
-    /// Its entries, in file order.
+    /// The entries in file order.
     pub(crate) entries: Vec<Entry>,
-    /// Whether each private key opened with the store's password; empty when no password was given.
+    /// For each private key, whether it opened with the store's password. Empty if no password was given.
     pub(crate) keys: BTreeMap<EntryId, Result<Opened, String>>,
-    /// What is said of entries beside their aliases.
+    /// Names and registry keys of entries.
     pub(crate) notes: BTreeMap<EntryId, Note>,
-    /// What the reader noticed.
+    /// The reader's remarks.
     pub(crate) remarks: Vec<Remark>,
 }
 
-/// A private key that opened.
+/// A private key that was opened.
 pub(crate) struct Opened {
-    /// Its algorithm.
+    /// The algorithm of the key.
     pub(crate) algorithm: String,
-    /// Its size; 0 where it cannot be told.
+    /// The size of the key in bits. 0 if the size is unknown.
     pub(crate) bits: u32,
 }
 
-/// What a Windows store says of an entry beside the certificate.
+/// Facts from a Windows store about an entry, beside its certificate.
 #[derive(Default)]
 pub(crate) struct Note {
-    /// Its friendly name.
+    /// The friendly name.
     pub(crate) name: Option<String>,
-    /// The registry key of the store it is in, where one file holds several.
+    /// The registry key of the entry's store, if one file holds several stores.
     pub(crate) registry_key: Option<String>,
 }
 
@@ -86,7 +86,7 @@ struct CertificateDocument {
     serial: Option<String>,
     not_before: Option<String>,
     not_after: Option<String>,
-    /// Whether it is a CA's; nothing where the certificate cannot be read.
+    /// Whether the certificate is a CA's. `None` if the certificate cannot be read.
     ca: Option<bool>,
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn json(listing: &Listing) -> Result<String, serde_json::Error> {
 fn entry_document(listing: &Listing, entry: &Entry) -> EntryDocument {
     let key = matches!(entry.kind, EntryKind::PrivateKey { .. }).then(|| {
         let public = entry.certificates().first().and_then(|s| s.certificate()).map(|c| c.public_key());
-        // A key without a certificate tells of itself, once it is open.
+        // A key without a certificate describes itself after it was opened.
         let opened = listing.keys.get(&entry.id).and_then(|key| key.as_ref().ok());
         KeyDocument {
             algorithm: public.map(|p| p.algorithm.to_string()).or_else(|| opened.map(|key| key.algorithm.clone())),
@@ -150,12 +150,12 @@ fn certificate_document(slot: &CertificateSlot) -> CertificateDocument {
     }
 }
 
-/// Milliseconds since 1970, three digits always; `None` for a date no calendar knows.
+/// Formats milliseconds since 1970, always with three digits. `None` if the date is outside the calendar.
 fn created(ms: i64) -> Option<String> {
     Timestamp::from_millisecond(ms).ok().map(|t| format!("{t:.3}"))
 }
 
-/// The reader's remarks under the names of findings; those without a name are just remarks.
+/// The reader's remarks and the keys that do not open, with the ids of findings. A remark without an id is called `remark`.
 fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
     let mut all = Vec::new();
     for remark in &listing.remarks {

@@ -1,5 +1,5 @@
-//! The plan for a change ticket: what, where, who restarts what, what is left to a person, how to go back, how to check. What came
-//! from a certificate, a store or the spec is inert in it: see [`trustmason_plan::markdown`].
+//! The plan for a change ticket: the changes, restarts, work by hand, the way back and the checks. Text from a
+//! certificate, a store or the spec is escaped and cannot change the page ([`trustmason_plan::markdown`]).
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use trustmason_spec::topology::{Side, Topology};
 
 use super::ladder;
 
-/// The whole ticket. `state` is the estate's state folder, where backups and packs go.
+/// Writes the whole ticket. `state` is the estate's state folder, which receives backups and packs.
 pub(crate) fn ticket(plan: &Plan, topology: &Topology, state: &State) -> String {
     let mut page = Markdown::new();
     let ticket = Ticket { plan, topology, state };
@@ -40,7 +40,7 @@ struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
-    /// A subcommand for this estate.
+    /// A subcommand of trustmason for this estate.
     fn command(&self, own: &'static str) -> Command {
         Command::here(own).file(&self.plan.options.spec)
     }
@@ -116,7 +116,7 @@ impl Ticket<'_> {
         }
     }
 
-    /// The rule behind a change, with what the trust is for and the document that asks for it.
+    /// The rule behind a change, with the purpose of the trust and the document that asks for it.
     fn rule(&self, change: &Change) -> Inline {
         let Some(rule) = &change.rule else { return "–".into() };
         let edges = || self.plan.edges.iter().filter(|edge| edge.store == change.store && edge.rule == *rule);
@@ -178,7 +178,7 @@ impl Ticket<'_> {
         ]);
     }
 
-    /// What fails where nothing can be done about it.
+    /// Writes the trust that fails where that cannot be avoided.
     fn interruptions(&self, page: &mut Markdown) {
         if !self.plan.interruptions.is_empty() {
             page.heading(2, "Interruptions");
@@ -196,7 +196,7 @@ impl Ticket<'_> {
         }
     }
 
-    /// The phases to come.
+    /// Writes the later phases.
     fn phases(&self, page: &mut Markdown) {
         let Self { plan, .. } = self;
         if plan.forecast.is_empty() && plan.barriers.is_empty() {
@@ -327,7 +327,7 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-/// What makes a restart needed. A change is not called `#1` here: where tickets are kept, that is another ticket.
+/// The reasons for a restart. A change is not written as `#1`, because in a ticket system that would mean another ticket.
 fn because(restart: &Restart) -> Inline {
     let mut parts = Vec::new();
     if !restart.because.is_empty() {
@@ -339,7 +339,7 @@ fn because(restart: &Restart) -> Inline {
     Inline::join(parts, ", ")
 }
 
-/// A certificate in a cell, with the whole fingerprint: here it is compared.
+/// A certificate for a table cell, with the whole fingerprint, because a person compares it.
 fn certificate(view: &CertificateView) -> Inline {
     let ca = if view.is_ca { ", CA," } else { "" };
     inline![code(view.sha256), ca, " until ", text(day(view.not_after))]

@@ -1,5 +1,5 @@
-//! Words out: pure functions from plans, outcomes and listings to text. Styles are written as ANSI sequences; the stream
-//! they go to strips them where nobody sees colours.
+//! Reports: pure functions that turn plans, outcomes and listings into text. Styles are ANSI sequences, which the output
+//! stream removes if it shows no colours.
 
 pub(crate) mod apply;
 pub(crate) mod check;
@@ -17,7 +17,7 @@ pub(crate) mod runs;
 
 pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, finding, findings, paint, style};
 
-/// Appends a line to a text. Writing to a `String` cannot fail, so there is nothing to handle.
+/// Appends a line to a text. Writing to a `String` cannot fail, so no error is handled.
 macro_rules! line {
     ($out:expr) => { $out.push('\n') };
     ($out:expr, $($arg:tt)*) => {{
@@ -27,12 +27,12 @@ macro_rules! line {
 }
 pub(crate) use line;
 
-/// A message as it is said. What somebody named stands in backticks; of an empty name nobody would see them.
+/// The text of a message. Messages put names in backticks. An empty name would show as two backticks, so words replace it.
 pub(crate) fn named(message: impl std::fmt::Display) -> String {
     message.to_string().replace("``", "an empty name")
 }
 
-/// The first digits of a fingerprint, for people; the whole stands in the JSON.
+/// The first 16 digits of a fingerprint, for people. The JSON has all digits.
 pub(crate) fn short(fingerprint: impl std::fmt::Display) -> String {
     fingerprint.to_string().chars().take(16).collect()
 }

@@ -1,4 +1,4 @@
-//! What a product should be told about its stores: the text to paste, and how the one that is there stands to it.
+//! The report about an options file: the text to paste, and whether the file that exists agrees with it.
 
 use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::Observed;
@@ -9,7 +9,7 @@ use trustmason_spec::topology::{OptionsAt, OptionsDef};
 
 use super::{BOLD, DIM, line, paint};
 
-/// One options file.
+/// Explains one options file.
 pub(super) fn text(out: &mut String, observed: &Observed, plan: &Plan, def: &OptionsDef) {
     let path = match &def.at {
         OptionsAt::File(path) => escape(&path.shown),
@@ -38,7 +38,7 @@ pub(super) fn text(out: &mut String, observed: &Observed, plan: &Plan, def: &Opt
     }
 }
 
-/// How many of its settings have a finding.
+/// The number of the file's settings with a finding.
 fn wrong(plan: &Plan, def: &OptionsDef) -> usize {
     let place = match &def.at {
         OptionsAt::File(path) => escape(&path.shown),

@@ -1,4 +1,4 @@
-//! Styles, a value shown in one, and what every report shows alike: the symbol of an action, a finding in a line.
+//! Styles and painted values, and the parts that all reports share: the style of an action, a finding in one line.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use trustmason_plan::change::Action;
 use trustmason_plan::finding::{Finding, Severity};
 use trustmason_plan::text::escape;
 
-/// Headings.
+/// The style of headings.
 pub(crate) const BOLD: Style = Style::new().bold();
-/// What is beside the point.
+/// The style of less important text.
 pub(crate) const DIM: Style = Style::new().dimmed();
-/// Additions, and good ends.
+/// The style of additions and successes.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// Changes, and warnings.
+/// The style of changes and warnings.
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
-/// Deletions, what is blocked, and errors.
+/// The style of deletions, blocked things and errors.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 
-/// A value in a style.
+/// Puts a value in a style.
 pub(crate) fn paint<T: fmt::Display>(style: Style, value: T) -> Painted<T> {
     Painted { style, value }
 }
 
-/// See [`paint`].
+/// A value in a style, made by [`paint`].
 pub(crate) struct Painted<T> {
     style: Style,
     value: T,
@@ -44,7 +44,7 @@ pub(crate) fn style(action: Action) -> Style {
     }
 }
 
-/// A finding in one line.
+/// A finding as one line.
 pub(crate) fn finding(finding: &Finding) -> String {
     let style = match (finding.counts(), finding.severity) {
         (false, _) | (true, Severity::Info) => DIM,
@@ -56,7 +56,7 @@ pub(crate) fn finding(finding: &Finding) -> String {
     format!("{} {place}{separator}{}", paint(style, format!("{:<22}", finding.kind.as_str())), finding.message)
 }
 
-/// Findings under a title, each in a line; nothing at all where there are none.
+/// Writes findings under a title, one per line. Without findings it writes nothing.
 pub(crate) fn findings<'f>(out: &mut String, title: &str, all: impl IntoIterator<Item = &'f Finding>) {
     let mut all = all.into_iter().peekable();
     if all.peek().is_none() {
@@ -69,7 +69,7 @@ pub(crate) fn findings<'f>(out: &mut String, title: &str, all: impl IntoIterator
     out.push('\n');
 }
 
-/// What a finding is about.
+/// The store, identity or host that a finding is about, with the entry's alias.
 fn place(finding: &Finding) -> String {
     let mut place = match (&finding.store, &finding.identity, &finding.host) {
         (Some(store), ..) => store.to_string(),

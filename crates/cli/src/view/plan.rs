@@ -1,4 +1,4 @@
-//! The plan as text: per host and store what happens to which entry and why, then findings, restarts, work for people, and
+//! The plan as text: for each host and store the changed entries and the reasons, then findings, restarts, work by hand and
 //! the summary line.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ use trustmason_spec::name::{Fqdn, StoreId};
 use super::ladder::Onward;
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short, style};
 
-/// The whole text. Without `verbose` what is the same in several stores is told once, work by hand is one line, and what is blocked
-/// is listed once; nothing that takes something away is ever told together.
+/// Writes the whole plan. Without `verbose`, equal changes of several stores are shown once, each task by hand is one line,
+/// and blocked things are listed once. Changes that delete something are always shown one by one.
 pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     let mut out = String::new();
     heading(&mut out, plan);
@@ -25,7 +25,7 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     folded.tell(&mut out, plan);
     let mut said = BTreeSet::new();
     hosts(&mut out, plan, &folded, &mut said, verbose);
-    // With -v each stands where it belongs.
+    // With -v each blocked thing is shown in its host's section instead.
     if !verbose {
         blocked(&mut out, plan);
     }
@@ -76,7 +76,7 @@ fn side(side: trustmason_spec::topology::Side) -> char {
     }
 }
 
-/// One section per host that has something to say; the rest is one line.
+/// Writes one section per host with something to show, and one line for the other stores.
 fn hosts(out: &mut String, plan: &Plan, folded: &Folded<'_>, said: &mut BTreeSet<String>, verbose: bool) {
     let mut by_host: BTreeMap<&Fqdn, Vec<&StoreView>> = BTreeMap::new();
     for store in &plan.stores {
@@ -135,7 +135,7 @@ fn hosts(out: &mut String, plan: &Plan, folded: &Folded<'_>, said: &mut BTreeSet
     }
 }
 
-/// Changes that are the same in several stores, by the stores they are the same in.
+/// Equal changes of several stores, grouped by those stores.
 #[derive(Default)]
 struct Folded<'a> {
     groups: BTreeMap<Vec<&'a StoreId>, Vec<Vec<&'a Change>>>,
@@ -143,7 +143,7 @@ struct Folded<'a> {
 }
 
 impl<'a> Folded<'a> {
-    /// Only what adds trust, or gives it another alias, is ever told together.
+    /// Groups the changes that import or rename. All other changes are never grouped.
     fn of(plan: &'a Plan) -> Self {
         let mut same: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
         for change in plan.changes.iter().filter(|c| matches!(c.deed.action(), Action::Import | Action::Rename)) {
@@ -167,7 +167,7 @@ impl<'a> Folded<'a> {
     }
 
     fn tell(&self, out: &mut String, plan: &Plan) {
-        // As they are numbered.
+        // The groups are sorted by the numbers of their changes.
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_by_key(|(_, changes)| changes.iter().flatten().map(|change| change.id).min());
         for (stores, changes) in groups {
@@ -201,7 +201,7 @@ impl<'a> Folded<'a> {
     }
 }
 
-/// Names after a beginning, in lines of a terminal's width.
+/// Writes names after a beginning, wrapped to the width of a terminal.
 fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
     const WIDTH: usize = 100;
     let mut row = beginning.to_owned();
@@ -216,7 +216,8 @@ fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
     line!(out, "{row}");
 }
 
-/// What is blocked, each obstacle once, with what it blocks. A store that cannot be written says so in its host's section.
+/// Writes each obstacle once, with everything that it blocks. A store that cannot be written is shown in its host's
+/// section.
 fn blocked(out: &mut String, plan: &Plan) {
     let whole = plan.stores.iter().filter_map(|view| match &view.verdict {
         StoreVerdict::Blocked(why) => Some(why.to_string()),
@@ -239,7 +240,7 @@ fn blocked(out: &mut String, plan: &Plan) {
     out.push('\n');
 }
 
-/// Remembers what was said, so that the findings do not say it again.
+/// Remembers a reason that was shown, so that the findings do not repeat it.
 fn mention(said: &mut BTreeSet<String>, why: &Why) -> bool {
     said.insert(why.to_string())
 }
@@ -308,7 +309,7 @@ fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
     }
 }
 
-/// Why, in words; deletions begin with their class.
+/// The reason for a change in words. The reason for a deletion begins with its class.
 pub(crate) fn reason(change: &Change) -> String {
     match &change.deed {
         Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
@@ -327,7 +328,7 @@ fn transition(out: &mut String, before: Option<&str>, after: &str) {
     }
 }
 
-/// A certificate in one line; under `-v` with its whole fingerprint, for whoever compares it.
+/// A certificate as one line. With `-v` it has the whole fingerprint, for people who compare it.
 fn certificate(view: &CertificateView, verbose: bool) -> String {
     let sha256 = if verbose { view.sha256.to_string() } else { short(view.sha256) };
     let issuer =
@@ -347,7 +348,7 @@ fn origin(from: &From) -> String {
     }
 }
 
-/// Findings that no change above speaks of.
+/// Writes the findings that no shown change explains.
 fn findings(out: &mut String, plan: &Plan, said: &BTreeSet<String>, verbose: bool) {
     let open: Vec<&Finding> = plan
         .findings
@@ -377,7 +378,7 @@ fn manual(out: &mut String, plan: &Plan, verbose: bool) {
     line!(out, "{}", paint(BOLD, "By hand (apply writes a pack with files and steps for each; -v shows them here):"));
     for work in &plan.manual {
         line!(out, "  {}: {}{}", work.called, work_line(work), tally(work));
-        // What leaves is named whatever is folded.
+        // Removals are always listed, even without -v.
         items(out, '-', BAD, work.remove.iter().map(|item| (&item.subject, &item.why)), "");
         if !verbose {
             continue;
@@ -394,14 +395,14 @@ fn manual(out: &mut String, plan: &Plan, verbose: bool) {
     out.push('\n');
 }
 
-/// How many certificates a work is about.
+/// The number of certificates that a task is about.
 fn tally(work: &Manual) -> String {
     let all = [(work.add.len(), "to add"), (work.verify.len(), "to verify"), (work.remove.len(), "to remove")];
     let some: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if some.is_empty() { String::new() } else { format!(": {}", some.join(", ")) }
 }
 
-/// What kind of work it is, and since when it waits.
+/// The kind of a task, and since when it waits.
 pub(crate) fn work_line(work: &Manual) -> String {
     let what = match work.kind {
         ManualKind::Store if work.add.is_empty() && work.verify.is_empty() => "take trust out",
@@ -415,7 +416,7 @@ pub(crate) fn work_line(work: &Manual) -> String {
     }
 }
 
-/// Whose a certificate is, and what for.
+/// The subject of a task's certificate, and its purpose.
 fn said(item: &ManualItem) -> (&String, &String) {
     (&item.subject, &item.why)
 }
@@ -432,7 +433,7 @@ fn items<'a>(
     }
 }
 
-/// The frozen last line.
+/// The last line. Its form never changes, because programs read it.
 pub(crate) fn summary(plan: &Plan) -> String {
     let s = &plan.summary;
     if s.changes() == 0 {

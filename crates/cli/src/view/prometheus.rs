@@ -1,5 +1,5 @@
-//! Drift as metrics (contract §7), in the text exposition format 0.0.4. What is missing or unreadable is a sample of its
-//! own, so that an alert does not depend on the absence of a series.
+//! Drift as metrics in the text exposition format 0.0.4. A missing or unreadable store has a sample of its own, so that an
+//! alert does not depend on the absence of a series.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use trustmason_plan::outline::{Plan, StoreState};
 
 use super::line;
 
-/// All metrics. `last_run` is when the last apply ended, if one ever did.
+/// All metrics. `last_run` is the end of the last apply, if there was any.
 pub(crate) fn metrics(plan: &Plan, last_run: Option<Timestamp>) -> String {
     let mut out = String::new();
     family(
@@ -57,7 +57,8 @@ const STATES: [(StoreState, &str); 4] = [
     (StoreState::Unobserved, "unobserved"),
 ];
 
-/// Every kind has a sample under its usual severity, so that a finding that goes away falls to 0.
+/// The number of findings per kind and severity. Every kind has a sample under its usual severity, so that a finding that
+/// disappears falls to 0.
 fn findings(plan: &Plan) -> BTreeMap<(Kind, Severity), usize> {
     let mut counts: BTreeMap<(Kind, Severity), usize> = Kind::ALL.iter().map(|k| ((*k, k.severity()), 0)).collect();
     for finding in plan.findings.iter().filter(|f| f.counts()) {
@@ -71,15 +72,14 @@ fn family(out: &mut String, name: &str, help: &str) {
     line!(out, "# TYPE {name} gauge");
 }
 
-/// The labels of a sample, that of the estate first: one Prometheus may watch several.
+/// The labels of a sample. The first label is the estate's name, because one Prometheus may watch several estates.
 fn labels(plan: &Plan, pairs: &[(&'static str, &str)]) -> Labels {
     let all =
         std::iter::once((&"estate", plan.estate.as_str())).chain(pairs.iter().map(|(name, value)| (name, *value)));
     Labels(all.map(|(name, value)| (*name, value.to_owned())).collect())
 }
 
-/// Labels as they are written: names are the program's own, values have the three escapes of the format (backslash, quote, line
-/// feed), whatever they hold.
+/// Labels in the text format. The names are the program's own. In values, backslash, quote and line feed are escaped.
 struct Labels(Vec<(&'static str, String)>);
 
 impl fmt::Display for Labels {
@@ -96,7 +96,8 @@ impl fmt::Display for Labels {
 mod tests {
     use super::*;
 
-    /// One sample line as Prometheus' text parser reads it (`expfmt`): label by label, escapes undone; `None` for what it refuses.
+    /// Reads one sample line as Prometheus' text parser (`expfmt`) does, with escapes undone. `None` if the parser
+    /// would refuse it.
     fn read(line: &str) -> Option<Vec<(String, String)>> {
         let mut rest = line.strip_prefix("metric{")?;
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! The runs of an estate, newest first.
+//! The report of `runs`: the runs of an estate, the newest first.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use trustmason_plan::shell::Command;
 
 use super::{BOLD, DIM, WARN, line, paint};
 
-/// Runs that cannot be taken back, since their journals cannot be used, and why.
+/// Runs that cannot be taken back because their journals are unusable, with the reasons.
 pub(crate) type Damage = BTreeMap<RunId, String>;
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Clone, Copy, Serialize)]
 enum State {
     #[serde(rename = "damaged")]
@@ -55,7 +55,7 @@ impl State {
     }
 }
 
-/// As text.
+/// The runs as text, the newest first.
 pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
     let mut out = String::new();
     if loaded.ledger.runs.is_empty() {
@@ -125,11 +125,11 @@ struct RunDocument<'a> {
     undone_by: Option<&'a str>,
     unclear: Vec<String>,
     backups: bool,
-    /// Why it cannot be taken back, where its journal cannot be used.
+    /// The reason why the run cannot be taken back, if its journal is unusable.
     damage: Option<&'a str>,
 }
 
-/// As JSON, newest first.
+/// The runs as JSON, the newest first.
 pub(crate) fn json(loaded: &Loaded, damage: &Damage) -> Result<String, serde_json::Error> {
     let runs: Vec<RunDocument<'_>> = loaded
         .ledger

@@ -1,16 +1,16 @@
-//! A Markdown page as the documentation test sees it: fenced blocks with their info words, links, headings and code spans.
+//! A Markdown page for the documentation test: fenced blocks with their info words, links, headings and code spans.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// One page.
+/// A Markdown page.
 pub(crate) struct Page {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) blocks: Vec<Block>,
 }
 
-/// A fenced block. `line` is that of its opening fence.
+/// A fenced block. `line` is the line of its opening fence.
 pub(crate) struct Block {
     pub(crate) line: usize,
     pub(crate) info: Vec<String>,
@@ -56,7 +56,7 @@ impl Page {
         Self { path: path.to_owned(), text, blocks }
     }
 
-    /// `page:line`, for messages.
+    /// The text `page:line` for messages.
     pub(crate) fn at(&self, block: &Block) -> String {
         format!("{}:{}", self.path.display(), block.line)
     }
@@ -110,7 +110,7 @@ impl Page {
     }
 }
 
-/// Whether a text is what an example says: `...` alone on a line stands for any lines, `[..]` for any text in a line.
+/// Whether a text matches an example: `...` alone on a line matches any lines, `[..]` for any text in a line.
 pub(crate) fn matches(expected: &[&str], actual: &[&str]) -> bool {
     match (expected.split_first(), actual.split_first()) {
         (None, None) => true,

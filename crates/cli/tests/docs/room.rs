@@ -1,4 +1,4 @@
-//! A room to run examples in: a copy of the demo's estate, and the program on the path.
+//! A folder for running examples: a copy of the demo's estate, with the program on the path.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use super::page::{Block, Page, matches};
 
-/// Words an example may use beside the program itself.
+/// Commands that an example may use beside the program.
 const SHELL: &[&str] =
     &["cat", "cd", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail", "test"];
 
-/// The line as it is run, or why it may not stand in an example.
+/// The line as it is run, or the reason why an example may not have it.
 pub(crate) fn runnable(line: &str) -> Result<String, String> {
     let line = line.replace("cargo run --release -- ", "trustmason ");
     for piece in line.split(['|', ';', '&']).map(str::trim).filter(|p| !p.is_empty()) {
@@ -25,10 +25,10 @@ pub(crate) fn runnable(line: &str) -> Result<String, String> {
     Ok(line)
 }
 
-/// The room. It is cleared away at the end.
+/// The folder for running examples, deleted at the end.
 pub(crate) struct Room {
     folder: TempDir,
-    /// Where the reader is: the estate, until the page says `cd`.
+    /// The reader's working folder: the estate, until the page says `cd`.
     at: RefCell<PathBuf>,
 }
 
@@ -49,7 +49,7 @@ impl Room {
         self.at.borrow().clone()
     }
 
-    /// Runs a line as a person would type it. Both streams in one text.
+    /// Runs a line as a person would type it. Gives the exit code and both output streams as one text.
     fn shell(&self, line: &str) -> (i32, String) {
         let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
         let output = Command::new("sh")
@@ -65,7 +65,7 @@ impl Room {
         (output.status.code().unwrap_or(-1), String::from_utf8(output.stdout).unwrap())
     }
 
-    /// Carries a console block out and compares. What differs is added to `wrong`.
+    /// Runs a console block and compares the output. Adds each difference to `wrong`.
     pub(crate) fn console(&self, page: &Page, block: &Block, wrong: &mut Vec<String>) {
         let steps = steps(block);
         assert!(!steps.is_empty(), "{}: a console block without a command", page.at(block));
@@ -95,7 +95,7 @@ impl Room {
     }
 }
 
-/// The commands of a console block, each with the lines it is said to print.
+/// The commands of a console block, each with its expected output.
 fn steps(block: &Block) -> Vec<(&str, Vec<&str>)> {
     let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in block.body.lines() {

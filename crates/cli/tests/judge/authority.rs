@@ -1,4 +1,4 @@
-//! A third party: an authority of openssl's, with a root and an issuing authority below it.
+//! A third party: a CA made by openssl, with a root and an issuing authority below it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use super::build::Built;
 use super::craft;
 use super::jvm::Jvm;
 
-/// A CA of openssl's.
+/// A CA made by openssl.
 pub struct Authority {
     pub folder: PathBuf,
 }
 
 impl Authority {
-    /// A root and an issuing authority in `ca` beside an estate, whose spec learns of them as `corp-ca`.
+    /// Makes a root and an issuing authority in `ca` beside an estate, and declares them in its spec as `corp-ca`.
     pub fn beside(jvm: &mut Jvm, built: &Built) -> Self {
         let ca = Self { folder: built.root.join("ca") };
         fs::create_dir_all(built.root.join("inbox")).unwrap();
@@ -36,7 +36,7 @@ impl Authority {
         craft::run(Command::new("openssl").current_dir(&self.folder).args(arguments));
     }
 
-    /// `name`.pem and `name`.key: self-signed, or issued by another.
+    /// Makes `name`.pem and `name`.key, self-signed or signed by another authority.
     pub fn authority(&self, name: &str, issuer: Option<&str>, days: &str) {
         let (key, file, subject) = (format!("{name}.key"), format!("{name}.pem"), format!("/O=Corp/CN={name}"));
         let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
@@ -69,7 +69,7 @@ impl Authority {
         self.openssl(&made);
     }
 
-    /// Answers a request with these extensions.
+    /// Answers a request with a certificate that has these extensions.
     pub fn reply(&self, request: &Path, issuer: &str, to: &str, extensions: &str, more: &[&str]) {
         fs::write(self.folder.join("leaf.ext"), extensions).unwrap();
         let mut all = vec!["-extfile", "leaf.ext"];

@@ -1,5 +1,5 @@
-//! The estate before: stores made by keytool as document 003 leaves them, certificates exported by hand, part of the imports
-//! done by somebody who stopped half-way, and entries of other people that must survive.
+//! The estate before the first run: stores made by keytool as document 003 leaves them, and certificates exported by
+//! hand. An operator made part of the imports and stopped half-way. Entries of other people must survive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,9 +11,9 @@ use super::craft::{self, Writing};
 use super::javas::program;
 use super::matrix::{Wish, document_003};
 
-/// CVP's store password: random, and hostile to shells, as the installer makes it.
+/// CVP's store password, random and hostile to shells, as the installer makes it.
 const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
-/// What private and secret keys of other people have.
+/// The passwords of other people's private and secret keys.
 pub const KEY_PASSWORDS: &[&str] = &["its own Passw0rd", "another-one"];
 
 /// A store that trustmason writes.
@@ -34,11 +34,11 @@ pub struct KeyAt {
     pub host: String,
     pub identity: &'static str,
     pub alias: String,
-    /// Whether document 003 (L67, L95, L109) asks for a new one.
+    /// Whether document 003 (L67, L95, L109) asks for a new key.
     pub unfit: bool,
 }
 
-/// The estate.
+/// The estate on disk, with the facts that the tests compare.
 pub struct Built {
     folder: Option<tempfile::TempDir>,
     pub root: PathBuf,
@@ -48,11 +48,11 @@ pub struct Built {
     pub keys: Vec<KeyAt>,
     /// Certificates exported by hand.
     pub files: BTreeMap<(String, &'static str), PathBuf>,
-    /// Certificates that were replaced on their host since somebody imported them.
+    /// Certificates that their host has replaced since somebody imported them.
     pub stale: BTreeMap<(String, &'static str), PathBuf>,
-    /// Entries (host, alias) that must not stay as they are.
+    /// Entries (host, alias) that must be changed.
     pub doomed: BTreeSet<(String, String)>,
-    /// Stores (host) whose trust nobody began.
+    /// Hosts whose stores nobody has added trust to.
     pub bare: BTreeSet<String>,
     /// Exports of the voice browsers' trust.
     pub mirrors: BTreeMap<String, PathBuf>,
@@ -75,21 +75,21 @@ impl Built {
     pub const SPEC: &'static str = "estate.yaml";
 }
 
-/// What an operator did for one duty.
+/// The work of an operator for one wanted import.
 enum Deed {
     Done,
-    /// Done once; the certificate has been replaced since.
+    /// Imported once. The host has replaced the certificate since.
     Outdated,
-    /// Done under an alias of another document.
+    /// Imported under an alias of another document.
     Misnamed(&'static str),
     Nothing,
 }
 
-/// The estate of one of the specs in `specs/`, as document 003 leaves it when somebody stops half-way.
+/// Builds the estate of a spec in `specs/`, as document 003 leaves it when the operator stops half-way.
 pub fn build(spec: &str) -> Built {
     let mut built = empty(spec);
     built.former();
-    // Certificates count in seconds, and the present ones are later than those.
+    // Certificate dates have seconds, and the present certificates must be later than the former ones.
     crate::support::next_second();
     built.machines();
     built.exports();
@@ -98,7 +98,7 @@ pub fn build(spec: &str) -> Built {
     built
 }
 
-/// The same machines, freshly installed: nobody began to exchange anything but by exporting it.
+/// Builds the same machines freshly installed: certificates are exported, and nothing is imported.
 pub fn fresh(spec: &str) -> Built {
     let mut built = empty(spec);
     built.machines();
@@ -133,14 +133,14 @@ fn empty(spec: &str) -> Built {
     }
 }
 
-/// The place of an actor among those of its first role.
+/// The index of an actor among those of its first role.
 fn rank(cast: &Cast, actor: &Actor) -> usize {
     let role = [actor.roles[0].as_str()];
     cast.with(&role).position(|other| other.fqdn == actor.fqdn).unwrap()
 }
 
 impl Built {
-    /// Fresh installations: the JDK's own roots in every `cacerts`, the installer's keys in every `.keystore`.
+    /// Installs the machines: the JDK's own roots in every `cacerts`, the installer's keys in every `.keystore`.
     fn machines(&mut self) {
         let roots = self.root.join("roots.jks");
         jdk_roots(&roots);
@@ -149,7 +149,7 @@ impl Built {
             let disk = self.root.join("hosts").join(&actor.fqdn);
             let nth = rank(&self.cast, actor);
             if actor.is(&["ads", "hds", "rogger", "router", "logger", "pg", "cucm-pg"]) {
-                // Windows does not mind the case; every other machine was installed by somebody who typed it differently.
+                // Windows ignores case, so every second machine has its folders in another spelling.
                 let java =
                     if nth.is_multiple_of(2) { "C/Program Files (x86)/Java" } else { "c/program files (x86)/JAVA" };
                 let path = disk.join(java).join("jre1.8.0_221/lib/security/cacerts");
@@ -189,7 +189,7 @@ impl Built {
         }
     }
 
-    /// Certificates that hosts had when somebody imported them.
+    /// Makes the certificates that hosts had when somebody imported them.
     fn former(&mut self) {
         let outdated: BTreeSet<(String, &'static str)> = self
             .deeds()
@@ -208,7 +208,7 @@ impl Built {
         craft::two_hands(self.stale.iter().map(old).collect());
     }
 
-    /// What a person saved in a browser or downloaded from cmplatform.
+    /// Makes the files that a person saved in a browser or downloaded from cmplatform.
     fn exports(&mut self) {
         let subjects: BTreeSet<(String, &'static str)> =
             self.wishes.iter().map(|wish| (wish.host.clone(), wish.identity)).collect();
@@ -216,7 +216,7 @@ impl Built {
         for (i, (fqdn, identity)) in subjects.into_iter().enumerate() {
             let actor = self.cast.0.iter().find(|actor| actor.fqdn == fqdn).unwrap();
             let name = match identity {
-                // 003 L127 saves an ADS's as ADS{svr}, L132 imports it as ICM{svr}: both happen.
+                // 003 L127 saves an ADS's certificate as ADS{svr}, and L132 imports it as ICM{svr}. Both names occur.
                 "iis" if actor.is(&["ads"]) && rank(&self.cast, actor) == 0 => format!("ADS{}.cer", actor.short()),
                 "iis" if actor.is(&["ece"]) => format!("ECE{}.cer", actor.short()),
                 "iis" => format!("ICM{}.cer", actor.short()),
@@ -232,7 +232,7 @@ impl Built {
         craft::two_hands(jobs);
     }
 
-    /// What the operator got to, duty by duty. Nobody began with the second machine of a kind.
+    /// The work of the operator for each wanted import. Nothing was done on the second machine of a kind.
     fn deeds(&self) -> Vec<(Wish, Deed)> {
         let mut deeds = Vec::new();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -244,7 +244,7 @@ impl Built {
             *count += 1;
             let first_of_rule = first.insert((wish.truster.clone(), wish.rule));
             let deed = match (truster.roles[0].as_str(), nth, wish.rule) {
-                // Of a server that still presents the installer's short name.
+                // A server that still presents the installer's short name.
                 ("ads", 0, "T1") if first_of_rule => Deed::Done,
                 ("ads", 0, _) => [Deed::Done, Deed::Outdated, Deed::Nothing].into_iter().nth(*count % 3).unwrap(),
                 ("cvp", 0, "T11") if first_of_rule => Deed::Misnamed("AW_cert"),
@@ -307,7 +307,7 @@ impl Built {
         craft::two_hands(jobs.collect());
     }
 
-    /// Entries that are none of trustmason's business, in every kind Java knows.
+    /// Adds entries of every Java kind that trustmason must not touch.
     fn other_people(&mut self) {
         let proxy = self.root.join("old/proxy.pem");
         craft::self_signed("proxy.acme.example", "Proxy", &proxy, Writing::Pem);
@@ -325,13 +325,13 @@ impl Built {
         craft::importcert(cvp, "acme-proxy", &proxy);
         let reporting = self.stores.iter().find(|store| first(store, "cvp-reporting")).unwrap();
         craft::genseckey(reporting, "ticket-key", CVP_PASSWORD);
-        // Last, because keytool itself stumbles over it from now on.
+        // The alias is changed last, because keytool itself fails on the store afterwards.
         let mut upper = Command::new("python3");
         upper.arg(program("upper_alias.py")).arg(&ads.path).arg("acme-proxy").env("JUDGE_STORE", &ads.password);
         craft::run(&mut upper);
 
-        // The first voice browser trusts what the first CVP server presents now, though it will be made anew: a key too small
-        // and an installer's short name.
+        // The first voice browser trusts what the first CVP server presents now. Both certificates will be replaced:
+        // one key is too small, and one name is the installer's short name.
         let presented = ["callserver", "vxml"].map(|identity| {
             let file = self.root.join("old").join(format!("{identity}.der"));
             craft::exportcert(cvp, &format!("{identity}_certificate"), &file);
@@ -348,17 +348,17 @@ impl Built {
     }
 }
 
-/// The keys of a CVP machine: identity, common name, further arguments, whether document 003 asks for a new one.
+/// The keys of a CVP machine: identity, common name, further arguments, and whether document 003 asks for a new key.
 fn keys(actor: &Actor, nth: usize) -> Vec<(&'static str, String, &'static [&'static str], bool)> {
     let (short, fqdn) = (actor.short().to_owned(), actor.fqdn.clone());
     let two_years: &[&str] = &["-validity", "730"];
     if actor.is(&["cvp-reporting"]) {
-        // keytool's default of 90 days, nearly over (L95).
+        // keytool's default validity of 90 days has nearly ended (L95).
         let ending: &[&str] = &["-validity", "90", "-startdate", "-80d"];
         return vec![("wsm", fqdn.clone(), ending, true), ("callserver", fqdn, two_years, false)];
     }
     if nth == 0 {
-        // The installer's short names (L67), and a key too small (L109).
+        // The installer's short names (L67), and a key that is too small (L109).
         let small: &[&str] = &["-validity", "730", "-keysize", "1024"];
         return vec![
             ("wsm", short.clone(), two_years, true),
@@ -366,13 +366,13 @@ fn keys(actor: &Actor, nth: usize) -> Vec<(&'static str, String, &'static [&'sta
             ("callserver", fqdn, small, true),
         ];
     }
-    // Made anew by the document, one long ago, one by an old keytool.
+    // Replaced as the document says: one long ago, one by an old keytool.
     let over: &[&str] = &["-validity", "730", "-startdate", "-900d"];
     let sha1: &[&str] = &["-validity", "730", "-sigalg", "SHA1withRSA"];
     vec![("wsm", fqdn.clone(), two_years, false), ("vxml", fqdn.clone(), over, true), ("callserver", fqdn, sha1, true)]
 }
 
-/// The roots of the JDK that judges, as a JKS like those of Java 8.
+/// The roots of the judging JDK, as a JKS file like those of Java 8.
 fn jdk_roots(to: &Path) {
     let settings = craft::run(Command::new("java").args(["-XshowSettings:properties", "-version"]));
     let settings = String::from_utf8_lossy(&settings.stderr).into_owned();

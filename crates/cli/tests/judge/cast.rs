@@ -1,4 +1,4 @@
-//! Who plays: the hosts of an estate spec, read with nothing but a YAML parser.
+//! The hosts of an estate spec, read with a plain YAML parser and without trustmason's code.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,17 +26,17 @@ enum Roles {
     Several(Vec<String>),
 }
 
-/// One host.
+/// A host of the estate.
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub fqdn: String,
     pub roles: Vec<String>,
-    /// A node that stands alone is its own publisher.
+    /// Whether the host is a publisher. A single node is its own publisher.
     pub publisher: bool,
 }
 
 impl Actor {
-    /// The first label.
+    /// The first label of the host's name.
     pub fn short(&self) -> &str {
         self.fqdn.split('.').next().unwrap()
     }

@@ -1,4 +1,4 @@
-//! keytool and openssl, as an operator uses them. Passwords go through the environment or a pipe, never through arguments.
+//! Runs keytool and openssl as an operator does. Passwords go through the environment or a pipe, never through arguments.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -32,14 +32,14 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// keytool in a JVM that stays: its start takes longer than most of its commands.
+/// keytool in a JVM that stays open, because starting it takes longer than most of its commands.
 struct Keytool {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
-/// Those that wait for a command. Each ends when this process does, because nobody writes to it any more.
+/// Idle JVMs. Each ends with this process, because then its input is closed.
 static IDLE: Mutex<Vec<Keytool>> = Mutex::new(Vec::new());
 
 impl Keytool {
@@ -47,7 +47,7 @@ impl Keytool {
         let mut java = Command::new("java");
         java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en"]);
         java.args(["--add-exports", "java.base/sun.security.tools.keytool=ALL-UNNAMED"]);
-        // The least that a JDK takes. The products' own releases of Java 8 wrote as few or fewer.
+        // The smallest number that a JDK accepts. The products' own releases of Java 8 used as few or fewer rounds.
         java.arg("-Djdk.jceks.iterationCount=10000")
             .arg("-cp")
             .arg(classes())
@@ -60,7 +60,7 @@ impl Keytool {
         Self { child, commands, answers }
     }
 
-    /// Its answer: how it ended, and what it said.
+    /// Sends a command and gives its output. `None` if the JVM has ended.
     fn ask(&mut self, words: &[&str]) -> Option<String> {
         assert!(words.iter().all(|word| !word.contains(['\t', '\n'])), "a word of the command holds a separator");
         writeln!(self.commands, "{}", words.join("\t")).ok()?;
@@ -73,7 +73,7 @@ impl Keytool {
     }
 }
 
-/// keytool on a store, which must succeed. The passwords are in none of the arguments that a process list shows.
+/// Runs keytool on a store; it must succeed. No process list shows the passwords.
 fn keytool(store: &StoreAt, deed: &str, more: &[&str]) {
     let idle = IDLE.lock().unwrap().pop();
     let mut keytool = idle.unwrap_or_else(Keytool::start);
@@ -109,17 +109,17 @@ pub fn exportcert(store: &StoreAt, alias: &str, file: &Path) {
     keytool(store, "-exportcert", &["-alias", alias, "-file", file.to_str().unwrap()]);
 }
 
-/// How an exported certificate file is written.
+/// The form of an exported certificate file.
 #[derive(Clone, Copy)]
 pub enum Writing {
     Pem,
     Der,
-    /// PEM with CRLF line ends and lines of text above, as Windows tools and `openssl x509 -text` leave it.
+    /// PEM with CRLF line ends and lines of text above it, as Windows tools and `openssl x509 -text` write it.
     Dressed,
 }
 
-/// A self-signed server certificate with its FQDN in CN and SAN, as IIS, the Diagnostic Portico and VOS nodes present one.
-/// The key is thrown away: it belongs to a machine nobody here can see.
+/// A self-signed server certificate with its FQDN in CN and SAN, as IIS, the Diagnostic Portico and VOS nodes present
+/// it. The key is deleted, because it belongs to a machine that the tests cannot see.
 pub fn self_signed(fqdn: &str, what: &str, file: &Path, writing: Writing) {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("openssl.cnf");
@@ -142,7 +142,7 @@ pub fn self_signed(fqdn: &str, what: &str, file: &Path, writing: Writing) {
     }
 }
 
-/// Work that two hands share; a failure in one is a failure of all.
+/// Runs jobs on two threads. A failure of one job fails all.
 pub fn two_hands(jobs: Vec<Box<dyn FnOnce() + Send + '_>>) {
     let queue = Mutex::new(VecDeque::from(jobs));
     let next = || queue.lock().unwrap().pop_front();

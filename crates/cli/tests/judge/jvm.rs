@@ -1,4 +1,4 @@
-//! The JVMs of every release, asked about stores and made to shake hands, each with itself and with the others.
+//! JVMs of every release, which read stores and make TLS handshakes, each with itself and with the others.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::build::StoreAt;
 use super::javas::{Answer, Judges, Release, file, told};
 
-/// The JVMs.
+/// The JVMs and their earlier answers.
 pub struct Jvm {
     judges: Judges,
-    /// What services read of stores, and what the JVMs call it.
+    /// The stores that services have read, with the names that the JVMs use for them.
     kept: BTreeMap<(Vec<u8>, &'static str), String>,
     /// Handshakes by server, client and protocol.
     met: BTreeMap<(Release, Release, String), usize>,
-    /// What the JVMs said of a handshake, by what the server read, the alias it presents, what the client read, and the host
-    /// that it asks for. They keep what they read in memory, so that the same question has the same answer.
+    /// The results of handshakes. The key has the server's reading, the presented alias, the client's reading and the
+    /// requested host. The JVMs keep their readings in memory, so the same question always has the same answer.
     shaken: BTreeMap<[String; 4], Result<(), String>>,
-    /// What they said of a chain in PEM, likewise by what the client read.
+    /// The results for chains in PEM files, by the client's reading.
     taken: BTreeMap<(String, Vec<u8>), Result<(), String>>,
 }
 
@@ -27,15 +27,15 @@ pub struct Jvm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub kind: String,
-    /// Milliseconds since 1970; none where the file has no date.
+    /// Milliseconds since 1970. `None` if the file has no date.
     pub created: Option<i64>,
     /// SHA-256 of each certificate, leaf first.
     pub certificates: Vec<String>,
-    /// Which of the passwords opened the key, and SHA-256 of what came out.
+    /// The number of the password that opened the key, and the SHA-256 of the opened key.
     pub key: Option<(u64, String)>,
 }
 
-/// What a service read of a store when it started: the judges keep it in memory, whatever becomes of the file.
+/// The content of a store that a service read when it started. The JVMs keep it in memory even if the file changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     kept: String,
@@ -46,18 +46,18 @@ pub struct Reading {
 pub type Listing = BTreeMap<String, Held>;
 
 impl Jvm {
-    /// For a test that has asked for `Jdk`.
+    /// Starts the JVMs. The test must have required `Jdk`.
     pub fn start() -> Self {
         let judges = Judges::start();
         Self { judges, kept: BTreeMap::new(), met: BTreeMap::new(), shaken: BTreeMap::new(), taken: BTreeMap::new() }
     }
 
-    /// Everything in a store; keys are tried with the store's password first, then with the others.
+    /// Everything in a store. Keys are tried with the store's password first, then with the others.
     pub fn dump(&mut self, store: &StoreAt, key_passwords: &[&str]) -> Listing {
         let path = store.path.display();
         let bytes = file(&fs::read(&store.path).unwrap());
-        // The plain JKS type lower-cases what it is asked for and so cannot show an upper-case alias; that it loads the file
-        // at all is asked too.
+        // The plain JKS type asks for lower-case aliases only, so it cannot show an upper-case alias. A second question
+        // asks whether the type can load the file at all.
         let exact = if store.kind == "JKS" { "CaseExactJKS" } else { store.kind };
         let mut request = vec!["dump", exact, &bytes, &store.password];
         request.extend(key_passwords);
@@ -81,14 +81,14 @@ impl Jvm {
         reply["sha256"].as_str().unwrap_or_else(|| panic!("{}: {reply}", path.display())).to_owned()
     }
 
-    /// Whether a key opens with its store's password and signs what its certificate verifies.
+    /// Checks that a key opens with its store's password and that its certificate verifies the key's signature.
     pub fn opens(&mut self, store: &StoreAt, alias: &str) -> Result<(), String> {
         let reading = self.read(store);
         let reply = self.judges.ask(&["opens", &reading.kept, alias, &reading.password]);
         if reply["ok"] == true { Ok(()) } else { Err(reply.to_string()) }
     }
 
-    /// Whether a client with that trust store, asking for `host`, accepts a server with that key entry.
+    /// Checks that a client with that trust store, connecting to `host`, accepts a server with that key entry.
     pub fn handshake(&mut self, server: &StoreAt, alias: &str, client: &StoreAt, host: &str) -> Result<(), String> {
         let (server, client) = (self.read(server), self.read(client));
         self.meet(&server, alias, &client, host)
@@ -105,9 +105,9 @@ impl Jvm {
         Reading { kept: kept.clone(), password: store.password.clone() }
     }
 
-    /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. A server
-    /// that cannot shake hands at all, with a missing key for example, is no verdict and ends the test. Every release meets
-    /// itself and every other; they must agree.
+    /// Checks that a client accepts a server for `host`, by what both have read. If the server cannot make any
+    /// handshake, for example because its key is missing, the test ends. Every release meets itself and every other
+    /// one, and all must agree.
     pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
         let question = [&server.kept, alias, &client.kept, host].map(str::to_owned);
         if let Some(said) = self.shaken.get(&question) {
@@ -124,9 +124,9 @@ impl Jvm {
         let ports: Vec<String> = served.iter().map(|at| port(at).to_string()).collect();
         let mut verdicts = Vec::new();
         for round in 0..served.len() {
-            // In the first round each calls itself, in the next its neighbour.
+            // In the first round each JVM calls itself, in the next rounds a neighbour.
             let hosts: Vec<usize> = (0..served.len()).map(|at| (at + round) % served.len()).collect();
-            // A JRE as old as the products' has nothing newer; Java 8 of today offers TLS 1.3 by itself.
+            // A JRE as old as the products' has nothing newer, but today's Java 8 offers TLS 1.3 by itself.
             let old = |at: usize| served[at].release.number() == 8;
             let protocol = |caller: usize| if old(caller) && old(hosts[caller]) { "TLSv1.2" } else { "any" };
             let calls: Vec<[&str; 5]> = (0..served.len())
@@ -153,7 +153,7 @@ impl Jvm {
         first
     }
 
-    /// Whether a client that trusts what it read takes the chain in a PEM file.
+    /// Checks that a client accepts the chain in a PEM file, by what the client has read.
     pub fn trusts(&mut self, client: &Reading, chain: &Path) -> Result<(), String> {
         let judges = &mut self.judges;
         let said =
@@ -168,7 +168,7 @@ impl Jvm {
         said.clone()
     }
 
-    /// Servers of every release that present a key under one protocol, and where they are.
+    /// Starts servers of every release that present a key under one protocol. Gives their ports.
     pub fn serve(&mut self, store: &StoreAt, alias: &str, protocol: &str, client: &str) -> Vec<(Release, u64)> {
         let reading = self.read(store);
         let served = self.judges.each(&["serve", &reading.kept, alias, &reading.password, protocol, client]);

@@ -1,16 +1,17 @@
-//! Document 003 as a table: who must trust whom, under which alias. Written from the document (line numbers beside each row)
-//! and the PCCE 12.5 guide where the document names a duty without a step; not from the tool's profile.
+//! Document 003 as a table: which store must trust which identity, under which alias. The table is written from the
+//! document (line numbers beside each row) and from the PCCE 12.5 guide where the document names no step. The profile
+//! is not used.
 
 use super::cast::Cast;
 
-/// One duty.
+/// One wanted trust relation.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub rule: &'static str,
     pub truster: String,
     /// `cacerts`, `keystore` or `tomcat-trust`.
     pub store: &'static str,
-    /// As Java stores it, in lower case; none on voice operating systems.
+    /// The alias as Java stores it, in lower case. `None` on voice operating systems.
     pub alias: Option<String>,
     pub host: String,
     pub identity: &'static str,
@@ -22,7 +23,7 @@ struct Row {
     store: &'static str,
     subjects: &'static [&'static str],
     identity: &'static str,
-    /// What follows the FQDN in the alias.
+    /// The text that follows the FQDN in the alias.
     suffix: Option<&'static str>,
     publisher_only: bool,
 }

@@ -1,5 +1,5 @@
-//! Ring 7: what keytool, openssl and JVMs say of estates that trustmason converged. Nothing in here asks trustmason what it
-//! wants; the estate is built by keytool as document 003 leaves it, and judged by the JVM against a table written from the
+//! Estates that trustmason converged, judged by keytool, openssl and JVMs. Nothing here asks trustmason what it wants:
+//! keytool builds the estate as document 003 leaves it, and a JVM compares the result with a table written from the
 //! same document.
 
 pub mod authority;
@@ -14,7 +14,7 @@ pub mod room;
 pub mod services;
 pub mod tool;
 
-/// Verdicts of one judgement, so that a failure names all that is wrong and not the first thing only.
+/// The verdicts of one test, so that a failure lists everything that is wrong and not only the first thing.
 #[derive(Default)]
 pub struct Verdicts {
     wrong: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Adds one.
+    /// Adds a verdict.
     pub fn that(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if holds {
             self.right += 1;
@@ -31,7 +31,7 @@ impl Verdicts {
         }
     }
 
-    /// Fails if any was wrong.
+    /// Fails the test if any verdict was wrong.
     pub fn close(self, about: &str) {
         let (right, wrong) = (self.right, self.wrong.len());
         assert!(wrong == 0, "{about}: {wrong} of {} wrong\n  {}", right + wrong, self.wrong.join("\n  "));

@@ -1,4 +1,4 @@
-//! An estate as its document has the reader build it, by openssl and keytool, and what they and a JVM say of it.
+//! An estate that openssl and keytool build as its document says, with questions to these tools and to a JVM.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs;
@@ -11,11 +11,11 @@ use super::jvm::Jvm;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
 
-/// An estate in a folder, with openssl's CA: a root and an issuing authority.
+/// An estate in a folder, with a root and an issuing authority made by openssl.
 pub struct Room {
     _folder: tempfile::TempDir,
     pub root: PathBuf,
-    /// Started at the first question.
+    /// The JVM, started at the first question.
     jvm: OnceCell<RefCell<Jvm>>,
 }
 
@@ -88,7 +88,7 @@ impl Room {
         ]);
     }
 
-    /// A server's certificate, issued below the root; its key is thrown away.
+    /// Makes a server's certificate, issued by the CA. Its key is deleted.
     pub fn server(&self, fqdn: &str, to: &str) {
         self.write("ca/leaf.ext", &format!("subjectAltName=DNS:{fqdn}\nextendedKeyUsage=serverAuth,clientAuth\n"));
         let subject = format!("/CN={fqdn}");
@@ -107,7 +107,7 @@ impl Room {
         self.sign("ca/leaf.csr", "issuing", to, "ca/leaf.ext", "800");
     }
 
-    /// A self-signed certificate, as products make them when they are installed.
+    /// Makes a self-signed certificate, as products do at their installation.
     pub fn self_signed(&self, fqdn: &str, key: &str, to: &str, days: &str) {
         let (subject, san) = (format!("/CN={fqdn}"), format!("subjectAltName=DNS:{fqdn}"));
         let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", days];
@@ -115,8 +115,8 @@ impl Room {
         self.openssl(&made);
     }
 
-    /// Whether a connection comes about in which each side asks for the other's certificate. Each side: its chain, its key, and
-    /// the file of those it trusts.
+    /// Checks that a connection succeeds in which each side asks for the other's certificate. A side is given by its
+    /// chain, its key, and the file of certificates it trusts.
     pub fn mutual(&self, server: [&str; 3], client: [&str; 3]) -> bool {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let own = |command: &mut Command, [chain, key, trust]: [&str; 3]| {
@@ -129,7 +129,7 @@ impl Room {
         serve.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut serve = serve.stderr(std::process::Stdio::null()).spawn().unwrap();
         let mut said = String::new();
-        // It says ACCEPT when it listens.
+        // The server prints ACCEPT when it listens.
         let mut lines = std::io::BufReader::new(serve.stdout.take().unwrap());
         while !said.contains("ACCEPT") {
             assert!(std::io::BufRead::read_line(&mut lines, &mut said).unwrap() > 0, "{said}");
@@ -143,14 +143,13 @@ impl Room {
         met
     }
 
-    /// Some files, one after the other.
+    /// Joins several files into one.
     pub fn joined(&self, to: &str, names: &[&str]) {
         let text: String = names.iter().map(|name| fs::read_to_string(self.at(name)).unwrap()).collect();
         fs::write(self.at(to), text).unwrap();
     }
 
-    /// Whether a Java client with that trust store takes a chain: JSSE's own trust manager says so, in every
-    /// release.
+    /// Checks that a Java client with that trust store accepts a chain. JSSE's own trust manager decides, in every release.
     pub fn jsse(&self, store: &Path, kind: &'static str, chain: &str) -> bool {
         let (host, password) = (String::new(), "changeit".to_owned());
         let store = StoreAt { host, name: "trust", path: store.to_owned(), kind, password };
@@ -184,7 +183,7 @@ impl Room {
         assert!(text.ends_with("No changes. Every store holds what the spec declares.\n"), "{text}");
     }
 
-    /// Whether a leaf verifies with nothing but a trust file.
+    /// Checks that a leaf verifies with only this trust file.
     pub fn verifies(&self, trust: &Path, leaf: &str) -> bool {
         let mut verify = Command::new("openssl");
         verify.current_dir(&self.root).args(["verify", "-no-CApath", "-no-CAstore", "-CAfile"]).arg(trust).arg(leaf);
@@ -196,7 +195,7 @@ impl Room {
 pub const AUTHORITY: &str = "authorities:\n  corp: { root: { file: ca/root.pem, sha256: 'PIN' }, intermediates: [{ file: ca/issuing.pem }], \
                          requests_dir: ./csr, inbox: ./inbox }\n";
 
-/// A serialised store (MS-OSHARED 2.3.9.1) by other means than the product's: each certificate without properties.
+/// A serialised store (MS-OSHARED 2.3.9.1), written without the product's code. No certificate has properties.
 pub fn serialised(room: &Room, files: &[&str]) -> Vec<u8> {
     let mut out = b"\0\0\0\0CERT".to_vec();
     for file in files {

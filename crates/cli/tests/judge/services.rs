@@ -1,5 +1,5 @@
-//! Services as they are: they read their stores when they start and never again. Who reads what and who calls whom is
-//! document 003's, not the profile's.
+//! The services of the estate. A service reads its stores only when it starts. Which service reads and calls which is taken
+//! from document 003, not from the profile.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::build::{Built, StoreAt};
 use super::jvm::{Jvm, Reading};
 use super::tool::{acknowledge, plan, trustmason, waited_for};
 
-/// What the WSM of a CVP machine presents.
+/// The alias of the certificate that the WSM of a CVP machine presents.
 const WSM: &str = "wsm_certificate";
 
-/// A service that shakes hands.
+/// A service that makes handshakes.
 struct Service {
     store: StoreAt,
-    /// What it read when it was last started.
+    /// The reading of the service at its last start.
     last: Reading,
 }
 
@@ -29,16 +29,16 @@ struct Call {
 pub struct Services {
     services: BTreeMap<String, Service>,
     calls: Vec<Call>,
-    /// What servers read before they were given new keys.
+    /// The readings of servers before they got new keys.
     before: BTreeMap<String, Reading>,
-    /// Handshakes that were made.
+    /// The number of handshakes.
     pub met: usize,
-    /// Moments at which all of them were made.
+    /// The number of moments at which all handshakes were made.
     pub moments: usize,
 }
 
 impl Services {
-    /// All of them, just started.
+    /// All services of the estate, just started.
     pub fn start(jvm: &mut Jvm, built: &Built) -> Self {
         let mut services = BTreeMap::new();
         let mut calls = Vec::new();
@@ -56,30 +56,30 @@ impl Services {
         Self { services, calls, before: BTreeMap::new(), met: 0, moments: 0 }
     }
 
-    /// A service is started again, and reads the disk. One that shakes no hands is of no interest.
+    /// Restarts a service, which then reads the disk. A service without handshakes is ignored.
     pub fn restart(&mut self, jvm: &mut Jvm, service: &str) {
         if let Some(service) = self.services.get_mut(service) {
             *service = Service::start(jvm, &service.store);
         }
     }
 
-    /// Names, in order.
+    /// The names of the services, in order.
     pub fn names(&self) -> Vec<String> {
         self.services.keys().cloned().collect()
     }
 
-    /// Keeps what all last read, to be asked for later.
+    /// Remembers what every service last read.
     pub fn remember(&mut self) {
         self.before = self.services.iter().map(|(name, service)| (name.clone(), service.last.clone())).collect();
     }
 
-    /// Whose stores are no longer as they were when that was kept.
+    /// The services whose stores changed since [`Self::remember`].
     pub fn written(&self, jvm: &mut Jvm) -> Vec<String> {
         let written = self.services.iter().filter(|(name, service)| jvm.read(&service.store) != self.before[*name]);
         written.map(|(name, _)| name.clone()).collect()
     }
 
-    /// At the end no client trusts what these presented before: they have new keys, and the old are trusted no more.
+    /// Checks that no client trusts what these servers presented before: they have new keys, and the old trust is deleted.
     pub fn old_ones_are_refused(&self, jvm: &mut Jvm, anew: &[&str]) {
         let mut verdicts = Verdicts::default();
         for Call { client, server, host } in &self.calls {
@@ -91,13 +91,13 @@ impl Services {
         verdicts.close("what was presented before");
     }
 
-    /// How many handshakes one moment takes.
+    /// The number of handshakes at one moment.
     pub fn at_once(&self) -> usize {
         self.calls.len() * 4
     }
 
-    /// Every call now: between what both last read, and what either would read if it restarted this moment. Those that are
-    /// refused, in words.
+    /// Makes every call now, with what both sides last read and with what either would read after a restart. Gives the
+    /// refused calls in words.
     pub fn refused(&mut self, jvm: &mut Jvm) -> Vec<String> {
         let mut refused = Vec::new();
         let disk: BTreeMap<&String, Reading> =
@@ -118,8 +118,8 @@ impl Services {
 }
 
 impl Services {
-    /// On to the end, as careful people go: after every write and every single restart nobody may be refused. How many applies
-    /// it took.
+    /// Goes on to the end as a careful operator does: after every write and every single restart no call may be
+    /// refused. Gives the number of applies.
     pub fn finish(&mut self, jvm: &mut Jvm, built: &Built) -> usize {
         for applies in 1..16 {
             let waited = waited_for(&plan(built));

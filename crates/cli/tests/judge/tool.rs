@@ -1,4 +1,4 @@
-//! The built binary, and what it leaves on disk.
+//! Runs the built binary and looks at what it leaves on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ use crate::needs::{self, Need};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
 
-/// What it printed and how it ended.
+/// The output and exit code of a run.
 pub struct Said {
     pub code: i32,
     pub stdout: String,
@@ -36,32 +36,32 @@ impl Said {
     }
 }
 
-/// Runs trustmason where the estate is.
+/// Runs trustmason in the estate's folder.
 pub fn trustmason(built: &Built, arguments: &[&str]) -> Said {
     Said::of(Command::new(BINARY).args(arguments).current_dir(&built.root).output().expect("trustmason starts"))
 }
 
-/// Its plan, as JSON.
+/// The plan of the estate as JSON.
 pub fn plan(built: &Built) -> Value {
     let said = trustmason(built, &["plan", Built::SPEC, "--format", "json"]);
     assert_eq!(said.code, 0, "plan: {}", said.stderr);
     serde_json::from_str(&said.stdout).expect("the plan is JSON")
 }
 
-/// Who is patient: rungs of a ladder before somebody asks whether it has an end.
+/// The largest number of applies before a test gives up.
 const RUNGS: usize = 12;
 
-/// What people did on the way to the end.
+/// The work of people on the way to the end.
 pub struct Climbed {
-    /// How often the tool went on after them.
+    /// The number of applies that followed a person's work.
     pub rungs: usize,
-    /// Certificates carried to voice browsers and away from them.
+    /// The number of certificates added to voice browsers and deleted from them.
     pub carried: usize,
-    /// Restarts that were asked for and acknowledged.
+    /// The number of restarts that were requested and acknowledged.
     pub restarts: usize,
 }
 
-/// The way to the end: people carry the packs, then restart what is waited for and say so; then the tool goes on.
+/// Goes on to the end: people carry out the packs, restart the pending services and acknowledge them, and apply runs again.
 pub fn climb(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> Climbed {
     let mut climbed = Climbed { rungs: 0, carried: 0, restarts: 0 };
     loop {
@@ -77,7 +77,7 @@ pub fn climb(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> Cli
         climbed.restarts += restarts;
         match applied.code {
             0 if waited_for(&plan(built)).is_empty() => return climbed,
-            // Nothing stands in the way any more; services are to be restarted all the same.
+            // Nothing is blocked any more. Restarts may still be pending.
             0 | 5 => {}
             other => panic!("apply ends with {other}\n{report}"),
         }
@@ -86,14 +86,14 @@ pub fn climb(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> Cli
     }
 }
 
-/// Says that services were restarted.
+/// Acknowledges that services were restarted.
 pub fn acknowledge(built: &Built, services: &str) {
     let said = trustmason(built, &["ack", Built::SPEC, services]);
     assert_eq!(said.code, 0, "ack {services}\n{}\n{}", said.stdout, said.stderr);
 }
 
-/// The services that a plan wants restarted now: those whose store changed, and those that a rotation waits for once they have
-/// something new to read.
+/// The services that a plan wants restarted now: those whose store changed, and those that a rotation waits for, as
+/// soon as they have something new to read.
 pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     let service = |item: &Value| format!("{}/{}", item["host"].as_str().unwrap(), item["service"].as_str().unwrap());
     let rotation = |item: &Value| {
@@ -103,7 +103,7 @@ pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     plan["restarts"].as_array().unwrap().iter().filter(now).map(service).collect()
 }
 
-/// Runs it under strace and names every call that could have written. `None` where strace cannot trace.
+/// Runs trustmason under strace. Lists every call that could have written. `None` if strace cannot trace.
 pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)> {
     if !needs::partly(Need::Strace, "the system calls of a run that writes nothing") {
         return None;
@@ -128,7 +128,7 @@ pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)>
     Some((said, trace.lines().filter(writes).map(str::to_owned).collect()))
 }
 
-/// Everything below a folder: kind, inode, size, mode, time of last change.
+/// Everything below a folder: inode, size, mode and time of last change.
 pub fn still(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, u32, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -145,14 +145,14 @@ pub fn still(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, u32, i64, i64)> {
     found
 }
 
-/// Every file below a folder, as text.
+/// Every file below a folder as text.
 pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     let files = still(folder).into_keys().filter(|path| path.is_file());
     files.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
 }
 
-/// A person at the voice browsers: takes each pack for a store of theirs, uploads what it brings, deletes what must leave,
-/// and exports the trust again.
+/// Acts as the operator of the voice browsers: takes each pack for their stores, uploads the new certificates, deletes
+/// those to be removed, and exports the trust again.
 pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> usize {
     let mut carried = 0;
     for (host, mirror) in &built.mirrors {
@@ -162,7 +162,7 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
         for item in text["add"].as_array().unwrap() {
             let file = item["file"].as_str().unwrap();
             std::fs::copy(pack.join(file), mirror.join(file)).unwrap();
-            // Another program reads it too: a pack of one's own making is no proof.
+            // openssl must be able to read the file too, because trustmason's own reader proves nothing about its pack.
             craft::run(Command::new("openssl").args(["x509", "-noout", "-in"]).arg(mirror.join(file)));
             carried += 1;
         }
@@ -180,13 +180,13 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
     carried
 }
 
-/// Runs it until it puts its nth store in place, and kills it there (SIGKILL). Whether it was; else it came
-/// to its end before that. On one processor stores are written one after the other, so that the nth is always the same.
+/// Runs trustmason and kills it (SIGKILL) when it puts its nth store in place. Gives whether it was killed; otherwise
+/// it had ended before. On one processor stores are written one after the other, so the nth store is always the same.
 pub fn killed_at_store(built: &Built, nth: usize, arguments: &[&str]) -> bool {
     let log = built.root.join("strace.log");
     let mut command = Command::new("taskset");
     command.args(["-c", "0", "strace"]);
-    // Stores change places with their new files by this call, and only they.
+    // Only the exchange of a store with its new file uses this call.
     let call = "renameat2";
     command.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e"]);
     command.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("-o").arg(&log);
@@ -197,6 +197,6 @@ pub fn killed_at_store(built: &Built, nth: usize, arguments: &[&str]) -> bool {
     std::fs::remove_file(&log).unwrap();
     let renames = trace.lines().filter(|line| line.contains(" renameat2")).count();
     assert!(renames > 0, "strace cannot trace here, or nothing was put in place\n{output:?}\n{trace}");
-    // strace dies the death of what it traces.
+    // strace ends with the signal that killed the traced program.
     output.status.signal() == Some(9)
 }

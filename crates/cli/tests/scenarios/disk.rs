@@ -1,4 +1,5 @@
-//! The estate of a scenario on a real disk: what its folder describes is made, by the keystore crate, in a folder of its own.
+//! The estate of a scenario on a real disk. The keystore crate makes what the scenario's folder describes, in a
+//! temporary folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
 use super::names::Names;
 use crate::support::{CANARY, Counting, INSTALLED, file, key, new_key, pem, put, resolved};
 
-/// The keys with these numbers are files; those from the second one on are made by each run of the tests.
+/// Keys below the first number are files. Keys from the second number on are made by each run of the tests.
 const WRITTEN: usize = 7;
 const MADE: usize = 100;
 
@@ -33,26 +34,26 @@ struct Forged {
     key: usize,
 }
 
-/// A store as a spec had it, and that spec's meaning, which says where it is.
+/// A store as a spec had it, with that spec's topology, which gives the store's path.
 pub struct Known {
     pub topology: Rc<Topology>,
     pub def: StoreDef,
 }
 
-/// The estate, and what its certificates are called.
+/// The estate, and the names of its certificates.
 pub struct Disk<'a> {
     pub dir: tempfile::TempDir,
     pub names: Names,
-    /// Every store that the spec has had, and where it was.
+    /// Every store that any spec of the scenario had, by its path.
     pub stores: BTreeMap<(StoreId, String), Known>,
-    /// The folder that the scenario is written in.
+    /// The folder of the scenario.
     folder: &'a Path,
     forged: BTreeMap<String, Forged>,
     keys: usize,
 }
 
 impl<'a> Disk<'a> {
-    /// An estate with this on it.
+    /// Makes an estate with this scene.
     pub fn new(folder: &'a Path, before: &Scene) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
         let mut disk =
@@ -66,7 +67,7 @@ impl<'a> Disk<'a> {
         Ok(disk)
     }
 
-    /// What somebody does without the program.
+    /// Makes a change that somebody makes without the program.
     pub fn meanwhile(&mut self, scene: &Scene) -> Result<(), String> {
         self.certificates(&scene.certificates)?;
         for path in &scene.gone {
@@ -86,7 +87,7 @@ impl<'a> Disk<'a> {
         self.dir.path().join(below)
     }
 
-    /// What the spec of this moment means. Its stores are remembered.
+    /// The topology of the present spec. Its stores are remembered.
     pub fn topology(&mut self) -> Result<Rc<Topology>, String> {
         let spec = std::fs::read_to_string(self.path(SPEC)).map_err(|e| format!("{SPEC}: {e}"))?;
         let topology = Rc::new(resolved(&spec, self.dir.path())?);
@@ -97,7 +98,7 @@ impl<'a> Disk<'a> {
         Ok(topology)
     }
 
-    /// Gives a name to every certificate that the program has made since: those in staging, and those that identities present.
+    /// Gives a name to every certificate that the program has made since, both staged and presented ones.
     pub fn learn_new(&mut self) -> Result<(), String> {
         self.names.learn_today();
         for (id, identity) in &self.topology()?.identities {
@@ -116,7 +117,7 @@ impl<'a> Disk<'a> {
     }
 
     fn certificates(&mut self, wanted: &BTreeMap<String, Certificate>) -> Result<(), String> {
-        // In the order of their names, so that each has the same key in every run.
+        // Certificates are made in the order of their names, so that each has the same key in every run.
         for name in wanted.keys() {
             self.forge(name, wanted, &mut BTreeSet::new()).map_err(|e| format!("certificates: {name}: {e}"))?;
         }
@@ -264,7 +265,7 @@ impl<'a> Disk<'a> {
         Ok(registry_file(&changes))
     }
 
-    /// A CA answers a request.
+    /// Answers a request as a CA.
     fn reply(&mut self, request: &str, reply: &Reply) -> Result<(), String> {
         let text = std::fs::read_to_string(self.path(request)).map_err(|e| e.to_string())?;
         let mut asked = CertificateSigningRequestParams::from_pem(&text).map_err(|e| e.to_string())?;
@@ -278,7 +279,7 @@ impl<'a> Disk<'a> {
         let der = asked.signed_by(&issuer).map_err(|e| e.to_string())?.der().to_vec();
         self.names.learn(&reply.name, &der);
         put(&self.path(&reply.to), format!("{}{}", pem(&der), self.pems(&reply.with)?).as_bytes());
-        // Its key is with the program: it is trusted and presented, and signs nothing here.
+        // The program has the key, so this certificate is trusted and presented but signs nothing here.
         self.forged.insert(reply.name.clone(), Forged { der, key: 0 });
         Ok(())
     }
@@ -333,7 +334,7 @@ fn dns(names: &[String]) -> Result<Vec<SanType>, String> {
     names.iter().map(name).collect()
 }
 
-/// The format that a store's file is made in where its scenario names no other.
+/// The format of a store's file if its scenario names none.
 fn declared(def: &StoreDef) -> Result<Made, String> {
     match def.format() {
         DeclaredFormat::Jks => Ok(Made::Jks),
@@ -363,7 +364,7 @@ fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec
     }
 }
 
-/// The password of a store. Where a product keeps it in a file of the host, the file is made if `make` says so.
+/// The password of a store. If a product keeps it in a file of the host and `make` is set, the file is created.
 fn password(topology: &Topology, def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
     match def.password().map(|secret| (&secret.from, secret)) {
         None => Ok(None),
@@ -378,13 +379,13 @@ fn password(topology: &Topology, def: &StoreDef, make: bool) -> Result<Option<Pa
     }
 }
 
-/// The certificate beside a key.
+/// The certificate of a key.
 fn leaf(store: &Store, at: &KeyAt) -> Option<Arc<trustmason_keystore::Certificate>> {
     let entry = store.entries().iter().find(|entry| entry.alias == at.stored())?;
     entry.certificates().first()?.certificate().cloned()
 }
 
-/// Where a store is, as its host writes it.
+/// The path of a store as its host writes it.
 pub fn shown(def: &StoreDef) -> String {
     match Site::of(def) {
         Site::System { .. } => "the system's own".to_owned(),
@@ -392,7 +393,7 @@ pub fn shown(def: &StoreDef) -> String {
     }
 }
 
-/// Opens a store; `None` where there is none.
+/// Opens a store. `None` if it does not exist.
 pub fn open(known: &Known) -> Result<Option<Store>, String> {
     let Known { topology, def } = known;
     let interner = Interner::new();
@@ -413,7 +414,7 @@ pub fn open(known: &Known) -> Result<Option<Store>, String> {
     opened.map(Some).map_err(|e| e.to_string())
 }
 
-/// Opens one file as a store with the password of this one; `None` where there is none.
+/// Opens a file as a store with the password of this store. `None` if the file does not exist.
 fn read_file(path: &Path, topology: &Topology, def: &StoreDef) -> Result<Option<Store>, String> {
     let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
     let password = password(topology, def, false)?;

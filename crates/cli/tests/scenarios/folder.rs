@@ -1,4 +1,4 @@
-//! The folder of a scenario as it is written: what stands in its files, and what may not. Nothing is made here.
+//! Reads and checks the folder of a scenario. Nothing is made here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// The files of a folder that every scenario has.
+/// The names of the files that every scenario has.
 pub const STORY: &str = "scenario.yaml";
 pub const BEFORE: &str = "before.yaml";
 pub const SPEC: &str = "estate.yaml";
@@ -17,39 +17,39 @@ pub const AFTER: &str = "after.txt";
 /// The commands that a step may run: those that read or change the estate of the scenario.
 const COMMANDS: [&str; 9] = ["ack", "apply", "check", "confirm", "drift", "explain", "plan", "rollback", "runs"];
 
-/// A scenario as its folder says it.
+/// A scenario as its folder describes it.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What is on disk when it begins.
+    /// The content of the disk at the beginning.
     pub before: Scene,
-    /// What happens, in this order.
+    /// The steps in their order.
     pub steps: Vec<Step>,
-    /// The goldens that are there: file names and their text.
+    /// The golden files that exist, by name with their text.
     pub goldens: BTreeMap<String, String>,
 }
 
-/// One thing that happens.
+/// One step of a scenario.
 #[derive(Debug)]
 pub enum Step {
-    /// Somebody runs the program with these words, and it ends with this code.
+    /// Somebody runs the program with these arguments, and it ends with this exit code.
     Run { words: Vec<String>, exit: i32 },
-    /// Somebody does something without the program: a person, a CA, a product.
+    /// A person, a CA or a product changes something without the program.
     Meanwhile(Scene),
 }
 
-/// What is put on disk, or taken from it.
+/// Things that are put on the disk or removed from it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scene {
-    /// Certificates, by the name that other parts and the goldens call them by.
+    /// Certificates, by the name that other parts and golden files use.
     pub certificates: BTreeMap<String, Certificate>,
-    /// Stores of the spec, as `FQDN/STORE`.
+    /// Stores of the spec, by `FQDN/STORE`.
     pub stores: BTreeMap<String, Contents>,
-    /// Files beside the spec, by their path below its folder.
+    /// Files beside the spec, by their path below the spec's folder.
     pub files: BTreeMap<String, File>,
-    /// Requests that are answered, by the path of the request.
+    /// Requests to answer, by the path of the request.
     pub replies: BTreeMap<String, Reply>,
-    /// Files and folders that are removed, before anything is put there.
+    /// Files and folders to remove before anything is written.
     pub gone: Vec<String>,
 }
 
@@ -57,19 +57,19 @@ pub struct Scene {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Certificate {
-    /// The common name: that of the certificate in its scenario where nothing else is said.
+    /// The common name. By default the certificate's name in the scenario.
     pub cn: Option<String>,
-    /// The DNS names: the common name where nothing else is said, and none for a CA.
+    /// The DNS names. By default the common name; none for a CA.
     pub names: Option<Vec<String>>,
     pub from: Date,
     pub to: Date,
-    /// Whether it is a CA's.
+    /// Whether the certificate is a CA's.
     pub ca: bool,
-    /// How many CAs may stand below it.
+    /// The largest number of CAs below this one.
     pub path_length: Option<u8>,
-    /// The certificate that issued it; without one it signs itself.
+    /// The name of the issuing certificate. Without it the certificate is self-signed.
     pub by: Option<String>,
-    /// The certificate whose key it shares.
+    /// The certificate whose key this one uses.
     pub key_of: Option<String>,
 }
 
@@ -88,27 +88,27 @@ impl Default for Certificate {
     }
 }
 
-/// What a store holds. Certificates are called by their names.
+/// The content of a store. Certificates are given by their names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Contents {
-    /// What the file is, where it is not what the spec declares.
+    /// The format of the file, if it differs from the spec's.
     pub format: Option<Made>,
-    /// Keys by their alias, each with its chain.
+    /// Private keys by alias, each with its chain.
     pub keys: BTreeMap<String, Vec<String>>,
-    /// Trusted certificates by their alias; in a folder by the name of the file.
+    /// Trusted certificates by alias, or by file name in a folder.
     pub trusts: BTreeMap<String, String>,
-    /// Of a pair: the chain beside the key.
+    /// For a pair: the chain that belongs to the key.
     pub pair: Vec<String>,
-    /// Of an export of Windows stores: what is in `Root`, `CA` and `My`.
+    /// For an export of Windows stores: the certificates in `Root`, `CA` and `My`.
     pub exported: BTreeMap<String, Vec<String>>,
-    /// The password it is under, where that is not the one the spec tells of.
+    /// The password of the store, if it differs from the spec's.
     pub password: Option<String>,
-    /// How many bytes of the file are left.
+    /// The number of bytes to which the file is cut.
     pub cut_after: Option<usize>,
 }
 
-/// A format that a store's file can be made in.
+/// A format in which a store's file can be made.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Made {
@@ -120,7 +120,7 @@ pub enum Made {
     WindowsReg,
 }
 
-/// What a file holds: exactly one of these.
+/// The content of a file. Exactly one field is set.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
@@ -129,28 +129,28 @@ pub struct File {
     pub certificates: Vec<String>,
     /// The private key of a certificate, as PEM.
     pub key_of: Option<String>,
-    /// The text of another file of the scenario's folder.
+    /// The name of another file in the scenario's folder, whose text is copied.
     pub copy_of: Option<String>,
 }
 
-/// How a CA answers a request.
+/// The answer of a CA to a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
-    /// The certificate's name from now on.
+    /// The name of the new certificate.
     pub name: String,
     /// The CA's certificate.
     pub by: String,
-    /// Where the reply is put.
+    /// The path of the reply.
     pub to: String,
-    /// What is put beside it in the same file.
+    /// Certificates that follow in the same file.
     #[serde(default)]
     pub with: Vec<String>,
     #[serde(default = "issued")]
     pub from: Date,
     #[serde(default = "ends")]
     pub until: Date,
-    /// The DNS names, where the CA does not give those of the request.
+    /// The DNS names, if the CA does not use those of the request.
     #[serde(default)]
     pub names: Option<Vec<String>>,
 }
@@ -170,13 +170,13 @@ struct RawStory {
     steps: Vec<RawStep>,
 }
 
-/// A step as it is written: `run`, or `meanwhile` with what somebody did.
+/// A step as it is written: `run`, or `meanwhile` with a scene.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawStep {
     run: Option<String>,
     exit: Option<i32>,
-    /// Who did what, for the reader.
+    /// A sentence for the reader that says who did what.
     meanwhile: Option<String>,
     #[serde(default)]
     certificates: BTreeMap<String, Certificate>,
@@ -191,7 +191,8 @@ struct RawStep {
 }
 
 impl Scenario {
-    /// Reads a folder, and refuses one that says nothing, something unknown, or something of the world outside it.
+    /// Reads a folder. Refuses a folder that lacks a description or a run, has unknown content, or names paths outside
+    /// the estate.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let mut files = texts(folder)?;
         let story: RawStory = yaml(STORY, &take(&mut files, STORY)?)?;
@@ -257,7 +258,7 @@ impl RawStep {
 }
 
 impl Step {
-    /// The file that holds what the n-th step said, counted from 0.
+    /// The name of the golden file for the output of the n-th step, counted from 0.
     pub fn golden(&self, n: usize) -> Option<String> {
         match self {
             Self::Run { words, .. } => Some(format!("{}-{}.txt", n + 1, words[0])),
@@ -276,7 +277,7 @@ impl Scene {
         self.files.values().filter_map(|file| file.copy_of.as_deref())
     }
 
-    /// Every path stays in the estate's folder, and every file is one thing.
+    /// Checks that every path stays in the estate's folder, and that every file has one content.
     fn check(&self) -> Result<(), String> {
         let replies = self.replies.iter().flat_map(|(request, reply)| [request, &reply.to]);
         for path in self.files.keys().chain(replies).chain(&self.gone) {
@@ -301,13 +302,13 @@ fn climbs(word: &str) -> bool {
     word.is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// Whether a file has the name of a golden: one that no step has any more is found when they are compared.
+/// Whether a file has the name of a golden file. A golden file without a step is then found when files are compared.
 fn is_golden(name: &str) -> bool {
     let Some((number, command)) = name.strip_suffix(".txt").and_then(|stem| stem.split_once('-')) else { return false };
     number.parse::<usize>().is_ok() && COMMANDS.contains(&command)
 }
 
-/// The files of a folder. Neither a folder nor a link is taken for one.
+/// The files of a folder. A subfolder or a link is refused.
 fn texts(folder: &Path) -> Result<BTreeMap<String, String>, String> {
     let listed = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut files = BTreeMap::new();

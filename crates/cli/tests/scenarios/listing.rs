@@ -1,4 +1,4 @@
-//! What the stores of a scenario hold at its end, by name, and the packs that wait for people.
+//! The listing of a scenario's end: the content of its stores by name, and the packs that wait for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,13 +11,14 @@ use super::disk::{Disk, Known, open};
 use super::names::Names;
 use crate::support::{INSTALLED, file, files};
 
-/// The bytes of every store, to tell later which of them are the same.
+/// The bytes of every store, to find unchanged stores later.
 pub fn bytes(disk: &Disk<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
     let hosts = disk.path("hosts");
     if hosts.is_dir() { files(&hosts) } else { BTreeMap::new() }
 }
 
-/// What somebody changed on disk between two moments is as it was from then on: only the program's writes count.
+/// Adds the changes that somebody made on disk between two moments to the kept bytes, so that only the program's writes
+/// count.
 pub fn overlay(
     kept: &mut BTreeMap<PathBuf, Vec<u8>>,
     before: &BTreeMap<PathBuf, Vec<u8>>,
@@ -27,7 +28,7 @@ pub fn overlay(
     kept.extend(now.into_iter().filter(|(path, bytes)| before.get(path) != Some(bytes)));
 }
 
-/// The listing.
+/// The listing of the stores and packs.
 pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result<String, String> {
     disk.learn_new()?;
     let now = bytes(disk);
@@ -57,7 +58,7 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
     disk.names.settle(&out)
 }
 
-/// Files of a pair that are not the pair itself.
+/// The files of a pair other than the certificate and the key.
 fn beside(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
     known.def.pair().into_iter().flat_map(|pair| pair.previous.iter().chain(&pair.copies)).map(at).collect()
@@ -69,7 +70,7 @@ fn places(known: &Known) -> Vec<PathBuf> {
     known.def.path().into_iter().chain(halves).map(at).collect()
 }
 
-/// The files at a place or below it.
+/// The files at a path or below it.
 fn below<'a>(all: &'a BTreeMap<PathBuf, Vec<u8>>, place: &Path) -> Vec<(&'a PathBuf, &'a Vec<u8>)> {
     all.iter().filter(|(path, _)| path.starts_with(place)).collect()
 }
@@ -92,12 +93,12 @@ fn line(store: &Store, entry: &Entry, names: &Names) -> String {
     format!("{place}{alias}{what} {}{since}", chain.join(" < "))
 }
 
-/// The system store that an entry of an export is in.
+/// The system store of an entry in an export.
 fn place(store: &Store, entry: EntryId) -> Option<String> {
     store.registry_key(entry).and_then(|key| key.rsplit('\\').next()).map(str::to_owned)
 }
 
-/// What a file outside any store holds.
+/// The content of a file outside any store.
 fn held(path: &Path, names: &Names) -> String {
     let Ok(bytes) = std::fs::read(path) else { return "nothing that can be read".to_owned() };
     match Store::open(bytes, Credential::Withheld, &Interner::new()) {
@@ -109,7 +110,7 @@ fn held(path: &Path, names: &Names) -> String {
     }
 }
 
-/// The packs in the state folder, file by file; what people are told is shown line by line.
+/// Lists the packs in the state folder file by file. Texts for people are shown line by line.
 fn packs(out: &mut String, disk: &Disk<'_>) {
     let folder = disk.path(".trustmason/handoff");
     if !folder.is_dir() {

@@ -1,4 +1,4 @@
-//! What is said of a folder that is no scenario, or one that lies.
+//! The errors for folders that are no scenario or that contradict themselves.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ const ESTATE: &str =
     "trustmason: 1\nestate: acme\nprofile: pcce-12.5\nhosts:\n  adsa.acme.example: { role: ads, side: a }\n";
 const BEFORE: &str = "certificates:\n  Vendor Root: { ca: true }\nstores:\n  adsa.acme.example/cacerts:\n    trusts: { vendorroot: Vendor Root }\n";
 
-/// A scenario with these files in the place of its own.
+/// A scenario in which these files replace its own.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [("scenario.yaml", STORY), ("estate.yaml", ESTATE), ("before.yaml", BEFORE)].iter().chain(files)
@@ -103,7 +103,7 @@ fn a_folder_that_is_no_scenario_is_told_what_is_wrong() {
     refused(linked.path(), &["passwd is no file"]);
 }
 
-/// What an update writes is what is compared afterwards, to the last byte, and nothing else stays.
+/// An update writes exactly what is compared afterwards, and deletes other golden files.
 #[test]
 fn an_update_writes_what_holds_from_then_on() {
     let folder = folder(&[("9-apply.txt", "of another time")]);

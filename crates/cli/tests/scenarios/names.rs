@@ -1,4 +1,4 @@
-//! What differs from run to run, under names that do not: digests of certificates, runs, days and moments.
+//! Stable names for what differs between runs: digests of certificates, runs, days and moments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use trustmason_keystore::{Certificate, Fingerprint, thumbprint};
 
 use crate::support::account;
 
-/// What stands in goldens for what each run makes anew.
+/// The stable names that golden files contain.
 #[derive(Default)]
 pub struct Names {
-    /// Names of certificates by the hex of their digests.
+    /// The names of certificates by the hex of their digests.
     digests: BTreeMap<String, String>,
-    /// Days that depend on when the scenario is told, and what stands for them.
+    /// Days that depend on the day of the test, with their stable names.
     days: BTreeMap<String, String>,
-    /// Runs in the order in which they were first told of.
+    /// Runs, in the order of their first mention.
     runs: Vec<String>,
-    /// How many certificates of an identity were seen that nothing else named.
+    /// The number of new certificates per identity that have no other name.
     new: BTreeMap<String, usize>,
     /// Certificates that have a name.
     known: BTreeSet<Fingerprint>,
 }
 
-/// The least number of digits by which a certificate is told.
+/// The smallest number of digits that identifies a certificate.
 const LEAST: usize = 8;
-/// A word of so many hex digits is a digest, whatever it means.
+/// A word with this many hex digits is always a digest.
 const CERTAINLY: usize = 16;
 
 impl Names {
-    /// A certificate's name.
+    /// Remembers a certificate's name.
     pub fn learn(&mut self, name: &str, der: &[u8]) {
         let print = Fingerprint::of(der);
         if self.known.insert(print) {
@@ -36,7 +36,8 @@ impl Names {
         }
     }
 
-    /// A certificate that a run made for an identity. Its days are told by the day on which it was made.
+    /// Remembers a certificate that a run made for an identity. Its days are named relative to the day on which it was
+    /// made.
     pub fn learn_new(&mut self, identity: &str, certificate: &Certificate) {
         if self.known.contains(&certificate.fingerprint()) {
             return;
@@ -50,7 +51,7 @@ impl Names {
         self.learn_day(to, format!("<today + {}d>", (to - from) / 86_400));
     }
 
-    /// A moment of this run.
+    /// Remembers the day of this run.
     pub fn learn_today(&mut self) {
         self.learn_day(jiff::Timestamp::now().as_second(), "<today>".to_owned());
     }
@@ -66,7 +67,7 @@ impl Names {
         token.map_or_else(|| "a stranger".to_owned(), |token| token["<sha256 of ".len()..token.len() - 1].to_owned())
     }
 
-    /// A text with the digests of the certificates that it names as `<sha256 of NAME>`.
+    /// Replaces `<sha256 of NAME>` in a text by the certificate's digest.
     pub fn fill(&self, text: &str) -> Result<String, String> {
         let mut text = text.to_owned();
         for (digest, token) in &self.digests {
@@ -80,7 +81,7 @@ impl Names {
         }
     }
 
-    /// What a command said, as every run says it.
+    /// Replaces everything that differs between runs in a command's output.
     pub fn settle(&mut self, text: &str) -> Result<String, String> {
         let text = text.replace(&format!("by the word of {}", account()), "by the word of <somebody>");
         let mut out = String::new();
@@ -114,7 +115,7 @@ impl Names {
         format!("<run {}>", at + 1)
     }
 
-    /// A day of this run, alone or with the time of the day.
+    /// Finds a day of this run, alone or with a time.
     fn day(&self, rest: &str) -> Option<(Option<String>, usize)> {
         let token = self.days.get(rest.get(..10)?)?;
         let time = &rest[10..];
@@ -123,7 +124,7 @@ impl Names {
         Some(if moment { (Some("<now>".to_owned()), 10 + ends + 1) } else { (Some(token.clone()), 10) })
     }
 
-    /// The digest of a certificate, whole or its first digits.
+    /// Finds the digest of a certificate, complete or its first digits.
     fn digest(&self, rest: &str) -> Result<(Option<String>, usize), String> {
         let ends = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
         let word = rest[..ends].to_ascii_lowercase();
@@ -140,7 +141,7 @@ impl Names {
     }
 }
 
-/// How long the name of a run is that a text begins with: `20261121T230752.089Z-0f3a9c21`; 0 where it begins with none.
+/// The length of a run's name at the beginning of a text (`20261121T230752.089Z-0f3a9c21`). 0 if the text begins with none.
 fn run_length(text: &str) -> usize {
     const SHAPE: &str = "00000000T000000.000Z-xxxxxxxx";
     let fits = |(shape, c): (char, char)| match shape {

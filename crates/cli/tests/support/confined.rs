@@ -1,5 +1,5 @@
-//! The program on a short lead: it has an hour-glass and little memory, so that one that waits for ever or reads without end fails
-//! its test and holds up nothing.
+//! Runs the program with a time limit and little memory. A program that waits for ever or reads without end then fails
+//! its own test and does not hold up the others.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::support::Said;
 
-/// How long it may take. A machine with much to do is no fault.
+/// The time limit, which is long, so that a busy machine does not fail the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How much memory it may ask for, in KiB: far less than the giants have, and enough for its threads.
+/// The memory limit in KiB, which is far smaller than the huge files, and enough for the program's threads.
 const MEMORY: u32 = 2_000_000;
 
-/// Runs the program in a folder, with nobody at the keyboard.
+/// Runs the program in a folder, without a person.
 #[track_caller]
 pub fn run(dir: &Path, args: &[&str]) -> Said {
     let room = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ pub fn run(dir: &Path, args: &[&str]) -> Said {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v \"$0\" && exec \"$@\"", &MEMORY.to_string(), env!("CARGO_BIN_EXE_trustmason")]);
     command.args(args).current_dir(dir).stdin(Stdio::null());
-    // One arena: each of the others is address space that nobody uses.
+    // A single arena: each further one reserves address space that is not used.
     command.env("USER", "tester").env("COLUMNS", "100").env("MALLOC_ARENA_MAX", "1");
     for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SUDO_USER"] {
         command.env_remove(name);

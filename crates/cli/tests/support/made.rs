@@ -1,4 +1,4 @@
-//! Keys and certificates of the estate. They are the same in every run, but for those that no snapshot depends on.
+//! Keys and certificates of the test estate, the same in every run, except for keys that no snapshot depends on.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -16,14 +16,14 @@ use zeroize::Zeroizing;
 
 use super::CANARY;
 
-/// What a certificate says.
+/// The contents of a certificate to make.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub cn: String,
     pub sans: Vec<String>,
-    /// First and last year.
+    /// The first and the last year of validity.
     pub years: (i32, i32),
-    /// Which of the keys.
+    /// The number of the key.
     pub key: usize,
     pub serial: u64,
 }
@@ -34,7 +34,7 @@ impl Wish {
     }
 }
 
-/// Every host has a key of its own, or the estate would be full of `shared-key`.
+/// The number of a host's key. Every host has a key of its own, because a shared key would be a finding.
 pub(super) fn key_of(fqdn: &str) -> usize {
     match fqdn.split('.').next().unwrap() {
         "adsa" => 1,
@@ -53,7 +53,7 @@ pub(super) fn key_of(fqdn: &str) -> usize {
     }
 }
 
-/// Keys from here on are made by each run of the tests; what depends on them is no snapshot.
+/// Keys from this number on are made by each run of the tests. No snapshot may depend on them.
 const FIRST_MADE: usize = 100;
 
 pub fn key(n: usize) -> KeyPair {
@@ -70,7 +70,7 @@ pub fn key(n: usize) -> KeyPair {
     KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
 }
 
-/// A key for a store of the estate. A JCEKS store gets it as a JDK sealed it, with fewer rounds than this program would take.
+/// A key for a store of the estate. A JCEKS store gets a key sealed by a JDK, with fewer rounds than this program uses.
 pub fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
     static SEALED: LazyLock<Store> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
@@ -83,7 +83,7 @@ pub fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
     NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string().into())[0]).unwrap())
 }
 
-/// The root of an authority under one of the keys, made by what its test changes.
+/// The root of an authority with one of the keys. `change` changes its parameters.
 pub fn root(cn: &str, key_number: usize, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name = DistinguishedName::new();
@@ -101,7 +101,7 @@ pub fn parsed(der: &[u8]) -> Arc<Certificate> {
     Arc::new(Certificate::parse(der).unwrap())
 }
 
-/// Each is signed once: a test with many estates has mostly the same ones in them.
+/// Makes a certificate. Each is signed only once, because estates mostly share theirs.
 pub fn certificate(wish: &Wish) -> Vec<u8> {
     static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
     let name = format!("{wish:?}");
@@ -133,7 +133,7 @@ fn sign(wish: &Wish) -> Vec<u8> {
     params.self_signed(&key(wish.key)).unwrap().der().to_vec()
 }
 
-/// Bytes that are always the same. For salts in test stores only.
+/// Bytes that are the same in every run, for salts in test stores only.
 pub struct Counting(u8);
 
 impl Counting {

@@ -1,5 +1,5 @@
-//! A small estate on disk for the tests of the command line: six hosts with real keystores, everything in sync until a test
-//! breaks something. Keys, serials and dates are fixed, so that fingerprints, and with them snapshots, are the same on
+//! A small estate on disk for the tests of the command line: six hosts with real keystores, all in sync until a test
+//! changes something. Keys, serial numbers and dates are fixed, so that fingerprints and snapshots are the same on
 //! every machine.
 #![allow(
     dead_code,
@@ -27,7 +27,7 @@ use trustmason_spec::topology::{
     Exported, Files, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
 };
 
-/// Compares a text with its snapshot, named `FILE__TEST` whatever program the test is a part of.
+/// Compares a text with its snapshot. The snapshot's name is `FILE__TEST` in every test program.
 macro_rules! assert_snapshot {
     ($value:expr) => {{
         fn here() {}
@@ -41,20 +41,21 @@ pub(crate) use assert_snapshot;
 use made::key_of;
 pub use made::{Counting, Wish, certificate, key, new_key, parsed, root};
 
-/// `words__check` of `all::words::check::here`.
+/// The snapshot name `words__check` of the path `all::words::check::here`.
 pub fn snapshot_name(here: &str) -> String {
     let parts: Vec<&str> = here.split("::").collect();
     parts[parts.len() - 3..parts.len() - 1].join("__")
 }
 
-/// The moment plans are made at, where a snapshot needs one.
+/// The moment at which plans are made if a snapshot needs one.
 pub const NOW: &str = "2026-06-01T00:00:00Z";
-/// A password that must never be seen anywhere but in its own file.
+/// A password that may occur in its own file only.
 pub const CANARY: &str = "Qx7canaryZ9";
-/// 2025-01-01, when everything was installed.
+/// The date of every installation, 2025-01-01.
 pub const INSTALLED: i64 = 1_735_689_600_000;
 
-/// Rotation is immediate, so that one apply brings everything to its end; the stories of staged rotation say so themselves.
+/// The spec of the estate. Rotation is immediate, so that one apply finishes everything; tests of staged rotation
+/// change that.
 pub const SPEC: &str = r"trustmason: 1
 estate: acme
 profile: pcce-12.5
@@ -76,7 +77,7 @@ hosts:
 retired: [cvp9.acme.example]
 ";
 
-/// What a run of the program said.
+/// The output of a run of the program.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -112,31 +113,31 @@ impl Said {
     }
 }
 
-/// The estate.
+/// An estate on disk.
 pub struct Estate {
     pub dir: tempfile::TempDir,
     pub topology: Topology,
-    /// Every identity's certificate.
+    /// The certificate of every identity.
     pub certificates: BTreeMap<IdentityId, Vec<u8>>,
 }
 
 impl Estate {
-    /// Everything in sync.
+    /// An estate in sync.
     pub fn new() -> Self {
         Self::of(SPEC)
     }
 
-    /// Another spec, everything in sync.
+    /// An estate in sync with another spec.
     pub fn of(spec: &str) -> Self {
         Self::with(spec, |_, _| {})
     }
 
-    /// With certificates that are not as they should be from the beginning.
+    /// An estate whose certificates `bend` changes before they are made.
     pub fn with(spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
         Self::beside(&[], spec, bend)
     }
 
-    /// With files beside the spec, such as a profile of its own.
+    /// An estate with files beside the spec, such as a profile of its own.
     pub fn beside(files: &[(&str, &str)], spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
         let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
         for (name, text) in files {
@@ -155,7 +156,7 @@ impl Estate {
         estate
     }
 
-    /// Five things that want doing: a short name, a missing, a stale, a renamed and a retired entry.
+    /// An estate with five things to change: a short name, and a missing, a stale, a renamed and a retired entry.
     pub fn troubled() -> Self {
         let estate = Self::with(SPEC, |id, wish| {
             if id.to_string() == "cvp1.acme.example/wsm" {
@@ -236,13 +237,13 @@ impl Estate {
         }
     }
 
-    /// The id `host/store` stands for.
+    /// The id of the store that `host/store` means.
     pub fn id(&self, short: &str) -> StoreId {
         let (host, name) = short.split_once('/').unwrap();
         self.topology.stores.keys().find(|id| id.host.host() == host && id.name == name).unwrap().clone()
     }
 
-    /// A store's file, or a mirror's folder.
+    /// The file of a store, or the folder of a mirror.
     pub fn file(&self, short: &str) -> PathBuf {
         file(&self.topology, self.topology.stores[&self.id(short)].path().unwrap())
     }
@@ -263,7 +264,7 @@ impl Estate {
         put(&self.file(&format!("{}/{}", id.host.host(), id.name)), &bytes);
     }
 
-    /// Takes an entry out of a store.
+    /// Removes an entry from a store.
     pub fn remove(&self, short: &str, alias: &str) {
         let store = self.open(short);
         let mut edits = Edits::default();
@@ -282,7 +283,7 @@ impl Estate {
         self.write(&self.id(short), &store, &edits);
     }
 
-    /// Puts a trusted certificate into a store, in the place of what has that alias.
+    /// Puts a trusted certificate into a store. An entry with that alias is replaced.
     pub fn put(&self, short: &str, alias: &str, der: Vec<u8>) {
         let store = self.open(short);
         let mut edits = Edits::default();
@@ -324,7 +325,7 @@ impl Estate {
             .stdout(Stdio::piped())
             .spawn()
             .expect("`script` of util-linux gives the test a terminal");
-        // Kept open until the end: `script` takes a closed input for a hang-up.
+        // The input stays open until the end, because `script` takes a closed input for a hang-up.
         let mut input = child.stdin.take().unwrap();
         input.write_all(words.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
@@ -333,11 +334,11 @@ impl Estate {
         Said { code: output.status.code().unwrap_or(-1), out, err: String::new() }
     }
 
-    /// Runs the program in the estate's folder, with nobody at the keyboard. What an apply says of itself is held against the plan
-    /// that is left.
+    /// Runs the program in the estate's folder, without a person. The report of an apply is compared with the plan that
+    /// is left.
     pub fn run(&self, args: &[&str]) -> Said {
         let said = said(self.command().args(args));
-        // An empty name in backticks tells nobody that it is empty.
+        // An empty name in backticks would not be visible as empty.
         let text = args.contains(&"markdown") || said.out.contains("```") || said.out.starts_with('{');
         let shown = if text { said.err.clone() } else { format!("{}{}", said.out, said.err) };
         assert!(!shown.contains("``"), "an empty name in backticks: {shown}");
@@ -348,7 +349,7 @@ impl Estate {
     }
 }
 
-/// The exit code of an apply in this folder, its report and the next plan say the same.
+/// Checks that the exit code of an apply in this folder, its report and the next plan agree.
 #[track_caller]
 pub fn agrees(dir: &Path, args: &[&str], applied: &Said) {
     let mut plan = vec!["plan", "--format", "json"];
@@ -390,7 +391,7 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
-/// The account that tests run as, as the system names it.
+/// The account that runs the tests, as the system names it.
 pub fn account() -> String {
     let name = Command::new(if cfg!(windows) { "whoami" } else { "id" })
         .args(if cfg!(windows) { &[][..] } else { &["-un"] })
@@ -408,7 +409,7 @@ pub fn said(command: &mut Command) -> Said {
     }
 }
 
-/// Waits for something to happen. How long it takes is no matter; what has not happened after minutes will not.
+/// Waits for something to happen. Slowness is accepted, but after minutes the test fails.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let tries = 30_000;
     let came = (0..tries).any(|_| {
@@ -421,12 +422,12 @@ pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     assert!(came, "never: {what}");
 }
 
-/// Waits until a file is there.
+/// Waits until a file exists.
 pub fn wait_for(path: &Path) {
     until(&path.display().to_string(), || path.exists());
 }
 
-/// Waits for the clock's next second: certificates count in seconds.
+/// Waits for the clock's next second, because certificate dates have no fractions.
 pub fn next_second() {
     let second = || jiff::Timestamp::now().as_second();
     let begun = second();
@@ -437,7 +438,7 @@ pub fn topology(spec: &str, dir: &Path) -> Topology {
     resolved(spec, dir).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// What a spec in this folder means, or what is wrong with it.
+/// The topology of a spec in this folder, or its faults.
 pub fn resolved(spec: &str, dir: &Path) -> Result<Topology, String> {
     let parsed = trustmason_spec::parse(spec, "estate.yaml").map_err(|e| e.to_string())?;
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());

@@ -1,4 +1,4 @@
-//! A TLS server on this machine that presents one certificate, and counts who comes.
+//! A TLS server on this machine that presents one certificate and counts connections.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Presents this certificate as long as the test runs.
+    /// A server that presents this certificate until the test ends.
     pub fn presenting(certificate: &[u8], key: &KeyPair) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -27,7 +27,7 @@ impl Server {
         })
     }
 
-    /// Accepts and says nothing.
+    /// A server that accepts connections and sends nothing.
     pub fn silent() -> Self {
         Self::doing(|mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())))
     }
@@ -48,18 +48,18 @@ impl Server {
         Self { port, calls }
     }
 
-    /// How many connections came.
+    /// The number of connections.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// The option that leads `HOST:PORT` here.
+    /// The option that redirects `HOST:PORT` to this server.
     pub fn instead_of(&self, endpoint: &str) -> String {
         format!("--connect-to={endpoint}:127.0.0.1:{}", self.port)
     }
 }
 
-/// The option that leads everything else to a port where nothing listens: one that other tests cannot get by chance.
+/// The option that redirects everything else to a port without a listener. No other test can get this port by chance.
 pub fn nobody() -> String {
     "--connect-to=::127.0.0.1:1".to_owned()
 }

@@ -1,4 +1,4 @@
-//! The machine's own certificate stores: planned, written, judged in sync, taken back; and a pack that a person imports.
+//! The machine's own certificate stores are planned, written, found in sync and rolled back. A person imports a pack too.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,8 @@ roles:
       windows-root: { path: 'windows://LocalMachine/Root', format: windows, steps: ['Import the pack.'] }
 ";
 
-/// An estate whose one host is this machine, trusting an authority's root and intermediate of this test alone.
+/// An estate whose only host is this machine. The estate trusts the root and the intermediate of an authority made for
+/// this test.
 struct Here {
     dir: tempfile::TempDir,
     host: String,
@@ -91,7 +92,7 @@ fn a_store_of_this_machine_is_planned_written_and_taken_back() {
     assert_eq!(here.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
     assert!(holds("Root", &root) && holds("CA", &issuing));
     assert!(!holds("CA", &root) && !holds("Root", &issuing));
-    // Nothing is installed twice, and nothing is written where nothing is to do.
+    // Nothing is imported twice, and nothing is written without a change.
     let again = here.run(&["apply", "--auto-approve"]).code(0);
     assert!(again.out.contains("No changes."), "{again:?}");
     let _ = here.run(&["rollback", "--auto-approve"]).code(0).out_has("Rollback complete: 1 store restored.");
@@ -110,7 +111,7 @@ fn a_pack_is_imported_by_a_person_and_seen_in_the_live_store() {
     let imported = Command::new("reg").arg("import").arg(pack.join("import.reg")).output().unwrap();
     assert!(imported.status.success(), "{imported:?}");
     assert_eq!(here.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
-    // Its own way back: nobody trusts it any more, and this tool may write there now.
+    // Trustmason deletes the certificates again: it may write the store now, and the spec distrusts them.
     here.write("");
     let print = |name: &str| {
         let listed = here.run(&["list", name, "--format", "json"]).code(0).json();

@@ -1,4 +1,4 @@
-//! The estate spec.
+//! The table of the estate spec. The table is data only; `shape` does the checks.
 
 use super::{
     COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, REACHES, SCHEMES, SECRET,
@@ -7,7 +7,7 @@ use super::{
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
-/// The estate spec.
+/// All fields of an estate spec.
 pub(crate) static SPEC: Record = record(
     "an estate spec",
     &[

@@ -1,4 +1,4 @@
-//! The role profile.
+//! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
     COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,
@@ -6,7 +6,7 @@ use super::{
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, Record, Shape, may, must, record};
 
-/// The role profile.
+/// All fields of a role profile.
 pub(crate) static PROFILE: Record = record(
     "a profile",
     &[
@@ -25,7 +25,7 @@ pub(crate) static PROFILE: Record = record(
         ),
         may("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
         may("rules", Shape::Map(Lexeme::Name, &Shape::Record(&RULE)), "who trusts whom"),
-        // Home of YAML anchors that several roles share; read by nobody.
+        // A place for YAML anchors that several roles use. Trustmason itself never reads this field.
         may(
             "shared",
             Shape::Map(Lexeme::Name, &Shape::Record(&SHARED)),

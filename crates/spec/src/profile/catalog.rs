@@ -1,5 +1,6 @@
-//! Profiles joined: a chain of `extends` becomes one effective profile, and so does a list of profiles side by side.
-//! Every name one part of a profile uses for another is checked here, with its place in the profile's own file.
+//! Joins profiles: a chain of `extends` becomes one effective profile, and so does a list of profiles. Takes loaded
+//! profiles and checks every name that one part of a profile uses for another part. A fault has its place in the
+//! profile's own file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,27 +10,27 @@ use crate::fault::{At, Fault, Faults, Place, Source, nearest};
 use crate::template;
 use crate::topology::{DeclaredFormat, KeyAt, Write};
 
-/// All loaded profiles, checked.
+/// All loaded profiles. Their names have been checked.
 pub(crate) struct Catalog<'p> {
     by_reference: BTreeMap<&'p ProfileRef, &'p Profile>,
 }
 
-/// One or several profiles with all they extend, as one.
+/// One profile or several, joined with all profiles they extend.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effective {
-    /// What the host shows as its profile: `pcce-12.5`, or names joined with `+`.
+    /// The name shown as the host's profile: `pcce-12.5`, or several names joined with `+`.
     pub(crate) name: String,
-    /// The names of all profiles in it: as given, then what they extend.
+    /// The names of all profiles that were joined. Each profile is followed by those it extends.
     pub(crate) members: Vec<String>,
     pub(crate) needs: BTreeSet<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) roles: BTreeMap<String, Role>,
-    /// By the profile they are written in, and their id.
+    /// The rules, by the profile they are written in and their id.
     pub(crate) rules: BTreeMap<(String, String), Rule>,
 }
 
 impl<'p> Catalog<'p> {
-    /// Takes the loaded profiles in and checks each with what it extends.
+    /// Takes the loaded profiles and checks each of them together with the profiles it extends.
     pub(crate) fn new(loaded: &'p [LoadedProfile]) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let mut by_reference = BTreeMap::new();
@@ -60,7 +61,7 @@ impl<'p> Catalog<'p> {
         faults.or(catalog)
     }
 
-    /// Several profiles side by side, with all they extend. Equal names must mean equal things.
+    /// Joins several profiles with all they extend. Definitions with equal names must be equal.
     pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &Source) -> Result<Effective, Box<Fault>> {
         let mut joined: Option<Effective> = None;
         for at in wanted {
@@ -77,7 +78,7 @@ impl<'p> Catalog<'p> {
         Ok(joined.unwrap_or_default())
     }
 
-    /// A profile and what it extends, the profile itself last. `None` is a profile that was not loaded.
+    /// The profiles that a profile extends, then the profile itself. The error is `None` if the profile was not loaded.
     fn chain(&self, reference: &ProfileRef) -> Result<Vec<&'p Profile>, Option<Box<Fault>>> {
         let Some(first) = self.by_reference.get(reference) else {
             return Err(None);
@@ -105,7 +106,7 @@ fn missing(source: &Source, at: &At<ProfileRef>) -> Box<Fault> {
     Box::new(source.error(at.place, message).hint("name a built-in profile, or the path of a file that can be read"))
 }
 
-/// Later profiles over earlier ones.
+/// Joins a chain of profiles. Definitions of later profiles replace those of earlier ones.
 fn fold(chain: &[&Profile]) -> Effective {
     let mut all = Effective::default();
     for profile in chain {
@@ -131,7 +132,7 @@ fn fold(chain: &[&Profile]) -> Effective {
     all
 }
 
-/// Two effective profiles side by side; the error names what they disagree on.
+/// Joins two effective profiles. The error names the definition that differs.
 fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
     let clash = |what: &str, name: &str, left: &str, right: &str| {
         Err(format!("the profiles `{left}` and `{right}` both have {what} `{name}`, and not the same"))
@@ -160,7 +161,7 @@ fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
 }
 
 impl Role {
-    /// Takes another role in; the error names what the two define differently.
+    /// Adds another role to this one. The error names the definition that differs.
     pub(crate) fn absorb(&mut self, other: &Self) -> Result<(), String> {
         for (name, theirs) in &other.stores {
             match self.stores.get(name) {
@@ -173,7 +174,8 @@ impl Role {
             match self.identities.get_mut(name) {
                 Some(mine) if !mine.same(theirs) => return Err(format!("identity {name}")),
                 Some(mine) => {
-                    // Export files are named after roles (ADSx.cer, ICMx.cer); a machine of both may use either.
+                    // Export files are named after roles (ADSx.cer, ICMx.cer). A machine with both roles may use either
+                    // name.
                     let more = theirs
                         .exported_as
                         .iter()
@@ -213,7 +215,7 @@ impl Role {
 }
 
 impl super::Store {
-    /// Whether both mean the same store; where they were written does not count.
+    /// Whether both definitions mean the same store. The places where they were written do not matter.
     fn same(&self, other: &Self) -> bool {
         let Self {
             origin: _,
@@ -246,7 +248,7 @@ impl super::Store {
 }
 
 impl super::Identity {
-    /// Whether both mean the same identity; where they were written and how exports are called does not count.
+    /// Whether both definitions mean the same identity. Their places, documents and names of export files do not matter.
     fn same(&self, other: &Self) -> bool {
         let Self {
             origin: _,
@@ -272,7 +274,7 @@ impl super::Identity {
     }
 }
 
-/// Checks the names within a profile, in what it writes itself.
+/// Checks the names that a profile itself writes.
 fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
     let source = &profile.source;
     for name in profile.roles.keys() {
@@ -346,7 +348,7 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
     }
 }
 
-/// Why a store cannot hold an identity's key there, and what to do.
+/// The reason why a store cannot hold an identity's key at this place, and a hint. `None` if it can.
 fn unfit(home: &super::Store, at: &KeyAt) -> Option<(&'static str, &'static str)> {
     match home.format {
         _ if home.write == Write::HandOff => {
@@ -364,7 +366,7 @@ fn unfit(home: &super::Store, at: &KeyAt) -> Option<(&'static str, &'static str)
     }
 }
 
-/// The role of `ROLE/NAME`, and the name.
+/// Splits `ROLE/NAME` into the role and the name. An unknown role is reported.
 fn reach<'e, 'a>(
     source: &Source,
     all: &'e Effective,
@@ -379,7 +381,7 @@ fn reach<'e, 'a>(
     Some((found?, name))
 }
 
-/// A name that stands for nothing.
+/// The fault for a name that does not exist.
 pub(crate) fn dangling<'n>(
     source: &Source,
     place: Place,
@@ -392,7 +394,7 @@ pub(crate) fn dangling<'n>(
     source.error(place, format!("there is no {what} `{name}`")).suggest(nearest(name, known.iter().copied())).hint(list)
 }
 
-/// Whether entries of such a store have aliases.
+/// Whether the entries of a store of this format have aliases.
 pub(crate) fn takes_alias(format: DeclaredFormat) -> bool {
     match format {
         DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => true,

@@ -1,4 +1,5 @@
-//! `options:` of a role: texts in which its product is told about its stores.
+//! Reads and checks `options:` of a role: the texts that tell the role's product about its stores. Nothing here opens such
+//! a text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use crate::fault::{At, Faults, Source};
 use crate::topology::{OptionsSyntax, Write};
 use crate::tree::Node;
 
-/// One such text.
+/// One text that tells the product about its stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) origin: Origin,
@@ -20,7 +21,7 @@ pub(crate) struct Options {
     pub(crate) source: String,
 }
 
-/// One of its settings.
+/// One setting of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) store: String,
@@ -30,14 +31,14 @@ pub(crate) struct Setting {
     pub(crate) without: Option<String>,
 }
 
-/// What a setting should be.
+/// The value a setting should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Path,
     Format,
     Password,
     Unset,
-    /// This text, its variables not filled in.
+    /// This text, with variables that are not yet filled in.
     Value(String),
 }
 
@@ -59,7 +60,7 @@ impl Options {
         }
     }
 
-    /// Whether both mean the same; where they were written does not count.
+    /// Whether both definitions mean the same text. Their places and documents do not matter.
     pub(super) fn same(&self, other: &Self) -> bool {
         let Self { origin: _, about, path, syntax, section, only_if_used, settings, source: _ } = self;
         *about == other.about
@@ -70,7 +71,7 @@ impl Options {
             && *settings == other.settings
     }
 
-    /// Checks the names its settings use.
+    /// Checks the section, the stores and the names of the settings.
     pub(super) fn check(&self, source: &Source, role: &Role, faults: &mut Faults) {
         let place = self.origin.place;
         if self.section.is_some() != (self.syntax == OptionsSyntax::Ini) {

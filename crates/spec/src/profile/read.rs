@@ -1,4 +1,4 @@
-//! The text of a profile → typed data.
+//! Turns the text of a profile into typed data, or gives all faults of the text. No file is opened here.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
-/// Reads a profile; all its faults in one go.
+/// Reads a profile, or gives all its faults.
 pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
     let source = Source::new(name, text);
     let root = tree::read(&source)?;
@@ -120,7 +120,7 @@ fn write(node: &Node) -> Write {
 fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
     let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
         (Some(store), alias, Write::Direct) => {
-            // An alias that is written and empty names no entry.
+            // An empty alias names no entry.
             let alias = alias.filter(|alias| !alias.is_empty());
             Some((store, alias.map_or(KeyAt::Only, |alias| KeyAt::Alias(alias.into()))))
         }

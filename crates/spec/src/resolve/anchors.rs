@@ -1,4 +1,5 @@
-//! Certificates that belong to no host, authorities, and the fingerprints the spec wants or wants gone.
+//! Resolves certificates that belong to no host (`certificates:`), authorities, and the patterns of `accept:`. Reports
+//! fingerprints that are both wanted and distrusted. Opens no certificate file.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::estate::AnchorSpec;
 use crate::profile::join;
 use crate::topology::{AnchorDef, AuthorityDef};
 
-/// All anchors and authorities by name.
+/// All anchors and all authorities, by name.
 pub(crate) fn anchors(
     work: &mut Work<'_>,
     machines: &[Machine<'_>],
@@ -54,7 +55,7 @@ pub(crate) fn anchors(
     (anchors, authorities)
 }
 
-/// A fingerprint is wanted or distrusted, not both.
+/// Reports a fingerprint that is both wanted and distrusted.
 fn wanted_and_gone(work: &mut Work<'_>) {
     let spec = work.spec;
     let own = spec.certificates.iter().map(|(name, at)| (format!("certificate `{name}`"), &at.value));
@@ -71,7 +72,7 @@ fn wanted_and_gone(work: &mut Work<'_>) {
     }
 }
 
-/// Certificates that the profiles in use ask the estate for.
+/// Reports certificates that the profiles in use need and the estate does not declare.
 fn needs(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     let spec = work.spec;
     let mut asked = BTreeMap::new();

@@ -1,5 +1,6 @@
-//! Rules and `trust:` entries → edges. A rule follows the truster's profile. Two ways to the same edge become one edge if
-//! they agree on the alias: it keeps the rule id that sorts first, with its why and source, and the older names of both.
+//! Turns rules and `trust:` entries into edges. The rules that apply are those of the truster's profile. Rules that
+//! want the same edge give one edge, and must agree on the alias. The rule id that sorts first gives the edge its why
+//! and source; the older aliases of all are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -38,14 +39,14 @@ pub(crate) fn edges<'n>(
 
 struct Net<'n> {
     stores: &'n BTreeMap<StoreId, StoreDef>,
-    /// The subjects of each rule, found once: by the profile it is written in, and its id.
+    /// The subjects of each rule, searched once. The key is the rule's profile and id.
     subjects: BTreeMap<(&'n str, &'n str), Subjects<'n>>,
     found: BTreeMap<String, (Edge, Place)>,
-    /// Indices of the `rules:` entries that meant something.
+    /// Indices of the `rules:` entries that matched a rule.
     used: BTreeSet<usize>,
 }
 
-/// Hosts with those of their identities that a rule means.
+/// Hosts, each with its identities that a rule names.
 type Subjects<'n> = Rc<Vec<(&'n Machine<'n>, BTreeSet<&'n str>)>>;
 
 impl<'n> Net<'n> {
@@ -105,7 +106,8 @@ impl<'n> Net<'n> {
         Rc::clone(all)
     }
 
-    /// The `rules:` entry for a rule: the truster's own profile by name beats the profile the rule is written in.
+    /// The `rules:` entry for a rule. An entry with the truster's own profile beats one with the profile that writes
+    /// the rule.
     fn tweak<'s>(&mut self, work: &mut Work<'s>, truster: &Machine<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
         let mut best = None;
         for profile in [&truster.effective.name, &rule.origin.profile] {
@@ -243,7 +245,7 @@ impl<'n> Net<'n> {
         self.found.insert(id, (edge, draft.place));
     }
 
-    /// `rules:` entries that no host follows.
+    /// Reports `rules:` entries that match no rule of any host.
     fn idle(&self, work: &mut Work<'_>, machines: &[Machine<'_>]) {
         let known: BTreeSet<String> = machines
             .iter()
@@ -272,7 +274,7 @@ impl<'n> Net<'n> {
         }
     }
 
-    /// Checks that aliases are unique per store, and lets older names go that somebody else uses today.
+    /// Checks that aliases are unique in each store. Drops an older alias if another entry uses it today.
     fn close(self, work: &mut Work<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
         let mut taken: BTreeMap<(StoreId, Alias), String> = BTreeMap::new();
         for def in identities.values() {
@@ -324,7 +326,7 @@ struct Draft {
     place: Place,
 }
 
-/// Why a rule's edge is wanted, with what the estate says about it.
+/// Why a rule's edge is wanted, with the estate's own reason added.
 fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
     match tweak.and_then(|t| t.why.as_ref()) {
         Some(why) => format!("{}; this estate: {why}", rule.why),
@@ -332,7 +334,7 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
     }
 }
 
-/// An alias filled in. Templates were checked before, so nothing is left open.
+/// Fills in an alias. Its template was checked before, so no variable is left.
 fn name(at: &At<String>, subject: &Machine<'_>, identity: &str) -> Alias {
     let value = |name: &str| match name {
         "fqdn" => Some(subject.host.fqdn.as_str().to_owned()),

@@ -1,4 +1,5 @@
-//! Hosts: their roles joined, their variables, how their disks are reached, and their clusters.
+//! Resolves hosts: joins their roles, sets their variables, decides how their disks are reached, and checks their clusters
+//! and former names. Never contacts a host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -11,21 +12,21 @@ use crate::profile::{Catalog, Effective, Role, Sequence, join};
 use crate::template;
 use crate::topology::{Access, Disks, Drives, Host, HostPath, PathVariable};
 
-/// The order of a role that gives none.
+/// The restart order of a role that sets none.
 const RESTART_ORDER: u32 = 50;
 
-/// A host on its way: what it is, with everything its roles give it.
+/// A host during resolving, with everything its roles give it.
 pub(crate) struct Machine<'s> {
     pub(crate) spec: &'s HostSpec,
     pub(crate) host: Host,
     pub(crate) effective: Rc<Effective>,
-    /// All its roles as one.
+    /// All roles of the host joined into one.
     pub(crate) role: Role,
     vars: BTreeMap<String, String>,
 }
 
 impl Machine<'_> {
-    /// Fills a template in with this host's name and variables.
+    /// Fills in a template with the host's names and variables.
     pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
         template::fill(text, &|name| self.value(name))
     }
@@ -42,7 +43,7 @@ impl Machine<'_> {
         self.role.vars.keys().filter(missing).cloned().collect()
     }
 
-    /// The role's variables that a text uses, with the values they have on this host.
+    /// The role's variables that a text uses, with their values on this host.
     pub(crate) fn used(&self, text: &str) -> Vec<PathVariable> {
         let used = self.vars.iter().filter(|(name, _)| text.contains(&format!("{{{name}}}")));
         used.map(|(name, value)| PathVariable {
@@ -53,28 +54,28 @@ impl Machine<'_> {
         .collect()
     }
 
-    /// Whether its disks are ever opened.
+    /// Whether the host's disks are ever opened.
     pub(crate) fn is_opened(&self) -> bool {
         self.host.access != Access::None
     }
 
-    /// A path of this host. `None`: the host is never opened.
+    /// Reads a path of this host. `None` if the host is never opened.
     pub(crate) fn path(&self, text: &str) -> Option<Result<HostPath, String>> {
         self.is_opened().then(|| self.fill(text).and_then(|shown| HostPath::parse(&self.host.fqdn, &shown)))
     }
 
-    /// Whether the host has this role, and what that role is.
+    /// The definition of a role. `None` if the host does not have the role.
     pub(crate) fn has(&self, role: &str) -> Option<&Role> {
         if self.host.roles.iter().any(|r| r == role) { self.effective.roles.get(role) } else { None }
     }
 
-    /// Where this host's services stand among those that are restarted: the lowest of its roles.
+    /// The restart rank of the host's services: the lowest order of its roles.
     pub(crate) fn rank(&self) -> u32 {
         let roles = self.host.roles.iter().filter_map(|role| self.has(role));
         roles.map(|role| role.restart_order.unwrap_or(RESTART_ORDER)).min().unwrap_or(RESTART_ORDER)
     }
 
-    /// The value of a label for `same:`; `side` and `cluster` are labels every host may have.
+    /// The value of a label for `same:`. `side` and `cluster` count as labels too.
     pub(crate) fn label(&self, label: &str) -> Option<String> {
         match label {
             "side" => self.host.side.map(|side| format!("{side:?}")),
@@ -92,7 +93,7 @@ impl Machine<'_> {
     }
 }
 
-/// All hosts, by name. A host whose profile or roles make no sense is reported and left out.
+/// All hosts, sorted by name. A host without a usable profile or role is reported and left out.
 pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Machine<'s>> {
     let spec = work.spec;
     let mut cache: BTreeMap<Vec<ProfileRef>, Option<Rc<Effective>>> = BTreeMap::new();
@@ -180,7 +181,7 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
     Some(machine)
 }
 
-/// How a host's disks are reached. A root or a drive that makes no sense is reported.
+/// How a host's disks are reached. An unusable root or drive is reported.
 fn access(work: &mut Work<'_>, machine: &Machine<'_>) -> Access {
     let source = &work.spec.source;
     let (root, drive) = match machine.spec.access.as_ref().unwrap_or(&work.spec.access) {
@@ -211,7 +212,8 @@ fn access(work: &mut Work<'_>, machine: &Machine<'_>) -> Access {
     }
 }
 
-/// Numbers that products count up are held against what they count from, where a host writes one of the two.
+/// Warns if a number that a product derives from another variable has a different value. Checked only on hosts that set one
+/// of the two.
 fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<String, String>) {
     for (name, var) in &role.vars {
         let Some(Sequence { of, first, step }) = &var.sequence else { continue };
@@ -231,7 +233,7 @@ fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<
     }
 }
 
-/// One machine is one host.
+/// Reports two hosts that are both declared to be this machine.
 fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     let here: Vec<&Machine<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
     if let [first, second, ..] = here.as_slice() {
@@ -241,7 +243,8 @@ fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     }
 }
 
-/// A cluster of several nodes has exactly one publisher; a node alone is its own, unless the spec says otherwise.
+/// Checks that a cluster of several nodes has exactly one publisher. A single node is its own publisher unless the spec
+/// says otherwise.
 fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
     let mut clusters: BTreeMap<String, Vec<(String, Place, bool)>> = BTreeMap::new();
     for machine in &*machines {
@@ -273,7 +276,7 @@ fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
     }
 }
 
-/// A retired or former name is not a live one.
+/// Reports a retired or former name that is also the name of a host.
 fn former(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     let source = &work.spec.source;
     let live: BTreeMap<_, _> = work.spec.hosts.iter().map(|host| (&host.fqdn, host.place.line)).collect();

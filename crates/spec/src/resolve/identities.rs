@@ -1,4 +1,5 @@
-//! Identities: where each one's certificate comes from, what its role demands, and how a new one would be made.
+//! Resolves identities: where each certificate comes from, what its role demands, and how a new certificate would be made.
+//! Never reads a certificate.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub(crate) fn identities(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTree
     identities
 }
 
-/// The names a host uses for its identities, and the settings written on it.
+/// Checks the names of identities that a host uses, and the settings written on the host.
 fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
     let source = &work.spec.source;
     let known = &machine.role.identities;
@@ -47,7 +48,7 @@ fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
     }
 }
 
-/// What is wrong with a setting whatever it is applied to.
+/// Reports what is wrong with a setting, whatever identity it applies to.
 fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
     let spec = work.spec;
     let source = &spec.source;
@@ -123,7 +124,7 @@ fn one(
     }
 }
 
-/// The one place the certificate comes from.
+/// The only place that the certificate comes from.
 fn origin(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
@@ -153,8 +154,8 @@ fn origin(
     }
 }
 
-/// The key and the hash of a new certificate. What the spec asks for must be what the role accepts, else the identity
-/// would be made anew for ever.
+/// The key kind and the hash of a new certificate. The role must accept what the spec asks for, or the certificate would be
+/// regenerated in every run.
 fn material(
     work: &mut Work<'_>,
     id: &IdentityId,
@@ -196,7 +197,7 @@ fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
     work.once(fault.hint(hint));
 }
 
-/// Validity and renewal, in days. A certificate that is due from its first day would be made anew for ever.
+/// Validity and renewal in days. A certificate that is due from its first day would be regenerated in every run.
 fn terms(work: &mut Work<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
     let validity = setting.validity_days.as_ref().map_or(VALIDITY_DAYS, |at| at.value);
     let renew = setting.renew_before_days.as_ref().map_or(RENEW_BEFORE_DAYS, |at| at.value);

@@ -1,4 +1,5 @@
-//! `options:` of roles: where each file lies on the host, and what its settings should be there.
+//! Resolves `options:` of roles: the place of each options file on its host, and the value each setting should have. Never
+//! opens such a file.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use crate::name::StoreId;
 use crate::profile::{Expected, Options, Setting};
 use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDef, Wanted};
 
-/// The options files of all hosts that are ever opened, by host and name.
+/// The options files of all hosts that are opened, by host and name.
 pub(crate) fn options(
     work: &mut Work<'_>,
     machines: &[Machine<'_>],
@@ -44,7 +45,7 @@ fn one(
     let mut settings = Vec::new();
     for (setting, def) in &options.settings {
         let id = StoreId::new(host.clone(), def.store.clone());
-        // A store that did not resolve has its own fault; a role without it has one in its profile.
+        // A store that did not resolve has a fault of its own. A role without the store has a fault in its profile.
         let Some(store) = stores.get(&id) else { continue };
         match wanted(machine, store, def) {
             Ok(wanted) => settings.push(SettingDef {
@@ -98,7 +99,7 @@ fn wanted(machine: &Machine<'_>, store: &StoreDef, def: &Setting) -> Result<Want
     })
 }
 
-/// What a Java product calls a format.
+/// Java's word for a format.
 fn word(format: DeclaredFormat) -> &'static str {
     match format {
         DeclaredFormat::Jks => "jks",

@@ -1,4 +1,4 @@
-//! `stores:` and `services:`: what an entry means, and which entry wins a field.
+//! Resolves `stores:` and `services:`: which stores or services an entry matches, and which entry wins for a field.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::hosts::Machine;
 use super::reach::Part;
 use crate::fault::{At, Place, nearest};
 
-/// Which hosts an override means. The order is the rank: later beats earlier.
+/// How an override names its hosts. A later variant beats an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Glob,
@@ -17,7 +17,7 @@ enum Rank {
     Host,
 }
 
-/// An entry, by what its key means.
+/// An entry, with what its key matches.
 pub(super) struct Override<'s, T> {
     rank: Rank,
     glob: Option<GlobMatcher>,
@@ -27,7 +27,7 @@ pub(super) struct Override<'s, T> {
 }
 
 impl<T> Override<'_, T> {
-    /// Whether it means the store or service of this name on this host.
+    /// Whether the entry matches the store or service of this name on this host.
     pub(super) fn hits(&self, machine: &Machine<'_>, name: &str) -> bool {
         let (left, right) = self.pattern.value.split_once('/').unwrap_or_default();
         match self.rank {
@@ -38,7 +38,7 @@ impl<T> Override<'_, T> {
     }
 }
 
-/// All entries of a section, those that mean nothing reported.
+/// All usable entries of a section. Entries that match nothing are reported.
 pub(super) fn overrides<'s, T>(
     work: &mut Work<'s>,
     machines: &[Machine<'_>],
@@ -83,7 +83,7 @@ pub(super) fn overrides<'s, T>(
     all
 }
 
-/// Every `ROLE/NAME` and `FQDN/NAME` there is.
+/// Every existing `ROLE/NAME` and `FQDN/NAME`.
 fn known(machines: &[Machine<'_>], part: Part) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for machine in machines {
@@ -97,7 +97,7 @@ fn known(machines: &[Machine<'_>], part: Part) -> BTreeSet<String> {
     known
 }
 
-/// The value an override field ends up with. Two overrides of the same rank that differ are a fault.
+/// The value that wins for a field. Two different values of the same rank are a fault.
 pub(super) fn top<'o, T, V>(
     work: &mut Work<'_>,
     id: &impl std::fmt::Display,

@@ -1,4 +1,4 @@
-//! What `ROLE/NAME` and `FQDN/NAME` mean in this estate, and which hosts carry equal labels.
+//! Finds what `ROLE/NAME` and `FQDN/NAME` mean in this estate, and which hosts carry equal labels.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::fault::{At, nearest};
 use crate::name::RuleId;
 use crate::profile::{Role, dangling};
 
-/// What the right side of `LEFT/RIGHT` names.
+/// The kind of thing that the right side of `LEFT/RIGHT` names.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Store,
@@ -26,7 +26,7 @@ impl Part {
         }
     }
 
-    /// The names of this kind that a role has.
+    /// The names of this kind in a role.
     pub(super) fn names(self, role: &Role) -> Vec<&String> {
         match self {
             Self::Store => role.stores.keys().collect(),
@@ -45,13 +45,13 @@ impl Part {
     }
 }
 
-/// The store or identity of `ROLE/NAME` if this host has that role.
+/// The right side of `ROLE/NAME` if this host has the role, and the role has the name.
 pub(super) fn own<'a>(machine: &Machine<'_>, pair: &'a str, part: Part) -> Option<&'a str> {
     let (role, name) = pair.split_once('/')?;
     part.within(machine.has(role)?, name).then_some(name)
 }
 
-/// Everything `ROLE/NAME` or `FQDN/NAME` means in this estate. What means nothing is a fault.
+/// Everything that `ROLE/NAME` or `FQDN/NAME` means in this estate. A text that means nothing is a fault.
 pub(super) fn find<'m, 's>(
     work: &mut Work<'_>,
     machines: &'m [Machine<'s>],
@@ -99,8 +99,8 @@ pub(super) fn find<'m, 's>(
     hits
 }
 
-/// Whether truster and subject carry equal labels. A host without the label is a fault: leaving it out in silence would
-/// take trust away.
+/// Whether truster and subject carry equal labels. A host without the label is a fault, because leaving it out silently
+/// would remove trust.
 pub(super) fn shares(
     work: &mut Work<'_>,
     labels: &[&str],

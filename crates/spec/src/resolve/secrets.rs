@@ -1,4 +1,5 @@
-//! `secrets:`: the way to each store's password, and what about the ways deserves a look.
+//! Resolves `secrets:`: where each store's password is found. Warns about passwords written in the spec and secrets that no
+//! store uses. Never fetches a secret.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +13,14 @@ use crate::name::StoreId;
 use crate::profile::{Store, join};
 use crate::topology::{SecretRef, SecretSource};
 
-/// Passwords by name: which were asked for, which were found missing.
+/// The names of passwords that were found missing, so that each is reported once.
 #[derive(Default)]
 pub(super) struct Secrets {
     missing: BTreeSet<String>,
 }
 
 impl Secrets {
-    /// The way to a store's password; `None` where it has none, or where nobody says.
+    /// Where a store's password is found. `None` if the store has none, or if its source is missing (which is reported).
     pub(super) fn of(
         &mut self,
         work: &mut Work<'_>,
@@ -49,7 +50,7 @@ impl Secrets {
         let known: BTreeSet<&str> =
             (work.spec.secrets.keys()).chain(machine.effective.secrets.keys()).map(String::as_str).collect();
         if at.is_some() {
-            // What was written may be the password itself instead of its name, so it is not repeated.
+            // The text may be the password itself instead of its name, so the message does not repeat it.
             let fault = work.spec.source.error(place, format!("`password` of {id} is no name under `secrets:`"));
             work.faults.push(fault.suggest(nearest(name, known.iter().copied())).hint(format!(
                 "name one of {}, or write the way to it: {{ env: VARIABLE }}",
@@ -57,14 +58,14 @@ impl Secrets {
             )));
         } else if self.missing.insert(name.clone()) {
             let fault = work.spec.source.error(place, format!("nobody says where the password of {id} is"));
-            // A profile that has the password itself in the place of its name must not have it printed either.
+            // The profile may have the password itself instead of its name, so the hint does not print it.
             let hint = "add the name its profile gives it, with { env: VARIABLE } or the like, under `secrets:`";
             work.faults.push(fault.suggest(nearest(name, work.spec.secrets.keys().map(String::as_str))).hint(hint));
         }
         None
     }
 
-    /// Literals that are no public default, and secrets that no store asks for.
+    /// Warns about literals other than the public default, and about secrets that no store uses.
     pub(super) fn lint(&self, work: &mut Work<'_>, machines: &[Machine<'_>]) {
         let spec = work.spec;
         let warn = |place: Place, what: &str| {
@@ -100,7 +101,7 @@ impl Secrets {
     }
 }
 
-/// Every secret the spec and the profiles in use declare, asked for or not, and what it is called.
+/// Every secret that the spec or a profile in use declares, with a name for messages. Unused secrets are included.
 fn declared<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
     let named = spec.secrets.iter().map(|(name, at)| (format!("the secret `{name}`"), &at.value));
     let inline = spec.stores.iter().filter_map(|(pattern, over)| match &over.password.as_ref()?.value {
@@ -116,21 +117,21 @@ fn declared<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<It
     named.chain(inline).chain(profiles)
 }
 
-/// A secret whose value stands in a file, the public default excepted.
+/// A secret whose value is written in a file, other than the public default.
 pub(super) struct Literal<'s> {
-    /// What it is called, with its article.
+    /// The name of the secret for messages, with its article.
     pub(super) what: String,
     value: &'s Password,
 }
 
 impl Literal<'_> {
-    /// Whether a text is this value or contains it.
+    /// Whether a text contains the value.
     pub(super) fn is_in(&self, text: &str) -> bool {
         !self.value.expose().is_empty() && text.contains(self.value.expose())
     }
 }
 
-/// All secrets whose value stands in the spec or a profile in use.
+/// All secrets whose value is written in the spec or in a profile in use.
 pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> Vec<Literal<'s>> {
     let found = declared(spec, machines).filter_map(|(what, secret)| match secret {
         SecretSpec::Literal(value, false) => Some(Literal { what, value }),
@@ -143,7 +144,7 @@ pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> Vec<L
     found.collect()
 }
 
-/// The variables of the environment that hold secrets of the estate.
+/// The environment variables that hold secrets of the estate.
 pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = &'s str> {
     declared(spec, machines).filter_map(|(_, secret)| match secret {
         SecretSpec::Env(name) => Some(name.as_str()),
@@ -167,7 +168,7 @@ fn source(
             let path = match machine.path(&path.value)? {
                 Ok(path) => path,
                 Err(why) => {
-                    // The text of a secret's source is not repeated: `why` would quote it.
+                    // `why` would quote the text of the secret's source, so only its end is used.
                     let variable = why.split_once("uses ").map_or("a part", |(_, tail)| tail);
                     let fault =
                         work.spec.source.error(at, format!("the properties file for the password of {id}: {variable}"));

@@ -1,4 +1,5 @@
-//! Services: the order of their restarts, and the command that restarts one (`services:`; FQDN beats ROLE beats glob).
+//! Resolves services: the order of their restarts, and the command that restarts each (`services:`; FQDN beats ROLE beats
+//! glob). Never runs a command.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::fault::At;
 use crate::name::ServiceId;
 use crate::topology::{RestartCommand, ServiceDef};
 
-/// How long a restart may take where nobody says.
+/// The time limit of a restart whose `timeout` is not set.
 const TIMEOUT_SECONDS: u32 = 120;
 
 /// All services of all hosts.
@@ -21,7 +22,7 @@ pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMa
     let overrides = overrides(work, machines, Part::Service, &spec.services);
     let literals = secrets::literals(spec, machines);
     let mut services = BTreeMap::new();
-    // Time-outs by their place, and whether any service they mean has a command.
+    // Each `timeout` by its place, with whether any service it applies to has a command.
     let mut timeouts = BTreeMap::new();
     for machine in machines {
         for (name, title) in &machine.role.services {
@@ -49,8 +50,8 @@ pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMa
     services
 }
 
-/// The program and its arguments with the host's names filled in. An argument that holds a secret is refused and not
-/// repeated: arguments stand in the process list, and in plans.
+/// The program and its arguments, with the host's variables filled in. An argument that holds a secret is refused, and the
+/// message does not repeat it: arguments are visible in the process list and in plans.
 fn argv(
     work: &mut Work<'_>,
     machine: &Machine<'_>,

@@ -1,4 +1,5 @@
-//! Stores: the profile's definition, the overrides over it (FQDN beats ROLE beats glob), its place, its password.
+//! Resolves stores: the profile's definition, the overrides (FQDN beats ROLE beats glob), the path and the password. Never
+//! opens a store.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::topology::{
 };
 use crate::windows::SystemPlace;
 
-/// All stores of hosts that are ever opened.
+/// All stores of hosts that are opened.
 pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<StoreId, StoreDef> {
     let overrides = overrides(work, machines, Part::Store, &work.spec.stores);
     let mut stores = BTreeMap::new();
@@ -54,7 +55,7 @@ fn one(
     let declared = declared(work, machine, id, store, format, path, hits).ok()?;
     let live = declared.live();
     let write = windows::write(work, machine, id, store, live, hits);
-    // The system brings roots of its own.
+    // Windows ships roots of its own.
     let vendor_entries = store.vendor_entries || live == Some(true);
     let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
     let create =
@@ -113,7 +114,7 @@ fn one(
     })
 }
 
-/// What a store is declared to be, before its path is looked at.
+/// The declared kind of a store, before its path is read.
 enum Declared {
     Keystore(KeystoreFormat),
     PemFile,
@@ -122,7 +123,7 @@ enum Declared {
     Windows(System),
 }
 
-/// The same, with where it is.
+/// The declared kind of a store with its path.
 enum Placed {
     Keystore(HostPath, KeystoreFormat),
     PemFile(HostPath),
@@ -153,7 +154,7 @@ fn declared(
     windows::foreign(work, machine, id, store, format, path, hits).map(|()| declared)
 }
 
-/// Where a store and the overrides over it say that it is.
+/// The paths of a store in the profile and in the overrides.
 struct Spots<'a> {
     id: &'a StoreId,
     store: &'a Store,
@@ -163,7 +164,7 @@ struct Spots<'a> {
 }
 
 impl Declared {
-    /// Of a Windows store, whether its path means the system's own.
+    /// Whether the path of a Windows store means the system's own stores. `None` for other formats.
     fn live(&self) -> Option<bool> {
         match self {
             Self::Windows(system) => Some(system.live),
@@ -186,7 +187,7 @@ impl Declared {
 }
 
 impl Spots<'_> {
-    /// The one path of a store.
+    /// The only path of a store.
     fn single(&self, work: &mut Work<'_>, machine: &Machine<'_>, format: DeclaredFormat) -> Option<HostPath> {
         let own = match &self.store.spot {
             Spot::Path(path) => Some(path.as_str()),
@@ -195,7 +196,7 @@ impl Spots<'_> {
         self.locate(work, machine, format, self.path, own)
     }
 
-    /// A certificate and its key.
+    /// The files of a pair.
     fn pair(&self, work: &mut Work<'_>, machine: &Machine<'_>) -> Option<PemPair> {
         let (own_certificate, own_key, previous, copies) = match &self.store.spot {
             Spot::Path(_) => (None, None, None, &[][..]),
@@ -217,7 +218,7 @@ impl Spots<'_> {
         Some(PemPair { certificate, key, previous: previous.map_or(Some(None), |p| p.map(Some))?, copies })
     }
 
-    /// The path that an override or else the profile has.
+    /// The path of the override, else the path of the profile.
     fn locate(
         &self,
         work: &mut Work<'_>,
@@ -241,7 +242,7 @@ impl Spots<'_> {
     }
 }
 
-/// A path of the host; `at` is where an override wrote it, else the host itself is named.
+/// Reads a path of the host. `at` is the place of the override that wrote it; without one, a fault points to the host.
 fn located(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
@@ -263,7 +264,7 @@ fn located(
     }
 }
 
-/// Steps with the host's names filled in.
+/// Steps with the host's variables filled in.
 pub(crate) fn filled(work: &mut Work<'_>, machine: &Machine<'_>, steps: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     for step in steps {

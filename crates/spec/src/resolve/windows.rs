@@ -1,4 +1,5 @@
-//! Windows stores: the path of a live one, which certificate goes where, and what of other stores does not fit them.
+//! Resolves Windows stores: the path of a live store, and which certificate goes into which system store. Reports settings
+//! that do not fit a Windows store, or that only a Windows store may have.
 
 use super::Work;
 use super::hosts::Machine;
@@ -10,18 +11,18 @@ use crate::profile::{Spot, Store};
 use crate::topology::{DeclaredFormat, Write};
 use crate::windows::{self, Placement, SystemPlace};
 
-/// What is known of a store of format `windows`.
+/// A store of format `windows` as the spec describes it.
 pub(super) struct System {
     pub(super) place: SystemPlace,
-    /// Its path means the system's own stores, not a mirror of them.
+    /// Whether the path means the system's own stores and not a mirror of them.
     pub(super) live: bool,
 }
 
-/// What is wrong stands among the faults.
+/// The error of a check that has already put its fault into `Work::faults`.
 pub(super) struct Reported;
 
-/// How a store is written: an override may say so of Windows stores, which both people and this tool can change. `live` is of
-/// these alone: whether the path means the system's own stores.
+/// How changes reach a store. An override may set `write:` for Windows stores only, because people and trustmason can both
+/// change them. `live` is `None` for other formats, and tells for a Windows store whether its path means the system's own.
 pub(super) fn write(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
@@ -50,7 +51,7 @@ pub(super) fn write(
     store.write
 }
 
-/// What a store's path says, and where it was written.
+/// The text of a store's path, and the place of the override that wrote it.
 fn text<'a>(path: Option<&'a At<String>>, store: &'a Store) -> (&'a str, Option<Place>) {
     match (path, &store.spot) {
         (Some(path), _) => (path.value.as_str(), Some(path.place)),
@@ -59,7 +60,7 @@ fn text<'a>(path: Option<&'a At<String>>, store: &'a Store) -> (&'a str, Option<
     }
 }
 
-/// Reports what of Windows stores is said of a store of another format.
+/// Reports a Windows path or a `place:` on a store of another format.
 pub(super) fn foreign(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
@@ -83,7 +84,7 @@ pub(super) fn foreign(
     Ok(())
 }
 
-/// The system stores of a store of format `windows`.
+/// The system stores that a store of format `windows` consists of.
 pub(super) fn system(
     work: &mut Work<'_>,
     machine: &Machine<'_>,

@@ -1,22 +1,23 @@
-//! How this machine reaches a host's disks: said once, on the host. The paths of a host say nothing of it.
+//! How this machine reaches a host's disks. The spec says so once per host; the paths of a host contain nothing of it.
+//! Nothing here looks at a disk.
 
 use std::path::PathBuf;
 
 use crate::template;
 
-/// How a host's disk is reached from this machine.
+/// How this machine reaches a host's disks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Folders of this machine stand for its disks.
+    /// A folder of this machine stands for the host's disks.
     Root(Disks),
-    /// It is this very machine.
+    /// The host is this machine.
     Here(Disks),
-    /// Never opened, only trusted.
+    /// The host's disks are never opened. Other stores may still trust the host.
     None,
 }
 
 impl Access {
-    /// Where its disks are found; `None` where they are never opened.
+    /// Where this machine finds the disks. `None` if they are never opened.
     pub fn disks(&self) -> Option<&Disks> {
         match self {
             Self::Root(disks) | Self::Here(disks) => Some(disks),
@@ -24,7 +25,7 @@ impl Access {
         }
     }
 
-    /// Whether the host is said to be this very machine.
+    /// Whether the host is declared to be this machine.
     pub fn is_here(&self) -> bool {
         matches!(self, Self::Here(_))
     }
@@ -33,35 +34,35 @@ impl Access {
 /// Where this machine finds the disks of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disks {
-    /// The folder in which paths without a drive begin, and that has to be there: as long as it is not, the host is away.
+    /// The folder in which paths without a drive begin. While this folder is missing, the host counts as unreachable.
     pub root: PathBuf,
-    /// What its drives are called.
+    /// The names of the drives.
     pub drives: Drives,
 }
 
 impl Disks {
-    /// Those that a folder of this machine stands for, each drive being a folder in it: `C`.
+    /// Disks below a folder of this machine. Each drive is a folder in it, such as `C`.
     pub fn below(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), drives: Drives::Folders(DriveName::default()) }
     }
 
-    /// The disks of this very machine.
+    /// The disks of this machine.
     pub(crate) fn own() -> Self {
         Self { root: PathBuf::from("/"), drives: Drives::Own }
     }
 }
 
-/// What the drives of a host are called on this machine.
+/// How this machine calls the drives of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drives {
-    /// Each is a folder below the root.
+    /// Each drive is a folder below the root.
     Folders(DriveName),
-    /// As the host itself calls them, `C:`: on Windows they are this machine's own drives and not below the root.
+    /// As the host calls them (`C:`). On Windows they are this machine's own drives and not below the root.
     Own,
 }
 
 impl Drives {
-    /// From `drive:` of a spec.
+    /// Reads `drive:` of a spec.
     pub(crate) fn of(text: &str) -> Result<Self, String> {
         template::check(text, &["letter"])?;
         Ok(if text == "{letter}:" { Self::Own } else { Self::Folders(DriveName(text.to_owned())) })
@@ -79,7 +80,7 @@ impl Default for DriveName {
 }
 
 impl DriveName {
-    /// The folder's name for a drive.
+    /// The name of the folder for a drive.
     pub fn of(&self, letter: char) -> String {
         self.0.replace("{letter}", &letter.to_string())
     }

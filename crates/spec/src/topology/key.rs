@@ -1,4 +1,4 @@
-//! Where a private key is: in which store, and in which of its entries.
+//! The place of a private key: its store, and the entry in that store. Nothing here reads a key.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use trustmason_keystore::{Alias, StoredAlias};
 
 use crate::name::StoreId;
 
-/// Which key of a store.
+/// Tells which key of a store is meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyAt {
-    /// The key entry of this alias in a keystore.
+    /// The key entry with this alias in a keystore.
     Alias(Alias),
-    /// The one key of a store that has no aliases: a pair of files.
+    /// The only key of a store without aliases (a pair of files).
     Only,
 }
 
 impl KeyAt {
-    /// The alias of the key's entry; `None` in a store that has no aliases.
+    /// The alias of the key's entry. `None` in a store without aliases.
     #[must_use]
     pub fn alias(&self) -> Option<&Alias> {
         match self {
@@ -25,13 +25,13 @@ impl KeyAt {
         }
     }
 
-    /// The alias as it stands in the store once the key is written there.
+    /// The alias under which a new key is stored.
     #[must_use]
     pub fn stored(&self) -> Option<StoredAlias> {
         self.alias().cloned().map(StoredAlias::from)
     }
 
-    /// Whether a private key entry that is stored under this alias, or under none, is the one meant.
+    /// Whether a private key entry stored under this alias, or under none, is the key meant here.
     #[must_use]
     pub fn is_at(&self, stored: Option<&StoredAlias>) -> bool {
         match (self, stored) {
@@ -49,12 +49,12 @@ impl KeyAt {
 pub struct KeyPlace {
     /// The store.
     pub store: StoreId,
-    /// Which of its keys.
+    /// Which key of the store.
     pub at: KeyAt,
 }
 
 impl KeyPlace {
-    /// The place as a path: `cvp1.acme.example/keystore/wsm_certificate`, or the store alone where it has only one key.
+    /// The place as a path: `cvp1.acme.example/keystore/wsm_certificate`, or the store alone if it has only one key.
     #[must_use]
     pub fn path(&self) -> String {
         match &self.at {

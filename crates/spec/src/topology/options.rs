@@ -1,41 +1,42 @@
-//! What a product is told about its stores, beside them: an options file, arguments, a batch file.
+//! Texts that tell a product where its stores are and how to open them: an options file, arguments or a batch file.
+//! Trustmason reads such a text, compares it, and never writes it.
 
 use super::HostPath;
 use crate::name::{Fqdn, StoreId};
 
-/// One text in which a product is told about its stores. It is read and never written.
+/// One text that tells a product about its stores.
 #[derive(Clone, Debug)]
 pub struct OptionsDef {
     /// The host.
     pub host: Fqdn,
-    /// Its name in the role.
+    /// The name of the text in its role.
     pub name: String,
-    /// What it is, for people.
+    /// A description for people.
     pub about: String,
-    /// Where it lies.
+    /// The place of the text.
     pub at: OptionsAt,
-    /// How it is written.
+    /// The syntax of the text.
     pub syntax: OptionsSyntax,
-    /// The section its settings stand in, of a text with sections.
+    /// The section that holds the settings, if the syntax has sections.
     pub section: Option<String>,
-    /// Whether one that has none of the settings is taken to be unused.
+    /// Whether a text without any of the settings counts as unused.
     pub only_if_used: bool,
     /// The settings, in the order of the profile's names.
     pub settings: Vec<SettingDef>,
-    /// The document that names it.
+    /// The document that describes the text.
     pub source: String,
 }
 
-/// Where an options file lies.
+/// The place of an options file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionsAt {
     /// At this path of the host.
     File(HostPath),
-    /// Nobody says: these variables of the host have no value.
+    /// The place is unknown, because these variables of the host have no value.
     Undeclared(Vec<String>),
 }
 
-/// How settings are written down.
+/// The syntax of an options text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionsSyntax {
     /// `[section]` and `name = value`.
@@ -46,34 +47,34 @@ pub enum OptionsSyntax {
     Batch,
 }
 
-/// One setting and what it should be.
+/// One setting and the value it should have.
 #[derive(Clone, Debug)]
 pub struct SettingDef {
-    /// Its name.
+    /// The name of the setting.
     pub name: String,
-    /// The store it binds.
+    /// The store that the setting is about.
     pub store: StoreId,
-    /// What its value should be.
+    /// The value the setting should have.
     pub wanted: Wanted,
-    /// Whether it must be there.
+    /// Whether the setting must be present.
     pub needed: bool,
-    /// Names that documents and people give it by mistake; one that ends in `*` is a beginning.
+    /// Wrong names that documents and people give the setting. A name that ends in `*` matches a beginning.
     pub was: Vec<String>,
-    /// What comes of it where it is missing, for people.
+    /// The effect of a missing setting, for people.
     pub without: Option<String>,
 }
 
-/// What a setting should be.
+/// The value a setting should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// This path, as the host writes it.
+    /// This path as the host writes it.
     Path(String),
     /// This word.
     Word(String),
-    /// The format of its store, in the words of Java (`jks`, `pkcs12`), which are read in any case.
+    /// The format of the setting's store in Java's words (`jks`, `pkcs12`), compared without case.
     Format(String),
-    /// The password of its store.
+    /// The password of the setting's store.
     Password,
-    /// Nothing: it must not be there.
+    /// No value: the setting must be absent.
     Unset,
 }

@@ -1,26 +1,26 @@
-//! A path as its host calls it, and what it means there. Nothing here is of this machine.
+//! A path as its host writes it, split into a drive and steps. Nothing here depends on this machine or opens a file.
 
 use crate::name::{Fqdn, is_no_windows_name};
 
-/// A path of a host.
+/// An absolute path of a host.
 ///
-/// It carries its host, so that nobody can look for it on another one's disks. One is made from text by [`HostPath::parse`], or
-/// as the child of another.
+/// The path carries its host, so that it cannot be opened on another host's disks. [`HostPath::parse`] makes a path from
+/// text, and [`HostPath::child`] makes one from its folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostPath {
-    /// The host.
+    /// The host that has the file.
     pub host: Fqdn,
-    /// As the host writes it, for people: `C:\Cisco\CVP\conf\security\.keystore`.
+    /// The path as the host writes it, for people: `C:\Cisco\CVP\conf\security\.keystore`.
     pub shown: String,
     drive: Option<char>,
     steps: Vec<String>,
 }
 
 impl HostPath {
-    /// Reads an absolute path of a host: one with a drive is a Windows path, any other one begins with a slash.
+    /// Reads an absolute path of a host. A path with a drive is a Windows path. Any other path begins with a slash.
     ///
     /// # Errors
-    /// A sentence about what is wrong with it.
+    /// A sentence about what is wrong with the path.
     pub fn parse(host: &Fqdn, shown: &str) -> Result<Self, String> {
         let (drive, rest) = split_drive(shown);
         let windows = drive.is_some();
@@ -51,22 +51,23 @@ impl HostPath {
         })
     }
 
-    /// The letter of the drive that it begins with, in upper case; `None` where it begins with a slash.
+    /// The letter of the path's drive in upper case. `None` if the path begins with a slash.
     pub fn drive(&self) -> Option<char> {
         self.drive
     }
 
-    /// Each folder below the drive or the slash, then the file.
+    /// The folders below the drive or the slash, then the file.
     pub fn steps(&self) -> &[String] {
         &self.steps
     }
 
-    /// Whether its steps are compared without case: those of a Windows path are.
+    /// Whether the steps are compared without case, as those of a Windows path are.
     pub fn folds_case(&self) -> bool {
         self.drive.is_some()
     }
 
-    /// The path of a file in this folder. The name is one step; whoever follows the path refuses one that is not.
+    /// The path of a file in this folder. The name must be a single step. This function does not check the name; the
+    /// code that follows the path refuses any other name.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
         let separator = if self.folds_case() { '\\' } else { '/' };
@@ -75,12 +76,12 @@ impl HostPath {
         Self { host: self.host.clone(), shown: format!("{folder}{separator}{name}"), drive: self.drive, steps }
     }
 
-    /// Whether a path that the host wrote is this one. Windows paths may differ in case and in the way their slashes lean.
+    /// Whether a path that the host wrote is this path. Windows paths may differ in case and in the direction of slashes.
     pub fn is_written(&self, other: &str) -> bool {
         same(&self.shown, other, self.folds_case())
     }
 
-    /// The name that a path has below this folder; `None` where it is not directly in it.
+    /// The file name of a path that lies directly in this folder. `None` for any other path.
     pub fn name_in<'a>(&self, path: &'a str) -> Option<&'a str> {
         let separators = separators(self.folds_case());
         let (folder, name) = path.rsplit_once(separators)?;
@@ -98,7 +99,7 @@ fn same(one: &str, other: &str, windows: bool) -> bool {
     if windows { plain(one) == plain(other) } else { one == other }
 }
 
-/// `C:\x` → its letter and `\x`.
+/// Splits `C:\x` into the letter and `\x`.
 fn split_drive(path: &str) -> (Option<char>, &str) {
     let mut chars = path.chars();
     match (chars.next(), chars.next()) {

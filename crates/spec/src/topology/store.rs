@@ -1,56 +1,58 @@
-//! One store: what it is, where it is, who writes it, and whose entries it holds. What cannot be has no words here.
+//! The definition of one store: its format and place, who writes it, and whose entries it holds. The types cannot express
+//! an impossible store, such as a keystore without a path. Nothing here opens a store.
 
 use super::{DeclaredFormat, HostPath, PathVariable, SecretRef};
 use crate::name::{ServiceId, StoreId};
 use crate::windows::SystemPlace;
 
-/// One store.
+/// The definition of a store.
 #[derive(Clone, Debug)]
 pub struct StoreDef {
-    /// Its id.
+    /// The id of the store.
     pub id: StoreId,
-    /// What it is, and how changes get in.
+    /// The kind of the store, and the way changes get into it.
     pub reach: Reach,
-    /// The variables that its path is made with.
+    /// The host's variables in the store's path.
     pub variables: Vec<PathVariable>,
-    /// Whose trusted entries it holds beside those that the spec wants.
+    /// The owner of the trusted entries that the spec does not declare.
     pub ownership: Ownership,
-    /// Files that, if they exist, are used instead of this store (JSSE's `jssecacerts`).
+    /// Files that a program reads instead of this store if they exist (JSSE's `jssecacerts`).
     pub shadows: Vec<HostPath>,
-    /// Services that read it at start.
+    /// Services that read the store when they start.
     pub restart: Vec<ServiceId>,
-    /// What a person does to bring a pack in, one step a line; `{fqdn}` and the like already filled in.
+    /// Steps for a person who imports a pack, one per line. `{fqdn}` and other variables are filled in.
     pub steps: Vec<String>,
-    /// What a person does to take certificates out, one step a line. Where it is empty, `steps` says both.
+    /// Steps for a person who removes certificates, one per line. If empty, `steps` describes both.
     pub removal_steps: Vec<String>,
 }
 
-/// How a store is reached, which decides what it can be.
+/// How a store is reached. The way also decides which kind the store can be.
 #[derive(Clone, Debug)]
 pub enum Reach {
-    /// Its files are opened where they are, and trustmason writes them.
+    /// Trustmason opens the store's own files and writes them.
     Direct(Files),
-    /// It is certificate stores of the host's own system, opened where they are.
+    /// Certificate stores of the host's own Windows system, opened directly.
     System {
-        /// The system's certificate stores that make up this store.
+        /// The system's certificate stores that this store consists of.
         place: SystemPlace,
-        /// Whether a person changes them with a pack (`write: hand-off`), and trustmason only lists them.
+        /// Whether a person changes the stores with a pack (`write: hand-off`). Trustmason then only lists their
+        /// certificates.
         by_hand: bool,
     },
-    /// A person writes it with a pack; what that person exports of it is only read.
+    /// A person changes the store with a pack. Trustmason only reads an export of the store.
     Mirror(Mirror),
 }
 
 /// The files of a store that trustmason writes.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The format of the store and what trustmason does with it.
+    /// The kind and the path of the files.
     pub kind: StoreKind,
-    /// Whether the store may be created where its folder exists.
+    /// Whether trustmason may create the store if its folder exists.
     pub create: bool,
 }
 
-/// What a store in files is.
+/// The kind of a store that consists of files.
 #[derive(Clone, Debug)]
 pub enum StoreKind {
     /// A Java keystore or a PKCS#12 file.
@@ -59,7 +61,7 @@ pub enum StoreKind {
     PemFile(HostPath),
     /// A folder of PEM files.
     PemFolder(HostPath),
-    /// A certificate and its key, two PEM files.
+    /// A certificate and its key in two PEM files.
     PemPair(PemPair),
 }
 
@@ -70,14 +72,14 @@ pub struct Keystore {
     pub path: HostPath,
     /// The format the profile declares.
     pub format: KeystoreFormat,
-    /// Where its password comes from; `None` where the profile names none.
+    /// Where the password comes from. `None` if the profile names no password.
     pub password: Option<SecretRef>,
-    /// Which protection of a PKCS#12 file its Java opens. A store that is declared JKS has one as well: Java opens either format
-    /// under either name, so that what is there may be PKCS#12.
+    /// Which protection of a PKCS#12 file the service's Java can open. A store declared JKS has a scheme too: Java
+    /// opens either format under either name, so the file may be PKCS#12.
     pub scheme: Pkcs12Scheme,
 }
 
-/// The format a profile says a keystore has. What is really there is detected by magic.
+/// The format that a profile declares for a keystore. The real format is detected from the file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeystoreFormat {
     /// Java keystore.
@@ -88,60 +90,60 @@ pub enum KeystoreFormat {
     Pkcs12,
 }
 
-/// How a PKCS#12 file that is made new is protected. One that is there keeps what it has.
+/// The protection of a new PKCS#12 file. An existing file keeps its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pkcs12Scheme {
-    /// Triple DES and SHA-1: every JRE reads it, also those before 8u301.
+    /// Triple DES and SHA-1. Every JRE reads it, including those before 8u301.
     #[default]
     Java8,
-    /// AES-256 and SHA-256, as JDK 17 writes it.
+    /// AES-256 and SHA-256, as JDK 17 writes.
     Modern,
 }
 
-/// A certificate and its key in two PEM files, with what goes along with them.
+/// A certificate and its key in two PEM files, with further files that belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PemPair {
     /// The certificate file.
     pub certificate: HostPath,
     /// The private key file.
     pub key: HostPath,
-    /// Where the very first certificate is kept; a file that is there is never written over.
+    /// The file that keeps the very first certificate. If it exists, it is never overwritten.
     pub previous: Option<HostPath>,
-    /// Files that hold the certificate as well, where their folder exists.
+    /// Files that also hold the certificate, written only if their folder exists.
     pub copies: Vec<HostPath>,
 }
 
 impl PemPair {
-    /// Every file of it.
+    /// Every file of the pair.
     pub fn paths(&self) -> impl Iterator<Item = &HostPath> {
         [&self.certificate, &self.key].into_iter().chain(&self.previous).chain(&self.copies)
     }
 }
 
-/// What is seen of a store that only people write.
+/// The part of a store that trustmason sees if only people write the store.
 #[derive(Clone, Debug)]
 pub enum Mirror {
-    /// What was exported, in whatever format it was.
+    /// An export of the store, in any readable format.
     Export {
-        /// Where an export is expected: one file, or a folder of files.
+        /// Where the export is expected: one file, or a folder of files.
         path: HostPath,
-        /// Where the password of an export that has one comes from.
+        /// Where the password of a protected export comes from.
         password: Option<SecretRef>,
-        /// What the store itself is.
+        /// The kind of the store itself.
         of: Exported,
     },
-    /// A pair: nothing is exported of it.
+    /// A pair of PEM files. No export of it exists.
     Pair(PemPair),
 }
 
-/// What a store is whose export is read.
+/// The kind of a store whose export is read.
 #[derive(Clone, Debug)]
 pub enum Exported {
     /// A Java keystore or a PKCS#12 file.
     Keystore {
         /// The format the profile declares.
         format: KeystoreFormat,
-        /// As for [`Keystore::scheme`].
+        /// As in [`Keystore::scheme`].
         scheme: Pkcs12Scheme,
     },
     /// A PEM file.
@@ -152,19 +154,19 @@ pub enum Exported {
     System(SystemPlace),
 }
 
-/// Whose trusted entries a store holds beside those that the spec wants.
+/// The owner of the trusted entries that the spec does not declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The vendor's too (`vendor_entries: true`), which stay.
+    /// The vendor owns some of the entries (`vendor_entries: true`). The undeclared entries stay.
     Vendor,
-    /// Anybody's (`ownership: shared`); they are told and stay.
+    /// Anybody may own some (`ownership: shared`). The undeclared entries are reported and stay.
     Shared,
-    /// Nobody's (`ownership: exclusive`): every trusted entry that nobody declared leaves.
+    /// Nobody may own any (`ownership: exclusive`). Every undeclared trusted entry is deleted.
     Exclusive,
 }
 
 impl StoreDef {
-    /// Whether a person writes it, with a pack.
+    /// Whether a person writes the store with a pack.
     pub fn is_hand_off(&self) -> bool {
         match &self.reach {
             Reach::Direct(_) => false,
@@ -173,7 +175,7 @@ impl StoreDef {
         }
     }
 
-    /// Whether it may be made where its folder exists.
+    /// Whether trustmason may create the store if its folder exists.
     pub fn may_be_made(&self) -> bool {
         match &self.reach {
             Reach::Direct(files) => files.create,
@@ -181,7 +183,7 @@ impl StoreDef {
         }
     }
 
-    /// The format that the profile declares, in the words of a spec.
+    /// The declared format, as a spec writes it.
     pub fn format(&self) -> DeclaredFormat {
         match &self.reach {
             Reach::Direct(files) => files.kind.format(),
@@ -195,7 +197,7 @@ impl StoreDef {
         }
     }
 
-    /// Where its password, or that of its export, comes from.
+    /// Where the password of the store or of its export comes from.
     pub fn password(&self) -> Option<&SecretRef> {
         match &self.reach {
             Reach::Direct(files) => files.kind.password(),
@@ -204,7 +206,7 @@ impl StoreDef {
         }
     }
 
-    /// The system stores that it is, whether they are opened where they are or exported.
+    /// The system stores that this store consists of, whether they are opened directly or exported.
     pub fn system(&self) -> Option<&SystemPlace> {
         match &self.reach {
             Reach::System { place, .. } | Reach::Mirror(Mirror::Export { of: Exported::System(place), .. }) => {
@@ -214,7 +216,7 @@ impl StoreDef {
         }
     }
 
-    /// The one file or folder that is looked at.
+    /// The one file or folder that trustmason reads.
     pub fn path(&self) -> Option<&HostPath> {
         match &self.reach {
             Reach::Direct(files) => files.kind.path(),
@@ -223,7 +225,7 @@ impl StoreDef {
         }
     }
 
-    /// The folder of PEM files that it is, or that is exported of it.
+    /// The folder of PEM files that is the store, or the export of such a folder.
     pub fn folder(&self) -> Option<&HostPath> {
         match &self.reach {
             Reach::Direct(Files { kind: StoreKind::PemFolder(path), .. })
@@ -232,7 +234,7 @@ impl StoreDef {
         }
     }
 
-    /// The pair of files that it is.
+    /// The pair of files that is the store.
     pub fn pair(&self) -> Option<&PemPair> {
         match &self.reach {
             Reach::Direct(Files { kind: StoreKind::PemPair(pair), .. }) | Reach::Mirror(Mirror::Pair(pair)) => {
@@ -242,7 +244,7 @@ impl StoreDef {
         }
     }
 
-    /// What a Java that reads it opens; what is no keystore is read by the oldest.
+    /// The PKCS#12 protection that the store's Java can open. For a store that is no keystore, the oldest one.
     pub fn scheme(&self) -> Pkcs12Scheme {
         match &self.reach {
             Reach::Direct(Files { kind: StoreKind::Keystore(Keystore { scheme, .. }), .. })
@@ -253,7 +255,7 @@ impl StoreDef {
 }
 
 impl StoreKind {
-    /// The format that the profile declares, in the words of a spec.
+    /// The declared format, as a spec writes it.
     pub fn format(&self) -> DeclaredFormat {
         match self {
             Self::Keystore(keystore) => keystore.format.declared(),
@@ -263,7 +265,7 @@ impl StoreKind {
         }
     }
 
-    /// Where its password comes from.
+    /// Where the password comes from.
     pub fn password(&self) -> Option<&SecretRef> {
         match self {
             Self::Keystore(keystore) => keystore.password.as_ref(),
@@ -271,7 +273,7 @@ impl StoreKind {
         }
     }
 
-    /// The one file or folder that it is.
+    /// The one file or folder of the store.
     pub fn path(&self) -> Option<&HostPath> {
         match self {
             Self::Keystore(Keystore { path, .. }) | Self::PemFile(path) | Self::PemFolder(path) => Some(path),
@@ -281,7 +283,7 @@ impl StoreKind {
 }
 
 impl KeystoreFormat {
-    /// In the words of a spec.
+    /// The declared format of a store with this keystore format.
     pub fn declared(self) -> DeclaredFormat {
         match self {
             Self::Jks => DeclaredFormat::Jks,

@@ -1,12 +1,12 @@
-//! What a path of a host is made with, beside the text of the profile or the spec.
+//! A variable of a host that is used in a path, with its value and its origin.
 
-/// A variable of a host that a path is made with.
+/// A variable of a host that is used in a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathVariable {
-    /// Its name under `vars:`.
+    /// The name of the variable under `vars:`.
     pub name: String,
-    /// The value it has on the host.
+    /// The value of the variable on the host.
     pub value: String,
-    /// Whether the spec says it; otherwise it is the default of the role's profile.
+    /// Whether the spec sets the value. Otherwise the value is the default of the role's profile.
     pub in_spec: bool,
 }

@@ -1,4 +1,4 @@
-//! A certificate in a store: its bytes, and what the store says of it beside them.
+//! A certificate in a store: its bytes and its properties. The values are copies; nothing here changes a store.
 
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
@@ -12,17 +12,17 @@ use super::context::Context;
 use super::error::StoreError;
 use crate::wide;
 
-/// By what a certificate is told from others.
+/// The identification of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Id {
-    /// The SHA-1 over its bytes: what Windows shows as its thumbprint.
+    /// The SHA-1 of its bytes, which Windows shows as the thumbprint.
     Sha1([u8; 20]),
-    /// The SHA-256 over its bytes.
+    /// The SHA-256 of its bytes.
     Sha256([u8; 32]),
 }
 
 impl Id {
-    /// Whether a certificate is the one.
+    /// Whether this is the id of a certificate.
     pub fn is_of(self, der: &[u8]) -> bool {
         match self {
             Self::Sha1(id) => Sha1::digest(der).as_slice() == id,
@@ -31,22 +31,22 @@ impl Id {
     }
 }
 
-/// What a property takes away from a certificate. Windows obeys it; nobody else sees it.
+/// The kind of a property that limits the trust in a certificate. Only Windows obeys such properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitKind {
-    /// Trusted for these usages only (id 9, usages).
+    /// The certificate is trusted for these usages only (id 9, usages).
     Usage,
-    /// Archived: nothing uses it any more (id 19, no value).
+    /// The certificate is archived and no longer used (id 19, no value).
     Archived,
-    /// Not trusted since a moment (id 104, time; 0 is "ever").
+    /// The certificate is not trusted since a moment (id 104, time; 0 means always).
     Disallowed,
-    /// Not trusted for these usages (id 122, usages).
+    /// The certificate is not trusted for these usages (id 122, usages).
     DisallowedUsage,
-    /// What was issued after a moment is not trusted (id 126, time).
+    /// Certificates issued after a moment are not trusted (id 126, time).
     NotBefore,
-    /// The usages that moment is about (id 127, usages).
+    /// The usages to which that moment applies (id 127, usages).
     NotBeforeUsage,
-    /// Not trusted as an authority since a moment (id 128, time).
+    /// The certificate is not trusted as an authority since a moment (id 128, time).
     DisallowedAuthority,
 }
 
@@ -65,12 +65,12 @@ impl LimitKind {
     }
 }
 
-/// A limit with its value: usages as DER (`SEQUENCE OF OBJECT IDENTIFIER`), a time as a `FILETIME` of eight bytes.
+/// A limit and its value: usages as DER (`SEQUENCE OF OBJECT IDENTIFIER`), a time as a `FILETIME` of eight bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Limit {
-    /// What it takes away.
+    /// The kind of the limit.
     pub kind: LimitKind,
-    /// For what, or since when.
+    /// The usages or the moment.
     pub value: Vec<u8>,
 }
 
@@ -105,43 +105,43 @@ impl Certificate {
         })
     }
 
-    /// The certificate itself.
+    /// The bytes of the certificate.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// The friendly name, where it has one.
+    /// The friendly name, if there is one.
     pub fn friendly_name(&self) -> Option<&str> {
         self.friendly_name.as_deref()
     }
 
-    /// What takes trust away from it.
+    /// The properties that limit the trust in the certificate.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }
 
-    /// The ids of all its properties, those of the limits among them.
+    /// The ids of all properties, including the limits.
     pub fn properties(&self) -> &[u32] {
         &self.properties
     }
 
-    /// Whether the store says that the machine has a private key for it.
+    /// Whether the store says that the machine has the private key.
     pub fn has_key(&self) -> bool {
         self.properties.contains(&CERT_KEY_PROV_INFO_PROP_ID)
     }
 
-    /// The certificate with its properties, serialised as the registry keeps it: for a backup, and for whoever reads such
-    /// elements (`windows-element`).
+    /// The certificate with its properties, serialised as in the registry. The element serves as a backup, and the
+    /// keystore crate reads it (`windows-element`).
     pub fn element(&self) -> &[u8] {
         &self.element
     }
 
-    /// What Windows shows as its thumbprint.
+    /// The SHA-1 of the certificate's bytes, which Windows shows as the thumbprint.
     pub fn sha1(&self) -> [u8; 20] {
         Sha1::digest(&self.der).into()
     }
 
-    /// The SHA-256 over its bytes.
+    /// The SHA-256 of the certificate's bytes.
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.der).into()
     }

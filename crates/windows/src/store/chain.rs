@@ -1,5 +1,6 @@
-//! Whether this machine trusts a certificate now. The system builds the chain from its own stores; nothing is fetched, neither
-//! issuers nor revocation lists nor new roots, so that the answer is about the stores as they are.
+//! Asks the system whether this machine trusts a certificate now. The system builds the chain from its own stores. The
+//! call fetches nothing (no issuers, no revocation lists, no new roots), so the answer depends on the stores as they
+//! are.
 
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{null, null_mut};
@@ -19,26 +20,26 @@ use super::handle::Handle;
 
 const SHOWN: &str = "LocalMachine (its chains)";
 
-/// Why a certificate is not trusted.
+/// A reason why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// No chain leads to a root: an issuer is in no store.
+    /// No chain leads to a root, because an issuer is in no store.
     NoIssuer,
     /// The chain ends in a root that is not trusted.
     UntrustedRoot,
-    /// Something in the chain is expired or not yet valid.
+    /// A certificate of the chain has ended or is not yet valid.
     NotTimeValid,
-    /// A signature is wrong.
+    /// A signature in the chain is wrong.
     BadSignature,
-    /// The chain is not trusted for any usage that is left.
+    /// The chain is not valid for any usage.
     WrongUsage,
-    /// Something in the chain is disallowed.
+    /// A certificate of the chain is disallowed.
     Distrusted,
-    /// Anything else; [`Verdict::bits`] says what.
+    /// Another reason. [`Verdict::bits`] has its code.
     Other,
 }
 
-/// The system's answer.
+/// The system's answer about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     bits: u32,
@@ -46,22 +47,22 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether nothing speaks against it.
+    /// Whether the certificate is trusted.
     pub fn is_trusted(&self) -> bool {
         self.bits == 0
     }
 
-    /// `CERT_TRUST_STATUS.dwErrorStatus`: 0 is trusted.
+    /// The value of `CERT_TRUST_STATUS.dwErrorStatus`. 0 means trusted.
     pub fn bits(&self) -> u32 {
         self.bits
     }
 
-    /// The certificates of the chain the system found best, the one asked about first.
+    /// The certificates of the best chain that the system found, beginning with the certificate asked about.
     pub fn chain(&self) -> &[Vec<u8>] {
         &self.chain
     }
 
-    /// What speaks against it.
+    /// The reasons why the certificate is not trusted.
     pub fn faults(&self) -> Vec<Fault> {
         const KNOWN: [(u32, Fault); 6] = [
             (CERT_TRUST_IS_PARTIAL_CHAIN, Fault::NoIssuer),
@@ -80,7 +81,8 @@ impl Verdict {
     }
 }
 
-/// What builds chains, freed when it goes. The system's own one keeps what it read before; one made now reads the stores now.
+/// A chain engine, freed on drop. The system's own engine caches what it read. A new engine reads the stores as they
+/// are now.
 struct Engine(HCERTCHAINENGINE);
 
 impl Drop for Engine {
@@ -92,7 +94,7 @@ impl Drop for Engine {
 
 impl Engine {
     fn new() -> Result<Self, StoreError> {
-        // Without the members that were added later: every version takes this size.
+        // The size leaves out the members that were added later, so every version of Windows accepts it.
         let size = offset_of!(CERT_CHAIN_ENGINE_CONFIG, hExclusiveRoot);
         let config = CERT_CHAIN_ENGINE_CONFIG {
             cbSize: u32::try_from(size).unwrap_or_default(),
@@ -106,7 +108,7 @@ impl Engine {
     }
 }
 
-/// A chain, freed when it goes.
+/// A chain, freed on drop.
 struct Chain(*mut CERT_CHAIN_CONTEXT);
 
 impl Drop for Chain {
@@ -116,10 +118,10 @@ impl Drop for Chain {
     }
 }
 
-/// Asks whether this machine trusts a certificate now, with what its server would send beside it.
+/// Asks whether this machine trusts a certificate now. `sent` has the certificates that its server sends with it.
 ///
 /// # Errors
-/// That one of them is no certificate, or that the system could not tell.
+/// One of the inputs is no certificate, or the system could not decide.
 pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<Verdict, StoreError> {
     let asked = Context::new(der, SHOWN)?;
     let beside = Handle::in_memory()?;
@@ -133,7 +135,8 @@ pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<Verdict, StoreError> {
     };
     let flags = CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL | CERT_CHAIN_DISABLE_AUTH_ROOT_AUTO_UPDATE;
     let mut found = null_mut();
-    // SAFETY: engine, context and store are valid; no time means now; the parameters live until the call returns; the result is writable.
+    // SAFETY: engine, context and store are valid; a null time means now; the parameters live until the call returns; the
+    // result is writable.
     let done = unsafe {
         CertGetCertificateChain(
             engine.0,
@@ -173,7 +176,7 @@ fn certificates(context: &CERT_CHAIN_CONTEXT) -> Vec<Vec<u8>> {
     let der = |element: &*mut CERT_CHAIN_ELEMENT| {
         // SAFETY: every element is valid as long as the chain.
         let element = unsafe { &**element };
-        // SAFETY: so is its certificate, which is only borrowed: it is not freed.
+        // SAFETY: the element's certificate is valid as long as the chain, and only borrowed: this value does not free it.
         let context = ManuallyDrop::new(unsafe { Context::from_raw(element.pCertContext) }?);
         Some(context.der().to_vec())
     };

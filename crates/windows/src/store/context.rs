@@ -1,4 +1,4 @@
-//! A certificate as the system holds it. Every call on a certificate's context stands here.
+//! A certificate as the system holds it. All calls on a certificate's context are in this module.
 
 use std::ptr::null_mut;
 
@@ -11,7 +11,7 @@ use windows_sys::Win32::Security::Cryptography::{
 use super::error::{Kind, StoreError};
 use crate::wide;
 
-/// A context, freed when it goes.
+/// A certificate context, freed on drop.
 #[derive(Debug)]
 pub(super) struct Context(*const CERT_CONTEXT);
 
@@ -23,15 +23,15 @@ impl Drop for Context {
 }
 
 impl Context {
-    /// Takes a context over; `None` for none.
+    /// Takes ownership of a context. `None` for a null pointer.
     ///
     /// # Safety
-    /// The pointer is null, or a valid context that nobody else frees.
+    /// The pointer is null, or a valid context that nothing else frees.
     pub(super) unsafe fn from_raw(context: *const CERT_CONTEXT) -> Option<Self> {
         (!context.is_null()).then_some(Self(context))
     }
 
-    /// RunContext the context on to whoever frees it.
+    /// Gives up ownership of the context. The receiver must free it.
     pub(super) fn into_raw(self) -> *const CERT_CONTEXT {
         let context = self.0;
         std::mem::forget(self);
@@ -42,10 +42,10 @@ impl Context {
         self.0
     }
 
-    /// Of a certificate that is in no store yet.
+    /// Makes the context of a certificate that is in no store yet.
     pub(super) fn new(der: &[u8], store: &str) -> Result<Self, StoreError> {
         const DEED: &str = "add a certificate to";
-        // The system is content with a certificate that something follows.
+        // The system would also accept a certificate with further bytes after it.
         let whole = whole(der).ok_or_else(|| {
             StoreError::refused(DEED, store, "it is no certificate, or not one alone").of_kind(Kind::NotACertificate)
         })?;
@@ -54,7 +54,7 @@ impl Context {
         // SAFETY: the bytes are readable and as many as said; the call copies them.
         let made =
             unsafe { CertCreateCertificateContext(X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.as_ptr(), length) };
-        // SAFETY: what the call made is valid and ours.
+        // SAFETY: the context that the call made is valid and owned here.
         let context = unsafe { Self::from_raw(made) };
         context.ok_or_else(|| StoreError::last(DEED, store).of_kind(Kind::NotACertificate))
     }
@@ -83,7 +83,7 @@ impl Context {
         if done == 0 { Err(StoreError::last(DEED, store)) } else { Ok(()) }
     }
 
-    /// The ids of its properties.
+    /// The ids of the certificate's properties.
     pub(super) fn properties(&self) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut before = 0;
@@ -97,7 +97,7 @@ impl Context {
         }
     }
 
-    /// The value of a property that is plain bytes. (Handles and key records are none; nobody asks for them here.)
+    /// The value of a property that is plain bytes. (Handles and key records are not, and are not read here.)
     pub(super) fn property(&self, id: u32, store: &str) -> Result<Vec<u8>, StoreError> {
         let failed = || StoreError::last("read a property of a certificate in", store);
         let mut length = 0;
@@ -132,13 +132,13 @@ impl Context {
     }
 }
 
-/// The bytes, if they are one DER sequence and nothing else.
+/// The bytes, if they are exactly one DER sequence.
 fn whole(der: &[u8]) -> Option<&[u8]> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, body) = match first {
         short @ 0..=0x7f => (usize::from(*short), rest),
-        // 0x80 is BER's indefinite length; five bytes of length no certificate has.
+        // 0x80 is BER's indefinite length. No certificate needs five bytes of length.
         long @ 0x81..=0x84 => {
             let (length, body) = rest.split_at_checked(usize::from(long & 0x7f))?;
             (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), body)

@@ -1,4 +1,4 @@
-//! What could not be done to a store: the deed, the store, and what the system said.
+//! The error of a certificate store: the operation, the store, and the system's code.
 
 use std::fmt;
 use std::io;
@@ -7,58 +7,58 @@ use windows_sys::Win32::Foundation::{
     CRYPT_E_EXISTS, CRYPT_E_NOT_FOUND, ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND,
 };
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The machine has no such store.
     NoStore,
-    /// This user may not.
+    /// This user has no permission.
     Denied,
-    /// The certificate is not there.
+    /// The store does not have the certificate.
     Absent,
-    /// The certificate is there already.
+    /// The store has the certificate already.
     Present,
-    /// What was to be added is no certificate.
+    /// The bytes to add are no certificate.
     NotACertificate,
-    /// The store does not hold afterwards what it should.
+    /// The store does not hold what it should after a change.
     Unproven,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
-/// A failure, with its store and the system's code.
+/// A failure with its store and the system's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError {
     kind: Kind,
     deed: &'static str,
     store: String,
-    /// The system's code, where it was the system that failed.
+    /// The system's code, if the system reported the failure.
     code: Option<u32>,
     why: Option<&'static str>,
 }
 
 impl StoreError {
-    /// The system's last error; `deed` continues "cannot …".
+    /// The failure of the last system call. `deed` continues "cannot …".
     pub(super) fn last(deed: &'static str, store: &str) -> Self {
         let code = io::Error::last_os_error().raw_os_error().unwrap_or_default().cast_unsigned();
-        // Some calls fail and say nothing.
+        // Some calls fail without an error code.
         let why = (code == 0).then_some("the system did not say why");
         Self { kind: Self::kind_of(code), deed, store: store.to_owned(), code: (code != 0).then_some(code), why }
     }
 
-    /// The same with a kind that the deed gives it.
+    /// Replaces the kind, if the operation knows it better than the code does.
     pub(super) fn of_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// That a certificate is not there.
+    /// The failure for a certificate that the store does not have.
     pub(super) fn absent(deed: &'static str, store: &str) -> Self {
         let code = Some(CRYPT_E_NOT_FOUND.cast_unsigned());
         Self { kind: Kind::Absent, deed, store: store.to_owned(), code, why: None }
     }
 
-    /// That something is wrong before the system is asked.
+    /// The failure for an input that is wrong before the system is asked.
     pub(super) fn refused(deed: &'static str, store: &str, why: &'static str) -> Self {
         Self { kind: Kind::Other, deed, store: store.to_owned(), code: None, why: Some(why) }
     }
@@ -67,12 +67,12 @@ impl StoreError {
         Self { kind: Kind::Unproven, deed: "prove the change of", store, code: None, why: Some(why) }
     }
 
-    /// What kind of failure it is.
+    /// The kind of the failure.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The system's code, where it was the system that failed.
+    /// The system's code, if the system reported the failure.
     pub fn code(&self) -> Option<u32> {
         self.code
     }
@@ -80,7 +80,7 @@ impl StoreError {
     fn kind_of(code: u32) -> Kind {
         const NOT_FOUND: u32 = CRYPT_E_NOT_FOUND.cast_unsigned();
         const EXISTS: u32 = CRYPT_E_EXISTS.cast_unsigned();
-        // Some calls wrap a plain code: FACILITY_WIN32.
+        // Some calls wrap a plain code in FACILITY_WIN32.
         match if code >> 16 == 0x8007 { code & 0xffff } else { code } {
             NOT_FOUND => Kind::Absent,
             EXISTS => Kind::Present,

@@ -1,4 +1,4 @@
-//! An open store. Every call on a store's handle stands here.
+//! An open store. All calls on a store's handle are in this module.
 
 use windows_sys::Win32::Security::Cryptography::{
     CERT_CONTEXT, CERT_STORE_ADD_NEW, CERT_STORE_CTRL_COMMIT, CERT_STORE_ENUM_ARCHIVED_FLAG,
@@ -12,23 +12,23 @@ use super::context::Context;
 use super::error::{Kind, StoreError};
 use crate::wide;
 
-/// `CERT_STORE_CERTIFICATE_CONTEXT_FLAG`: of an element, only a certificate is taken.
+/// `CERT_STORE_CERTIFICATE_CONTEXT_FLAG`: only elements that are certificates are accepted.
 const CERTIFICATES_ONLY: u32 = 1 << 1;
 
-/// What a store is opened for.
+/// The access for which a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
     Write,
-    /// Writing; a store that is not there is made.
+    /// Write access. A store that does not exist is created.
     Make,
 }
 
-/// An open store, closed when it goes.
+/// An open store, closed on drop.
 #[derive(Debug)]
 pub(super) struct Handle {
     store: HCERTSTORE,
-    /// What it is called, for people.
+    /// The name of the store for people.
     shown: String,
 }
 
@@ -40,7 +40,7 @@ impl Drop for Handle {
 }
 
 impl Handle {
-    /// Opens the registry's store of a name at a location.
+    /// Opens the registry's store of this name at a location.
     pub(super) fn open(name: &str, location: u32, access: Access, shown: String) -> Result<Self, StoreError> {
         const DEED: &str = "open";
         let wide = wide::text(name).map_err(|_| StoreError::refused(DEED, &shown, "a NUL within its name"))?;
@@ -55,7 +55,7 @@ impl Handle {
         if store.is_null() { Err(StoreError::last(DEED, &shown)) } else { Ok(Self { store, shown }) }
     }
 
-    /// A store in memory.
+    /// A temporary store in memory.
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let shown = "in memory".to_owned();
         // SAFETY: this provider takes no parameter.
@@ -71,13 +71,13 @@ impl Handle {
         self.store
     }
 
-    /// Goes through the certificates until one is wanted.
+    /// Finds the first certificate that is wanted.
     fn find(&self, mut wanted: impl FnMut(&Context) -> bool) -> Option<Context> {
         let mut before: *const CERT_CONTEXT = std::ptr::null();
         loop {
-            // SAFETY: the store is open; `before` is null or the context of the round before, which the call takes back.
+            // SAFETY: the store is open; `before` is null or the context of the previous round, which the call takes back.
             let next = unsafe { CertEnumCertificatesInStore(self.store, before) };
-            // SAFETY: a context that an enumeration gave is valid until it is handed back, in the next round or by the drop.
+            // SAFETY: a context from an enumeration is valid until it is given back, in the next round or by the drop.
             let context = unsafe { Context::from_raw(next) }?;
             if wanted(&context) {
                 return Some(context);

@@ -1,14 +1,15 @@
-//! The machine's certificate stores: `Root`, `CA`, `My` and any other by name.
+//! The machine's certificate stores: `Root`, `CA`, `My` and others, by name. This module lists and changes them, and
+//! asks whether the machine trusts a certificate.
 //!
-//! What the system shows as `LocalMachine\Root` is a collection of physical stores. Only one of them, the registry's own
-//! (`.Default`), belongs to whoever administers this machine; the others are filled by group policy, by the directory and by
-//! the vendor's root program, and a change there would come back. So [`Store`] opens the registry's own store and nothing
-//! else, and [`list_managed`] reads the others.
+//! The system shows `LocalMachine\Root` as one store, but it consists of several physical stores. Only the registry's
+//! own store (`.Default`) belongs to the machine's administrator. The others are filled by group policy, the directory
+//! and the vendor's root program, and a change there would be undone. So [`Store`] opens the registry's own store only,
+//! and [`list_managed`] reads the others.
 //!
-//! [`change`] is the whole way of a change: it adds and removes, commits, closes, opens again and compares. [`list`] opens for
-//! reading only. [`chain::judge`] asks the system whether it trusts a certificate now.
+//! [`change`] makes a complete change: it adds and removes, commits, closes, opens again and compares. [`list`] opens
+//! for reading only. [`chain::judge`] asks the system whether it trusts a certificate now.
 //!
-//! `CurrentUser` has no place here: its `Root` asks a person in a dialogue, and its `My` is a folder of files.
+//! The stores of `CurrentUser` are never opened: its `Root` asks a person in a dialogue, and its `My` is a folder of files.
 
 mod certificate;
 pub mod chain;
@@ -27,16 +28,16 @@ pub use error::{Kind, StoreError};
 use context::Context;
 use handle::{Access, Handle};
 
-/// The name of a store. It may not reach into another: no `\`.
+/// The name of a store. A name has no `\`, so it cannot lead into another store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreName {
     name: String,
-    /// Whose it is, if not the machine's.
+    /// The service that owns the store. `None` if the machine owns it.
     service: Option<String>,
 }
 
 impl StoreName {
-    /// Reads one; `None` if no store can be called so.
+    /// Reads a name. `None` if no store can have this name.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=255).contains(&text.encode_utf16().count())
             && !text.chars().any(|c| c == '\\' || c.is_control())
@@ -44,22 +45,23 @@ impl StoreName {
         fits.then(|| Self { name: text.to_owned(), service: None })
     }
 
-    /// The trusted roots.
+    /// The store of trusted roots.
     pub fn root() -> Self {
         Self { name: "Root".to_owned(), service: None }
     }
 
-    /// The intermediate authorities.
+    /// The store of intermediate authorities.
     pub fn ca() -> Self {
         Self { name: "CA".to_owned(), service: None }
     }
 
-    /// The machine's own certificates.
+    /// The store of the machine's own certificates.
     pub fn my() -> Self {
         Self { name: "My".to_owned(), service: None }
     }
 
-    /// The store of this name that one service has, by the service's short name; `None` if none can be called so.
+    /// The store of this name that belongs to a service, by the service's short name. `None` if no service can have
+    /// that name.
     pub fn of_service(self, service: &str) -> Option<Self> {
         let service = Self::parse(service)?.name;
         Some(Self { service: Some(service), ..self })
@@ -70,7 +72,7 @@ impl StoreName {
         &self.name
     }
 
-    /// What the system is asked for, and where (System Store Locations).
+    /// The name and the location flags for the system's call (System Store Locations).
     fn asked(&self) -> (String, u32) {
         match &self.service {
             None => (self.name.clone(), CERT_SYSTEM_STORE_LOCAL_MACHINE),
@@ -80,7 +82,7 @@ impl StoreName {
         }
     }
 
-    /// The name as people find it in the system's console. Names are the same in any case.
+    /// The name as the system's console shows it. Case does not matter in names.
     fn shown(&self) -> String {
         match &self.service {
             None => format!(r"LocalMachine\{}", self.name),
@@ -89,22 +91,22 @@ impl StoreName {
     }
 }
 
-/// A physical store that somebody else fills.
+/// A physical store that the administrator does not fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Managed {
-    /// `.GroupPolicy`: group policy of the domain or of the machine.
+    /// `.GroupPolicy`: filled by the group policy of the domain or of the machine.
     GroupPolicy,
-    /// `.AuthRoot`: the vendor's root program. Part of `Root` only.
+    /// `.AuthRoot`: filled by the vendor's root program. Only `Root` has this part.
     AuthRoot,
-    /// `.Enterprise`: the directory (`NTAuth` and what `certutil -enterprise` writes).
+    /// `.Enterprise`: filled by the directory (`NTAuth` and what `certutil -enterprise` writes).
     Enterprise,
 }
 
 impl Managed {
-    /// All of them.
+    /// All managed physical stores.
     pub const ALL: [Self; 3] = [Self::GroupPolicy, Self::AuthRoot, Self::Enterprise];
 
-    /// What the system calls it.
+    /// The system's name for the physical store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GroupPolicy => ".GroupPolicy",
@@ -113,25 +115,25 @@ impl Managed {
         }
     }
 
-    /// Whether a store of this name has such a part.
+    /// Whether a store of this name has this physical store.
     pub fn is_part_of(self, name: &StoreName) -> bool {
         name.service.is_none() && (self != Self::AuthRoot || name.name.eq_ignore_ascii_case("Root"))
     }
 }
 
-/// The certificates of a store, in the system's order, archived ones among them. The store is opened for reading only.
+/// Lists the certificates of a store in the system's order, including archived ones. The store is opened for reading only.
 ///
 /// # Errors
-/// [`Kind::NoStore`] if the machine has none of that name.
+/// [`Kind::NoStore`] if the machine has no store of that name.
 pub fn list(name: &StoreName) -> Result<Vec<Certificate>, StoreError> {
     let (asked, location) = name.asked();
     Handle::open(&asked, location, Access::Read, name.shown())?.certificates()
 }
 
-/// The certificates that somebody else put into a store. A part that is not there has none.
+/// Lists the certificates of a managed physical store. A physical store that does not exist has none.
 ///
 /// # Errors
-/// That the part is there and could not be read.
+/// The physical store exists but could not be read.
 pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, StoreError> {
     if !by.is_part_of(name) {
         return Ok(Vec::new());
@@ -140,7 +142,7 @@ pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, S
     let (store, location) = match by {
         Managed::GroupPolicy => (name.name.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID)),
         Managed::Enterprise => (name.name.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_ENTERPRISE_ID)),
-        // In the registry it is a store beside Root.
+        // In the registry, AuthRoot is a store beside Root.
         Managed::AuthRoot => ("AuthRoot", CERT_SYSTEM_STORE_LOCAL_MACHINE),
     };
     let shown = format!(r"{}\{}", name.shown(), by.as_str());
@@ -156,27 +158,27 @@ pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, S
 pub struct New {
     /// The certificate.
     pub der: Vec<u8>,
-    /// The friendly name people see in the console.
+    /// The friendly name that the system's console shows.
     pub friendly_name: Option<String>,
 }
 
-/// The registry's own store of a name, open for writing. What was done is certain after [`Store::commit`]; a value that is
-/// dropped without it may or may not have changed the store.
+/// The registry's own store of a name, opened for writing. Changes are certain only after [`Store::commit`]. Without it
+/// they may or may not be in the store.
 #[derive(Debug)]
 pub struct Store {
     handle: Handle,
 }
 
 impl Store {
-    /// Opens a store that is there.
+    /// Opens a store that exists.
     ///
     /// # Errors
-    /// [`Kind::NoStore`] if the machine has none of that name, [`Kind::Denied`] if this user may not write it.
+    /// [`Kind::NoStore`] if the machine has no store of that name, [`Kind::Denied`] if this user may not write it.
     pub fn open(name: &StoreName) -> Result<Self, StoreError> {
         Self::with(name, Access::Write)
     }
 
-    /// Opens a store, and makes it if it is not there.
+    /// Opens a store, and creates it if it does not exist.
     ///
     /// # Errors
     /// As for [`Store::open`].
@@ -189,10 +191,10 @@ impl Store {
         Handle::open(&asked, location, access, name.shown()).map(|handle| Self { handle })
     }
 
-    /// What it holds now.
+    /// The certificates that the store holds now.
     ///
     /// # Errors
-    /// That it could not be read.
+    /// The store could not be read.
     pub fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
         self.handle.certificates()
     }
@@ -200,7 +202,8 @@ impl Store {
     /// Adds a certificate.
     ///
     /// # Errors
-    /// [`Kind::Present`] if it is there, [`Kind::NotACertificate`] if it is none.
+    /// [`Kind::Present`] if the store has the certificate already, [`Kind::NotACertificate`] if the bytes are no
+    /// certificate.
     pub fn add(&self, new: &New) -> Result<(), StoreError> {
         let context = Context::new(&new.der, self.handle.shown())?;
         if let Some(name) = &new.friendly_name {
@@ -209,7 +212,7 @@ impl Store {
         self.handle.add(&context)
     }
 
-    /// Adds a certificate with all its properties, as [`Certificate::element`] kept it: the way back of a removal.
+    /// Adds a certificate with all its properties, from [`Certificate::element`], and so undoes a removal.
     ///
     /// # Errors
     /// As for [`Store::add`].
@@ -217,29 +220,29 @@ impl Store {
         self.handle.add_element(element)
     }
 
-    /// Removes a certificate and gives it, so that it can be restored.
+    /// Removes a certificate and returns it, so that it can be restored.
     ///
     /// # Errors
-    /// [`Kind::Absent`] if it is not there.
+    /// [`Kind::Absent`] if the store does not have the certificate.
     pub fn remove(&self, id: Id) -> Result<Certificate, StoreError> {
         self.handle.remove(id)
     }
 
-    /// Brings what was done into the registry.
+    /// Writes the changes to the registry.
     ///
     /// # Errors
-    /// That the system would not.
+    /// The system refused.
     pub fn commit(&self) -> Result<(), StoreError> {
         self.handle.commit()
     }
 }
 
-/// Adds and removes certificates in one store, commits, closes it, opens it again and compares. Gives what it holds then.
-/// Additions come first, so that nothing is missing in between.
+/// Adds and removes certificates in one store, commits, closes it, opens it again and compares. Returns the
+/// certificates that the store then holds. Additions come first, so that no trust is missing in between.
 ///
 /// # Errors
-/// The first thing that failed; what was done before it stays. [`Kind::Unproven`] if the store does not hold afterwards what it
-/// should.
+/// The first failure. Changes made before it stay. [`Kind::Unproven`] if the store then lacks an added certificate, or
+/// still has a removed one.
 pub fn change(name: &StoreName, add: &[New], remove: &[Id]) -> Result<Vec<Certificate>, StoreError> {
     let store = if add.is_empty() { Store::open(name)? } else { Store::open_or_make(name)? };
     let done = add

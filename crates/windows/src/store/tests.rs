@@ -8,7 +8,7 @@ use rcgen::{
 use super::chain::{Fault, judge};
 use super::*;
 
-/// RSA, which the system checks by itself wherever it runs.
+/// An RSA key. The system can check its signatures on every machine.
 fn key() -> KeyPair {
     KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap()
 }
@@ -40,7 +40,7 @@ fn root(name: &str) -> Vec<u8> {
     authority(name).der().to_vec()
 }
 
-/// A store of this test alone, empty: what an earlier run left in it goes.
+/// An empty store for one test. Certificates left by an earlier run are removed.
 fn store(name: &str) -> StoreName {
     let name = StoreName::parse(&format!("trustmason-{name}")).unwrap();
     let store = Store::open_or_make(&name).unwrap();
@@ -174,7 +174,7 @@ fn a_removal_has_a_way_back() {
     assert_eq!((after[0].der(), after[0].friendly_name()), (before[0].der(), before[0].friendly_name()));
 }
 
-/// An element as the registry keeps it: property records, then the certificate.
+/// An element as in the registry: property records, then the certificate.
 fn element(properties: &[(u32, &[u8])], der: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (id, value) in properties.iter().copied().chain([(32, der)]) {
@@ -202,7 +202,7 @@ fn limits_are_listed_with_their_values() {
     assert!(held[0].element().ends_with(&tail), "an element ends in its certificate");
 }
 
-/// Through the system only one of them can be tried everywhere: Wine skips certificates with properties it does not know.
+/// Checks the ids only. Wine skips certificates with properties that it does not know, so only one can be tried everywhere.
 #[test]
 fn properties_that_limit_are_known() {
     let limits: Vec<u32> = (0..200).filter(|id| LimitKind::of(*id).is_some()).collect();
@@ -254,12 +254,12 @@ fn parts_that_others_fill_are_read() {
     assert!(list_managed(&name, Managed::GroupPolicy).unwrap().is_empty());
 }
 
-/// The one test that writes the machine's own stores: the chain engine reads no others. It counts nothing there, because
-/// they hold what the system brings along.
+/// The only test that writes the machine's own stores, because the chain engine reads no others. The test counts
+/// nothing there, because the stores also hold the system's own certificates.
 #[test]
 fn the_system_trusts_what_root_and_ca_hold() {
     const MARK: &str = "trustmason test";
-    // What a run that failed left there goes first: its issuers have the same names.
+    // Certificates left by a failed run are removed first, because their issuers have the same names.
     for name in [StoreName::root(), StoreName::ca(), StoreName::my()] {
         let marked = |c: &Certificate| c.der().windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes());
         let left: Vec<Id> =

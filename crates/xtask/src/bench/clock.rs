@@ -1,4 +1,4 @@
-//! CPU time, because wall time on a shared machine says more about the neighbours. All figures are user and system together.
+//! Measures CPU time (user and system), because wall time on a shared machine depends on the other programs.
 
 use std::fs;
 use std::process::Command;
@@ -8,46 +8,46 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::process::{self, Failure};
 
-/// Linux counts children's time in hundredths of a second, on every architecture (`USER_HZ`).
+/// Linux counts the time of children in hundredths of a second on every architecture (`USER_HZ`).
 const TICKS_PER_SECOND: u32 = 100;
 
-/// What something cost.
+/// The cost of a piece of work.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     /// CPU time of all threads.
     pub(crate) cpu: Duration,
-    /// Time on the wall; what it has beyond the CPU time was spent waiting (for the disk, for other programs).
+    /// Wall time. The part beyond the CPU time was spent waiting for the disk or for other programs.
     pub(crate) wall: Duration,
 }
 
 impl Cost {
-    /// An equal share of this.
+    /// The cost divided by a number of repetitions.
     pub(crate) fn per(self, number: u32) -> Self {
         Self { cpu: self.cpu / number, wall: self.wall / number }
     }
 }
 
-/// CPU time of this process so far.
+/// The CPU time of this process so far.
 pub(crate) fn own() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// Does something here and says what it cost.
+/// Does a piece of work in this process and measures its cost.
 pub(crate) fn here<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let (cpu, wall) = (own(), Instant::now());
     let done = work();
     (done, Cost { cpu: own().saturating_sub(cpu), wall: wall.elapsed() })
 }
 
-/// Runs a program that must succeed and says what it cost, to a hundredth of a second.
+/// Runs a program that must succeed, and measures its cost to a hundredth of a second.
 pub(crate) fn child(command: &mut Command) -> Result<(Vec<u8>, Cost), Failure> {
     let (cpu, wall) = (children()?, Instant::now());
     let output = process::output(command)?;
     Ok((output, Cost { cpu: children()?.saturating_sub(cpu), wall: wall.elapsed() }))
 }
 
-/// CPU time of all children that have ended, from `/proc/self/stat` (proc(5): cutime, cstime).
+/// The CPU time of all children that have ended, from `/proc/self/stat` (proc(5): cutime, cstime).
 fn children() -> Result<Duration, Failure> {
     let stat = fs::read_to_string("/proc/self/stat")
         .map_err(|error| format!("/proc/self/stat: {error}; benchmarks need Linux, tests do not"))?;
@@ -60,7 +60,7 @@ fn children() -> Result<Duration, Failure> {
     }
 }
 
-/// The most memory this process ever held, in KiB (proc(5): VmHWM).
+/// The peak memory of this process in KiB (proc(5): VmHWM).
 pub(crate) fn peak_kib() -> Result<u64, Failure> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! Estates to measure with: many boxes with one store each, and hubs whose certificates the boxes trust. The stores are
-//! written here byte by byte, so that making them owes nothing to what is measured.
+//! Makes estates to measure: many boxes with one store each, and hubs whose certificates the boxes trust. The JKS
+//! stores are written byte by byte, so they do not depend on the code that is measured.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::process::{self, Failure};
 /// The public default password of every Java trust store.
 pub(crate) const PASSWORD: &str = "changeit";
 
-/// A profile with what a benchmark needs and nothing else.
+/// A profile with only what a benchmark needs.
 const PROFILE: &str = r"trustmason-profile: 1
 name: bench
 secrets: { store: { literal: changeit } }
@@ -35,14 +35,14 @@ rules:
   B1: { truster: box/cacerts, subject: hub/iis, alias: '{fqdn}', why: benchmark, source: bench }
 ";
 
-/// An estate on disk.
+/// An estate on disk, for measuring.
 pub(crate) struct Estate {
     pub(crate) folder: PathBuf,
     pub(crate) spec: PathBuf,
 }
 
 impl Estate {
-    /// A spec with so many hosts of each role; folders of boxes are made, hubs are never opened.
+    /// Writes a spec with this many hosts of each role. Boxes get folders. Hubs are never opened.
     pub(crate) fn new(folder: &Path, boxes: usize, keys: usize, hubs: usize) -> Result<Self, Failure> {
         fs::create_dir_all(folder.join("certs"))?;
         fs::write(folder.join("bench.yaml"), PROFILE)?;
@@ -65,13 +65,13 @@ impl Estate {
         Ok(Self { folder: folder.to_path_buf(), spec })
     }
 
-    /// The store of a host.
+    /// The path of a host's store.
     pub(crate) fn store(&self, role: &str, number: usize) -> PathBuf {
         let file = if role == "box" { "cacerts" } else { "keystore" };
         self.folder.join("hosts").join(name(role, number)).join(file)
     }
 
-    /// Makes the hubs' certificates and drops them where exports go.
+    /// Makes the hubs' certificates and writes them as exports.
     pub(crate) fn export_hubs(&self, hubs: usize) -> Result<Vec<Vec<u8>>, Failure> {
         let key = rcgen::KeyPair::generate()?;
         let mut made = Vec::new();
@@ -91,7 +91,7 @@ pub(crate) fn name(role: &str, number: usize) -> String {
     format!("{role}{number}.bench.example")
 }
 
-/// So many root certificates: those the JDK ships, and then the first of them again with other signature bytes.
+/// This many root certificates: those that the JDK ships, then the same ones with other signature bytes.
 pub(crate) fn roots(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
     let path = java_home()?.join("lib/security/cacerts");
     let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -123,7 +123,7 @@ pub(crate) fn roots(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(shipped.iter().cloned().chain(more).take(number).collect())
 }
 
-/// The same certificate with other bytes at the end of its signature: another fingerprint, the same cost.
+/// The certificate with other bytes at the end of its signature: another fingerprint at the same cost.
 pub(crate) fn marked(der: &[u8], mark: u64) -> Vec<u8> {
     let mut other = der.to_vec();
     let start = other.len().saturating_sub(8);
@@ -133,7 +133,7 @@ pub(crate) fn marked(der: &[u8], mark: u64) -> Vec<u8> {
     other
 }
 
-/// A JKS, version 2, of trusted certificates: what `sun.security.provider.JavaKeyStore` writes.
+/// A JKS, version 2, of trusted certificates, as `sun.security.provider.JavaKeyStore` writes it.
 pub(crate) fn jks<'a>(entries: impl ExactSizeIterator<Item = (String, &'a [u8])>, created_ms: u64) -> Vec<u8> {
     let mut body = Vec::new();
     body.extend(0xfeed_feed_u32.to_be_bytes());
@@ -164,7 +164,7 @@ fn length(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// A JCEKS with the three keys of a CVP server, made by keytool; every host of the estate is named in their SAN.
+/// Makes a JCEKS with the three keys of a CVP server, using keytool. Their SAN names every host of the estate.
 pub(crate) fn jceks(path: &Path, hosts: usize) -> Result<(), Failure> {
     let names: Vec<String> = (0..hosts).map(|i| format!("dns:{}", name("keys", i))).collect();
     for alias in ["wsm_certificate", "vxml_certificate", "callserver_certificate"] {
@@ -190,7 +190,7 @@ pub(crate) fn jceks(path: &Path, hosts: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where the JDK is that keytool belongs to.
+/// The folder of the JDK that keytool belongs to.
 fn java_home() -> Result<PathBuf, Failure> {
     let output = Command::new("java").args(["-XshowSettings:properties", "-version"]).output()?;
     let settings = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what trustmason costs, as ratios of CPU time to a reference measured in the same run. Milliseconds
-//! are printed for people; only ratios and memory have targets.
+//! `cargo xtask bench`: measures trustmason's CPU time as ratios to references of the same run. Milliseconds are
+//! printed for people. Only ratios and memory have targets.
 
 mod clock;
 mod estate;
@@ -26,15 +26,15 @@ use table::{Row, Table, Target};
 pub(crate) use open::probe as open_probe;
 pub(crate) use probe::run as probe;
 
-/// Roots in every store, as a Java ships them.
+/// The number of roots in every store, as a Java ships them.
 const ROOTS: usize = 150;
-/// The same thing is measured this often and the best is taken: what is above it was somebody else's.
+/// The number of measurements of the same thing. The best one counts, because other programs caused the rest of the others.
 const ROUNDS: usize = 3;
-/// MD5 runs to open one JCEKS key: 200,000 for each half of the salt.
+/// The number of MD5 runs that open one JCEKS key: 200,000 for each half of the salt.
 const MD5_PER_KEY: usize = 2 * 200_000;
 const KEYS_PER_STORE: usize = 3;
 
-/// How to measure.
+/// The options of a measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) quick: bool,
@@ -69,7 +69,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     }
 }
 
-/// How much to measure.
+/// The sizes of the measured estates.
 #[derive(Clone, Copy)]
 struct Size {
     stores: usize,
@@ -82,7 +82,7 @@ impl Size {
     const QUICK: Self = Self { stores: 100, imports: 5, keystores: 4 };
 }
 
-/// A plan that finds nothing to do, over many trust stores.
+/// Measures a plan without changes over many trust stores.
 fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(), Failure> {
     let estate = Estate::new(folder, size.stores, 0, 1)?;
     let hubs = estate.export_hubs(1)?;
@@ -149,7 +149,7 @@ fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(
     Ok(())
 }
 
-/// The least any reader of these stores must do.
+/// The least work of any reader of these stores.
 fn hash_pass(files: &[PathBuf]) -> Result<(), Failure> {
     for file in files {
         hash(&fs::read(file)?);
@@ -161,13 +161,13 @@ fn hash(bytes: &[u8]) {
     std::hint::black_box((Sha1::digest(bytes), Sha256::digest(bytes), Sha256::digest(bytes)));
 }
 
-/// Certificates into one store: one apply against one keytool after the other.
+/// Measures imports into one store: one apply against one keytool run per certificate.
 fn imports(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> {
     let roots = estate::roots(ROOTS)?;
     let fresh = || roots.iter().enumerate().map(|(n, der)| (format!("root{n}"), der.as_slice())).collect::<Vec<_>>();
     let bytes = estate::jks(fresh().into_iter(), 0);
     let mut applied = Vec::new();
-    // Ten applies on ten estates: a child's time is told in hundredths of a second only.
+    // Ten applies on ten estates, because the time of a child has only hundredths of a second.
     for round in 0..10 {
         let estate = Estate::new(&folder.join(round.to_string()), 1, 0, size.imports)?;
         estate.export_hubs(size.imports)?;
@@ -210,7 +210,7 @@ fn imports(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Identity stores, whose keys are opened each time: that is what they cost.
+/// Measures identity stores. Their cost comes from opening their keys each time.
 fn identities(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> {
     let estate = Estate::new(folder, 0, size.keystores, 0)?;
     let first = estate.store("keys", 0);
@@ -243,7 +243,7 @@ fn md5_pass(runs: usize) {
     std::hint::black_box(block);
 }
 
-/// The best of some no-op plans, each in a process of its own.
+/// The best of several plans without changes, each in a process of its own.
 fn probed(estate: &Estate, stores: usize) -> Result<Probed, Failure> {
     let mut found: Option<Probed> = None;
     for _ in 0..ROUNDS {
@@ -277,7 +277,7 @@ impl Probed {
     }
 }
 
-/// The binary this chore has just built.
+/// The binary that this task has just built.
 fn trustmason() -> Command {
     let here = std::env::current_exe().unwrap_or_default();
     Command::new(here.with_file_name(format!("trustmason{}", std::env::consts::EXE_SUFFIX)))

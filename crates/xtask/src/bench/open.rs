@@ -1,4 +1,4 @@
-//! What opening one large store costs, against the least that any reader must do and against keytool and openssl.
+//! Measures the cost of opening one large store. The references are the least work of any reader, keytool and openssl.
 
 use std::fs;
 use std::hint::black_box;
@@ -22,10 +22,10 @@ use super::table::{Row, Table, Target};
 use super::{ROOTS, best};
 use crate::process::{self, Failure};
 
-/// Rounds of each derivation in a file as JDK 17 writes it.
+/// Rounds of each key derivation in a file as JDK 17 writes it.
 const PKCS12_ROUNDS: u32 = 10_000;
 
-/// Certificates that all differ.
+/// Certificates that all differ from each other.
 fn certificates(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
     let roots = estate::roots(ROOTS)?;
     Ok((0_u64..).zip(roots.iter().cycle()).take(number).map(|(n, root)| estate::marked(root, 5_000_000 + n)).collect())
@@ -50,7 +50,7 @@ fn open(bytes: &[u8], certificates: &Interner) -> Result<Store, Failure> {
     Ok(Store::open(bytes.to_vec(), Credential::Password(&password), certificates)?)
 }
 
-/// Two derivations, one decryption, one MAC and a fingerprint for each certificate: no reader does less.
+/// The least work of any reader: two derivations, one decryption, one MAC and a fingerprint of each certificate.
 fn least(bytes: &[u8], certificates: &[Vec<u8>]) {
     let mut key = [0_u8; 32];
     pbkdf2::pbkdf2_hmac::<Sha256>(estate::PASSWORD.as_bytes(), &[7; 20], PKCS12_ROUNDS, &mut key);
@@ -71,11 +71,11 @@ fn least(bytes: &[u8], certificates: &[Vec<u8>]) {
     }
 }
 
-/// All of it.
+/// Measures every store and adds the rows to the table.
 pub(super) fn stores(table: &mut Table, quick: bool, folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     for number in [ROOTS, 10_000] {
-        // Small ones are over before the clock has ticked.
+        // Opening a small store is shorter than a tick of the clock, so it is repeated.
         let times = if number == ROOTS { 20 } else { 1 };
         let held = certificates(number)?;
         let bytes = pkcs12(&held)?;
@@ -131,7 +131,7 @@ pub(super) fn stores(table: &mut Table, quick: bool, folder: &Path) -> Result<()
     Ok(())
 }
 
-/// Reading and opening a file.
+/// Reads and opens a file.
 fn listed(path: &Path) -> Result<Cost, Failure> {
     let (opened, cost) = clock::here(|| open(&fs::read(path)?, &Interner::new()).map(drop));
     opened.map(|()| cost)
@@ -155,7 +155,7 @@ fn best_of(times: u32, mut measure: impl FnMut() -> Result<Cost, Failure>) -> Re
     Ok(found)
 }
 
-/// Opens a file in a process of its own and prints how much memory that took beyond the process itself, in KiB.
+/// Opens a file in a process of its own. Prints the memory in KiB that this took beyond the process itself.
 #[allow(clippy::print_stdout, reason = "the answer")]
 pub(crate) fn probe(path: &Path) -> Result<(), Failure> {
     let before = clock::peak_kib()?;

@@ -1,5 +1,5 @@
-//! One no-op plan in a process of its own: what `plan` and `drift` do, without arguments and text. It measures itself, so
-//! that neither starting it nor making the estate counts.
+//! Makes one plan without changes in a process of its own: the work of `plan` and `drift` without arguments and text.
+//! The process measures itself, so starting it and making the estate do not count.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use trustmason_spec::{profile, survey::Survey};
 use super::clock;
 use crate::process::Failure;
 
-/// What a probe prints and its parent reads.
+/// The figures that a probe prints and its parent reads.
 #[derive(Debug, Default)]
 pub(crate) struct Probed {
     pub(crate) cpu_ns: u64,
@@ -31,7 +31,7 @@ impl Probed {
         ]
     }
 
-    /// Reads what a probe printed.
+    /// Reads the figures that a probe printed.
     pub(crate) fn read(text: &str) -> Result<Self, Failure> {
         let mut probed = Self::default();
         for (name, value) in probed.fields() {
@@ -42,7 +42,7 @@ impl Probed {
     }
 }
 
-/// Looks at an estate, plans, and prints what that cost.
+/// Looks at an estate, plans, and prints the cost.
 pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
     let base = spec.parent().ok_or("the spec needs a folder")?;
     let text = std::fs::read_to_string(spec)?;

@@ -1,4 +1,4 @@
-//! Rows, targets and the two ways to show them: a table in the terminal, a page in the docs.
+//! The measured rows and their targets, as a table in the terminal and as a page in `docs/`.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -8,16 +8,16 @@ use jiff::Timestamp;
 
 use crate::process::{self, Failure};
 
-/// What a ratio must be.
+/// The target of a ratio.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
-    /// Ours is at most so many times the reference.
+    /// Trustmason takes at most this many times the reference.
     AtMost(f64),
-    /// Ours is at least so many times less than the reference.
+    /// The reference takes at least this many times as much as trustmason.
     AtLeastLess(f64),
 }
 
-/// One figure.
+/// A measured figure.
 #[derive(Debug)]
 pub(crate) struct Row {
     what: String,
@@ -28,19 +28,19 @@ pub(crate) struct Row {
     missed: bool,
 }
 
-/// All figures.
+/// All measured figures.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
 }
 
-/// Whether a number of imports is too small for a target: starting the program weighs more than its work then.
+/// Whether a number of imports is too small for a target, because starting the program then costs more than its work.
 pub(crate) fn is_small(imports: usize) -> bool {
     imports < 50
 }
 
 impl Row {
-    /// Ours as a multiple of the reference.
+    /// A row whose ratio is trustmason's time divided by the reference's.
     pub(crate) fn slower(
         what: &str,
         reference: &str,
@@ -52,7 +52,7 @@ impl Row {
         Self::compared(what, reference, ours, theirs, format!("{ratio:.2} ×"), target)
     }
 
-    /// The reference as a multiple of ours.
+    /// A row whose ratio is the reference's time divided by trustmason's.
     pub(crate) fn faster(
         what: &str,
         reference: &str,
@@ -82,7 +82,7 @@ impl Row {
         Self { what: what.to_owned(), ours: shown(ours), reference, ratio, target: text, missed: !met }
     }
 
-    /// A figure without a reference.
+    /// A row without a reference.
     pub(crate) fn plain(what: &str, ours: Duration) -> Self {
         let nothing = String::new;
         Self {
@@ -95,7 +95,7 @@ impl Row {
         }
     }
 
-    /// Memory against its limit, both in KiB.
+    /// A row that compares memory with its limit, both in KiB.
     pub(crate) fn memory(what: &str, reference: &str, peak: u64, limit: u64) -> Self {
         Self {
             what: what.to_owned(),
@@ -126,7 +126,7 @@ impl Table {
         self.rows.iter().filter(|row| row.missed).count()
     }
 
-    /// For the terminal and, being Markdown, for the page.
+    /// The table for the terminal. The text is Markdown, so the page uses it too.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("| what | ours (CPU) | against | ratio | target | |\n|---|---|---|---|---|---|\n");
         for row in &self.rows {
@@ -145,7 +145,7 @@ impl Table {
         text
     }
 
-    /// The page in the docs.
+    /// The text of the page in `docs/`.
     pub(crate) fn page(&self) -> Result<String, Failure> {
         let day = Timestamp::now().strftime("%Y-%m-%d").to_string();
         let processor = std::fs::read_to_string("/proc/cpuinfo")?;
@@ -173,7 +173,7 @@ impl Table {
 }
 
 fn mib(kib: u64) -> f64 {
-    // Far below 2^52: exact.
+    // The value is far below 2^52, so the result is exact.
     u32::try_from(kib).map_or(f64::INFINITY, f64::from) / 1024.0
 }
 

@@ -1,4 +1,5 @@
-//! The standard library for the target: the toolchain's own, or one built from source into a sysroot of ours.
+//! Provides the standard library for the target: the toolchain's own, or one built from source into a sysroot below
+//! `target`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,11 @@ use super::{Missing, TARGET};
 use crate::process;
 use crate::tools;
 
-/// The Debian releases that may have the compiler's version, the likeliest first. Each is asked alone: its lists are large.
+/// The Debian releases that may have the compiler's version, the most likely first. The releases are asked one by one,
+/// because their lists are large.
 const SUITES: [&str; 4] = ["trixie-backports", "trixie", "forky", "sid"];
 
-/// Makes sure of the library. `None`: the toolchain has it; else the sysroot it is in.
+/// Provides the library. `None` if the toolchain has it, else the sysroot with it.
 pub(super) fn ensure(home: &Path) -> Result<Option<PathBuf>, Missing> {
     let rustc = Rustc::ask()?;
     if holds_std(&rustc.sysroot) {
@@ -44,10 +46,10 @@ fn holds_std(sysroot: &Path) -> bool {
     files.any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// What the compiler says of itself.
+/// The compiler's description of itself.
 struct Rustc {
     release: String,
-    /// Different for every compiler whose libraries do not fit another.
+    /// A text that differs between compilers whose libraries are incompatible.
     key: String,
     sysroot: PathBuf,
 }
@@ -70,7 +72,7 @@ impl Rustc {
     }
 }
 
-/// The source out of Debian's package `rust-src` in the compiler's version. Lists and cache are folders of ours.
+/// Takes the source from Debian's package `rust-src` in the compiler's version. Lists and cache are below the work folder.
 fn from_debian(work: &Path, release: &str) -> Result<PathBuf, Missing> {
     if !tools::on_path("apt-get") || !tools::on_path("dpkg-deb") {
         return Err(Missing(format!(
@@ -95,7 +97,7 @@ fn from_debian(work: &Path, release: &str) -> Result<PathBuf, Missing> {
         ] {
             command.args(["-o", &format!("{option}={}", path.display())]);
         }
-        // Packages only: no descriptions, no icons.
+        // Only package lists are fetched, without descriptions and icons.
         command.args(["-o", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false"]);
         command.args(["-o", "Acquire::Languages=none", "-o", "APT::Sandbox::User=root", "--quiet"]).current_dir(work);
         command
@@ -121,7 +123,7 @@ fn from_debian(work: &Path, release: &str) -> Result<PathBuf, Missing> {
     )))
 }
 
-/// The mirror the system itself uses, and the keys it trusts it by.
+/// The mirror that the system uses, and the keys with which it verifies the mirror.
 fn mirror() -> Result<(String, String), Missing> {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     files.extend(fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|item| item.path()));
@@ -137,7 +139,7 @@ fn mirror() -> Result<(String, String), Missing> {
                     line.strip_prefix("deb ").and_then(|rest| rest.split_whitespace().find(|word| word.contains("://")))
                 }
             };
-            // Security updates and other vendors have mirrors of their own.
+            // Security updates and other vendors have other mirrors.
             if let Some(uri) = uri.filter(|uri| uri.trim_end_matches('/').ends_with("/debian")) {
                 return Ok((uri.to_owned(), "/usr/share/keyrings/debian-archive-keyring.gpg".to_owned()));
             }
@@ -146,7 +148,7 @@ fn mirror() -> Result<(String, String), Missing> {
     Err(Missing("this system names no Debian mirror in /etc/apt".to_owned()))
 }
 
-/// Takes `library/` out of the package, a seventh of it.
+/// Unpacks only `library/` from the package, a seventh of its size.
 fn unpacked(work: &Path, release: &str) -> Result<PathBuf, Missing> {
     let package = fs::read_dir(work)?
         .flatten()
@@ -158,19 +160,19 @@ fn unpacked(work: &Path, release: &str) -> Result<PathBuf, Missing> {
         Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package).stdout(std::process::Stdio::piped()).spawn()?;
     let pipe = archive.stdout.take().ok_or_else(|| Missing("dpkg-deb has no output".to_owned()))?;
     let taken = process::run(Command::new("tar").args(["-x", "-C"]).arg(work).arg(format!("./{inside}")).stdin(pipe));
-    // It is told to stop when tar has what it wants.
+    // The signal to stop comes when tar has read enough, so the exit code means nothing.
     let _code = archive.wait()?;
     taken?;
     Ok(work.join(inside))
 }
 
-/// Builds the library, and the crates tests need, into the sysroot.
+/// Builds the library, and the crates that tests need, into the sysroot.
 fn build(work: &Path, library: &Path, sysroot: &Path) -> Result<(), Missing> {
     let target = work.join("target");
     let mut build = process::cargo();
     build.args(["build", "--release", "--quiet", "--target", TARGET, "--features", "panic-unwind,backtrace"]);
     build.arg("--manifest-path").arg(library.join("sysroot/Cargo.toml"));
-    // A stable compiler builds its own library so; `unmarked`: its dependencies are as private as it is.
+    // The stable compiler builds its own library with these settings. `unmarked` keeps the library's dependencies private.
     build
         .env("RUSTC_BOOTSTRAP", "1")
         .env("__CARGO_DEFAULT_LIB_METADATA", "trustmason")
@@ -178,7 +180,7 @@ fn build(work: &Path, library: &Path, sysroot: &Path) -> Result<(), Missing> {
     build.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS", "-Zforce-unstable-if-unmarked --cap-lints=allow");
     build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env("CARGO_PROFILE_RELEASE_DEBUG", "0");
     process::run(&mut build)?;
-    // Beside it first: a folder that has the name is whole.
+    // The sysroot is built beside its place and then renamed, so a folder with the final name is always complete.
     let beside = work.join("sysroot");
     fs::create_dir_all(folder(&beside))?;
     for file in fs::read_dir(target.join(TARGET).join("release/deps"))? {

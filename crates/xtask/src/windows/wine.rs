@@ -1,4 +1,4 @@
-//! Wine, with a prefix of its own below `target/windows`.
+//! Prepares Wine with a prefix of its own below `target/windows`. No other prefix of the user is touched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,9 @@ use super::Missing;
 use crate::process;
 use crate::tools;
 
-/// Rust's library takes its random numbers from a call that Wine has since version 9 only. Where it is missing a program ends
-/// before its first line, and says nothing. The real Windows has it; this is for tests and is never shipped.
+/// A library for old Wine. Rust's library takes random numbers from a call that Wine has only since version 9. Without
+/// the call, a program ends silently before its first line. Windows itself has the call; this library is for tests and
+/// is never shipped.
 const RANDOM: &str = r"
 #include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
@@ -26,7 +27,7 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T length)
 }
 ";
 
-/// Where Debian has it, beside the names it has elsewhere.
+/// Debian's path of the program. Other systems have it on `PATH`.
 const DEBIAN: &str = "/usr/lib/wine/wine64";
 
 pub(super) fn program() -> Option<PathBuf> {
@@ -34,13 +35,13 @@ pub(super) fn program() -> Option<PathBuf> {
     Path::new(DEBIAN).is_file().then(|| DEBIAN.into()).or(named)
 }
 
-/// Wine and the prefix to run it in.
+/// Wine, and the prefix in which it runs.
 pub(super) struct Wine {
     program: PathBuf,
     prefix: PathBuf,
 }
 
-/// Makes the prefix, if it is not there.
+/// Makes the prefix if it does not exist.
 pub(super) fn ensure(home: &Path) -> Result<Wine, Missing> {
     let program = program().ok_or_else(|| Missing("Wine is installed and not found".to_owned()))?;
     let wine = Wine { program, prefix: home.join("wine") };
@@ -66,7 +67,7 @@ pub(super) fn ensure(home: &Path) -> Result<Wine, Missing> {
 }
 
 impl Wine {
-    /// Tells a command, and every program that cargo runs for it, where Wine is and how quiet it is to be.
+    /// Sets the variables for a command and for every program that cargo runs for it: the path of Wine, and little output.
     pub(super) fn dress(&self, command: &mut Command) {
         command
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", &self.program)
@@ -74,11 +75,11 @@ impl Wine {
             .env("WINEARCH", "win64")
             .env("WINEDEBUG", "-all")
             .env("WINEDLLOVERRIDES", "mscoree=;mshtml=;winemenubuilder.exe=d;explorer.exe=d")
-            // Whatever is drawn, is drawn nowhere.
+            // Windows are drawn nowhere.
             .env_remove("DISPLAY");
     }
 
-    /// Waits until the prefix is at rest: its server writes the registry out when it ends.
+    /// Waits until the prefix is idle. Its server writes the registry when it ends.
     pub(super) fn rest(&self) {
         let beside = self.program.with_file_name("wineserver");
         let server = if beside.is_file() { beside } else { "wineserver".into() };
