@@ -34,7 +34,7 @@ pub enum RestartError {
     },
     /// It was stopped, and where the service stands is not known.
     #[error(
-        "`{program}` took longer than {seconds} s and was stopped{}; look at the service, or give it a longer `timeout`",
+        "`{program}` took longer than {seconds} s and was stopped{}; check the service, or give it a longer `timeout`",
         after(last)
     )]
     TooSlow {
@@ -56,7 +56,7 @@ pub enum RestartError {
         last: Vec<String>,
     },
     /// The system could not say how it ended, and where the service stands is not known.
-    #[error("waiting for `{program}` failed: {cause}; look at the service")]
+    #[error("waiting for `{program}` failed: {cause}; check the service")]
     Lost {
         /// The program.
         program: String,
@@ -67,7 +67,7 @@ pub enum RestartError {
 
 /// The last lines as the end of a sentence.
 fn after(last: &[String]) -> String {
-    if last.is_empty() { String::new() } else { format!(" after saying: {}", last.join(" / ")) }
+    if last.is_empty() { String::new() } else { format!(" after printing: {}", last.join(" / ")) }
 }
 
 /// Runs the command, which sees no variable that holds a secret, and waits until it has ended. What it leaves running, such as the

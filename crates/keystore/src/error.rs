@@ -93,13 +93,13 @@ pub enum KeyError {
     #[error("the password does not open this key; a key's password may differ from its store's")]
     WrongPassword,
     /// The protected blob breaks its own format.
-    #[error("the protected key is damaged: {0}; restore the store from a backup or make the key anew")]
+    #[error("the protected key is damaged: {0}; restore the store from a backup or make a new key")]
     Corrupt(String),
     /// Protected by an algorithm that is not read here.
     #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
     /// The password opens it, and the JDK cannot make a key of what it protects.
-    #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
+    #[error("the password opens the key, but no JVM can use it: {0}; make a new key")]
     Unrecoverable(String),
     /// OpenSSL, which reads the pair of files, does not load the key.
     #[error("OpenSSL does not load the key: {why}; {hint}")]
@@ -144,7 +144,7 @@ pub enum EditError {
     },
     /// A new certificate that would make a JVM refuse the whole store.
     #[error(
-        "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have it issued anew",
+        "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have a new one issued",
         visible(alias)
     )]
     JvmWouldRefuse {
@@ -155,7 +155,7 @@ pub enum EditError {
     },
     /// A new certificate of which nobody can tell whether a JVM loads it.
     #[error(
-        "the certificate for `{}` is not written, because it cannot be told whether a JVM loads it: {cause}; have it issued anew",
+        "the certificate for `{}` is not written, because trustmason cannot tell whether a JVM loads it: {cause}; have a new one issued",
         visible(alias)
     )]
     JvmCannotTell {
@@ -189,7 +189,7 @@ pub enum EditError {
     },
     /// The new key is no PKCS#8 private key.
     #[error(
-        "the new key for `{}` is no PKCS#8 private key: {why}; give an unencrypted PKCS#8 document",
+        "the new key for `{}` is not a PKCS#8 private key: {why}; give an unencrypted PKCS#8 document",
         visible(alias)
     )]
     BadKey {
@@ -221,15 +221,13 @@ pub enum EditError {
         format: Format,
     },
     /// The format is written under a password and none was given.
-    #[error("a {} store is written under its password, and none was given", .format.as_str())]
+    #[error("a {} store is written with its password, but none was given", .format.as_str())]
     PasswordNeeded {
         /// The format.
         format: Format,
     },
     /// The password given is not the one the store's digest was made with.
-    #[error(
-        "the password is not this store's (or the store was tampered with); nothing may be written under another one"
-    )]
+    #[error("the password is wrong (or the store was tampered with); nothing is written with a wrong password")]
     WrongPassword,
     /// The format holds certificates only.
     #[error("a {} store holds no private keys; use JKS or JCEKS", .format.as_str())]
@@ -244,13 +242,13 @@ pub enum EditError {
         format: Format,
     },
     /// The format is read here and never written.
-    #[error("a {} store is only read here, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
+    #[error("a {} store is only read, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
     ReadOnly {
         /// The format.
         format: Format,
     },
     /// A sealed key of one format cannot be carried into another.
-    #[error("a key sealed in a {} store cannot be carried into a {} store; open it and give it in the clear", .from.as_str(), .to.as_str())]
+    #[error("a key sealed in a {} store cannot be copied into a {} store; open it and give it unencrypted", .from.as_str(), .to.as_str())]
     SealedElsewhere {
         /// Where it was sealed.
         from: Format,

@@ -45,7 +45,7 @@ pub enum TargetError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The kind is missing, or there is no such kind.
-    #[error("`{0}` does not say of which kind it is: write it as store:FQDN/NAME or identity:FQDN/NAME")]
+    #[error("`{0}` does not say whether it is a store or an identity: write store:FQDN/NAME or identity:FQDN/NAME")]
     Kind(String),
     /// It is not spelled as this program spells it, so that two spellings could stand for one target.
     #[error("`{found}` is spelled `{spelled}`")]

@@ -82,7 +82,7 @@ impl Names {
 
     /// What a command said, as every run says it.
     pub fn settle(&mut self, text: &str) -> Result<String, String> {
-        let text = text.replace(&format!("by the word of {}", account()), "by the word of <somebody>");
+        let text = text.replace(&format!("reported by {}", account()), "reported by <somebody>");
         let mut out = String::new();
         let mut rest = text.as_str();
         while let Some(first) = rest.chars().next() {

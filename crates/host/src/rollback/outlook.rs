@@ -74,7 +74,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
     /// No run fits.
-    #[error("no run of this estate wrote anything that was not taken back already")]
+    #[error("no run of this estate is left to roll back")]
     Nothing,
     /// There is no such run.
     #[error("there is no run {run}; `trustmason runs` lists them")]
@@ -83,13 +83,13 @@ pub enum RollbackError {
         run: RunId,
     },
     /// It wrote nothing.
-    #[error("run {run} wrote no store; there is nothing to take back")]
+    #[error("run {run} wrote no store; there is nothing to roll back")]
     Empty {
         /// The run.
         run: RunId,
     },
     /// It was taken back before.
-    #[error("run {run} was taken back already, by run {by}")]
+    #[error("run {run} was rolled back already, by run {by}")]
     Undone {
         /// The run.
         run: RunId,
@@ -98,8 +98,8 @@ pub enum RollbackError {
     },
     /// A later run rests on it.
     #[error(
-        "run {run} is not the newest that stands: {newer} came after it and may rest on what it did; take that back first, or \
-         let a new plan change what is not wanted"
+        "run {run} is not the newest run: run {newer} came after it and may depend on it; roll run {newer} back first, or \
+         correct the spec and make a new plan instead"
     )]
     Newer {
         /// The run.
@@ -109,7 +109,7 @@ pub enum RollbackError {
     },
     /// Its backups are gone.
     #[error(
-        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` says how long they stay"
+        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` in the spec sets how long backups stay"
     )]
     Pruned {
         /// The run.
@@ -117,8 +117,8 @@ pub enum RollbackError {
     },
     /// Its journal tells of another number of stores than its record.
     #[error(
-        "run {run} is not taken back and nothing was done, since its journal tells of {told} written stores and the ledger of \
-         {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
+        "run {run} was not rolled back and nothing was done, because its journal has {told} written stores but the ledger \
+         has {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
     )]
     Miscounted {
         /// The run.
@@ -130,7 +130,7 @@ pub enum RollbackError {
     },
     /// Stores are not what the run made them.
     #[error(
-        "run {run} is not taken back and nothing was done, since others wrote there afterwards; {}",
+        "run {run} was not rolled back and nothing was done, because its stores were changed afterwards; {}",
         clauses(faults)
     )]
     Changed {
@@ -141,8 +141,8 @@ pub enum RollbackError {
     },
     /// Stores cannot be looked at.
     #[error(
-        "run {run} is not taken back and nothing was done, since not all it wrote can be seen now; {}; bring it within reach \
-         and run again",
+        "run {run} was not rolled back and nothing was done, because some of its stores cannot be read now; {}; make them \
+         readable and run again",
         clauses(faults)
     )]
     Unseen {
@@ -153,8 +153,8 @@ pub enum RollbackError {
     },
     /// The estate does not declare what the journal names.
     #[error(
-        "run {run} is not taken back and nothing was done, since its journal names what the spec does not declare; {}; put \
-         that back into the spec, or take the stores from the run's backups by hand",
+        "run {run} was not rolled back and nothing was done, because its journal names items that the spec does not \
+         declare; {}; declare them again, or take the stores from the run's backups by hand",
         clauses(faults)
     )]
     Undeclared {
@@ -164,7 +164,7 @@ pub enum RollbackError {
         faults: Vec<Fault>,
     },
     /// Backups are not what they were.
-    #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", clauses(faults))]
+    #[error("run {run} was not rolled back and nothing was done, because its backups are damaged; {}", clauses(faults))]
     Damaged {
         /// The run.
         run: RunId,
@@ -173,7 +173,7 @@ pub enum RollbackError {
     },
     /// Services would not trust one another.
     #[error(
-        "run {run} is not taken back and nothing was done, since trust would break: {}{}",
+        "run {run} was not rolled back and nothing was done, because trust would break: {}{}",
         clauses(breaks),
         breaks::cure(breaks)
     )]
@@ -187,7 +187,7 @@ pub enum RollbackError {
     #[error(transparent)]
     Begin(#[from] BeginError),
     /// A journal cannot be used.
-    #[error("nothing was taken back: {0}")]
+    #[error("nothing was rolled back: {0}")]
     Journal(#[from] JournalError),
     /// Something of the state folder cannot be read.
     #[error(transparent)]
@@ -295,8 +295,8 @@ impl Faults {
                     continue;
                 }
                 Ok(now) if now == piece.before => continue,
-                Ok(Some(_)) => format!("{path} holds something else by now"),
-                Ok(None) => format!("{path} is gone"),
+                Ok(Some(_)) => format!("{path} has other content now"),
+                Ok(None) => format!("{path} does not exist any more"),
                 Err(error) => {
                     self.take(store, error);
                     continue;

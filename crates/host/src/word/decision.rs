@@ -17,7 +17,7 @@ use crate::state::lock::{Lock, LockError};
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
     /// Another run came between the looking and the lock.
-    #[error("{} was written in the meantime; say it again", ledger.display())]
+    #[error("{} was written in the meantime; repeat the command", ledger.display())]
     Overtaken {
         /// The ledger.
         ledger: PathBuf,

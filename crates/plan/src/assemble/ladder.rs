@@ -249,12 +249,13 @@ impl<'a> Assembly<'a> {
             let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
             let Some(def) = self.ground.topology.identities.get(id) else { continue };
             let (finding, why) = match &one.course {
-                Course::Renew(installation) => (installation.finding, "its rotation is immediate"),
+                Course::Renew(installation) => (installation.finding, "its rotation is `immediate`"),
                 // The issuers of the one that comes are trusted before it: the steps say when it may.
                 Course::ByHand { .. } if matches!(&def.issuer, Issuer::Authority(_)) => continue,
-                Course::ByHand { finding, .. } => {
-                    (*finding, "where a person makes it anew the certificate is known only when it is in use already")
-                }
+                Course::ByHand { finding, .. } => (
+                    *finding,
+                    "a person makes its new certificate, and trustmason sees that certificate only when it is already in use",
+                ),
                 Course::Unknown
                 | Course::Rest
                 | Course::Rotate(_)
