@@ -18,29 +18,29 @@ const EXITS: &str = "\
 Exit codes:
   0    plan: a plan was made (with --detailed-exitcode: nothing to do); drift: in sync;
        apply: the next plan would be empty
-  1    nothing was done: bad spec, bad plan file, declined, lock held by another run,
-       a clock that cannot be right
-  2    drift, or `plan --detailed-exitcode` with changes pending
-  3    the saved plan no longer holds; nothing was written; every differing input is named
+  1    nothing was done: bad spec, bad plan file, declined, another run holds the lock,
+       the clock of this machine looks wrong
+  2    drift: the estate differs from the spec; `plan --detailed-exitcode`: there are changes
+  3    the saved plan is outdated; nothing was written; the message names every difference
   4    something is blocked, a store failed in apply, collect could not fetch a certificate, or
-       ack could not record a restart; the rest was done; each is named
-  5    apply did all it can now and waits for a person (hand-off, restart, approval of what
-       follows)
+       ack could not record a restart; the rest was done; the report names each of them
+  5    apply did all it can do now; a person must act (hand-off, restart, approval of the
+       changes that follow)
   64   wrong command line
-  130  interrupted; the next run goes on
+  130  interrupted; the next run continues
 
-Reports go to stdout, everything else to stderr. NO_COLOR is honoured; RUST_LOG overrides -v.
+Reports go to stdout, everything else to stderr. NO_COLOR turns colours off; RUST_LOG overrides -v.
 Only `collect` and `drift --probe` use the network. Passwords are never given on a command line.
 
 Start here:  trustmason demo";
 
 const LONG: &str = "\
-Keeps the certificate trust of a contact centre estate as a YAML spec declares it: which keystore trusts whom, \
+Keeps the certificate trust of a contact centre estate as a YAML spec declares it: which keystore trusts which host, \
 under which alias, and which hosts need a new certificate.
 
   check   is the spec right?            drift    does the estate still match?
-  plan    what would change?            explain  why is this certificate wanted here?
-  apply   make it so                    list     what is in this keystore?";
+  plan    what would change?            explain  why does the spec want this certificate here?
+  apply   make these changes            list     what is in this keystore?";
 
 /// trustmason: certificate trust between hosts, planned and applied
 #[derive(Debug, Parser)]
@@ -56,10 +56,10 @@ pub(crate) struct Args {
 /// How much is said on stderr, and how.
 #[derive(Clone, Copy, Debug, Group)]
 pub(crate) struct Log {
-    /// Say more on stderr, and list findings that are only informative (-vv: what is read and written; -vvv: everything)
+    /// Print more on stderr, and list the findings that are for information only (-vv: each file read and written; -vvv: everything)
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Diagnostics")]
     pub(crate) verbose: u8,
-    /// Shape of the diagnostics on stderr
+    /// Format of the diagnostics on stderr
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = "Diagnostics")]
     pub(crate) log_format: LogFormat,
 }
@@ -68,7 +68,7 @@ pub(crate) struct Log {
 pub(crate) enum LogFormat {
     /// Lines for people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
-/// Which stores are judged and written. Everything is still looked at.
+/// Which stores are judged and written. All stores are still read.
 #[derive(Clone, Debug, Default, Group)]
 pub(crate) struct Select {
     /// Only stores of hosts whose name matches, e.g. 'cvp*' (repeatable)
@@ -117,10 +117,10 @@ impl From<SideArg> for Side {
     }
 }
 
-/// Show what would change, and why; nothing is written
+/// Show what would change, and why; write nothing
 ///
-/// Reads the spec, looks at every keystore and prints what `apply` would do: per host and store, each entry with the rule
-/// that wants it, what stands there now and what will. Nothing is opened for writing and no network is used.
+/// Reads the spec and every keystore, and prints what `apply` would do: per host and store, each entry with the rule that
+/// wants it, its certificate now and its certificate afterwards. Opens no file for writing and uses no network.
 #[derive(Debug, Group)]
 pub(crate) struct PlanArgs {
     /// The estate spec [default: estate.yaml]
@@ -137,13 +137,13 @@ pub(crate) struct PlanArgs {
     pub(crate) detailed_exitcode: bool,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Make this identity anew though nothing is wrong with it, e.g. cvp1.acme.example/wsm (repeatable)
+    /// Make a new certificate for this identity even if nothing is wrong with it, e.g. cvp1.acme.example/wsm (repeatable)
     #[arg(long, value_name = "FQDN/IDENTITY", value_parser = identity)]
     pub(crate) replace: Vec<IdentityId>,
     /// Allow up to N deletions in one store (without it: 10)
     #[arg(long, value_name = "N")]
     pub(crate) allow_deletes: Option<u32>,
-    /// Judge dates as of then: 2027-01-31 or 2027-01-31T08:00:00Z
+    /// Judge dates as of this time: 2027-01-31 or 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
 }
@@ -157,21 +157,21 @@ pub(crate) enum PlanFormat {
 
 /// Make the estate what the spec declares
 ///
-/// Prints the plan and asks; only `yes` goes on. Each store is backed up, written beside itself, read back and only then
-/// put in place; a store that fails does not stop the others. What only a person can do is written as a pack with steps.
-/// With --plan, a saved plan is carried out exactly, or not at all when anything it was made from has changed.
+/// Prints the plan and asks for approval; only `yes` continues. For each store, apply makes a backup, writes a new copy next to
+/// the store, reads the copy back and only then puts it in place; a store that fails does not stop the others. For work that only
+/// a person can do, apply writes a pack with steps. With --plan, apply plans again and stops at any difference from the saved plan.
 #[derive(Debug, Group)]
 pub(crate) struct ApplyArgs {
     /// The estate spec [default: estate.yaml]
     #[arg(value_name = "SPEC", conflicts_with = "plan")]
     pub(crate) spec: Option<PathBuf>,
-    /// Carry out a plan saved by `plan --out`; its options count, and it is not asked about again
+    /// Carry out a plan saved by `plan --out`, with the options of that plan and without asking for approval
     #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "side", "allow_deletes", "replace"])]
     pub(crate) plan: Option<PathBuf>,
-    /// Do not ask
+    /// Do not ask for approval
     #[arg(long)]
     pub(crate) auto_approve: bool,
-    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    /// Continue although the clock of this machine looks wrong; use it only after you have checked the clock
     #[arg(long)]
     pub(crate) clock_is_right: bool,
     /// text for people, json for programs
@@ -179,7 +179,7 @@ pub(crate) struct ApplyArgs {
     pub(crate) format: ReportFormat,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Make this identity anew though nothing is wrong with it, e.g. cvp1.acme.example/wsm (repeatable)
+    /// Make a new certificate for this identity even if nothing is wrong with it, e.g. cvp1.acme.example/wsm (repeatable)
     #[arg(long, value_name = "FQDN/IDENTITY", value_parser = identity)]
     pub(crate) replace: Vec<IdentityId>,
     /// Allow up to N deletions in one store (without it: 10)
@@ -195,8 +195,8 @@ pub(crate) enum ReportFormat {
 
 /// Say whether the estate still matches its spec
 ///
-/// The same judgement as `plan`, told as findings: exit 0 in sync, 2 drift, 4 when something could not be judged. With --probe
-/// each service is also asked over the network which certificate it presents; one that differs is a warning.
+/// Judges the estate as `plan` does and prints the findings: exit 0 in sync, 2 drift, 4 when something could not be judged. With
+/// --probe, drift also asks each service over the network for its certificate; a certificate that differs is a warning.
 #[derive(Debug, Group)]
 pub(crate) struct DriftArgs {
     /// The estate spec [default: estate.yaml]
@@ -208,10 +208,10 @@ pub(crate) struct DriftArgs {
     /// Warnings count as drift too
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Ask services which certificate they present, and tell where it is another than the one known here
+    /// Ask the services which certificate they present, and report each that differs from the certificate known here
     #[arg(long)]
     pub(crate) probe: bool,
-    /// Ask at ADDR:PORT instead of HOST:PORT, as through a tunnel; an empty HOST or PORT is any (repeatable)
+    /// Connect to ADDR:PORT instead of HOST:PORT, for example through a tunnel; an empty HOST or PORT means any (repeatable)
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true, requires = "probe")]
     pub(crate) connect_to: Vec<Detour>,
     /// How long one service may take to answer, in seconds [default: 10]
@@ -228,10 +228,11 @@ pub(crate) enum DriftFormat {
     Prometheus,
 }
 
-/// Say why an entry is wanted, by which rule, from which document
+/// Show why an entry is wanted: the rule, its purpose and its document
 ///
-/// A host shows its stores and identities; a store shows what it should trust; an alias or a host's identity shows the
-/// rule, its purpose and source, and what is there now. Aliases are found in any case, also by their older names.
+/// For a host: its stores and identities. For a store: the certificates that it should trust. For an alias or an identity: the
+/// rule, its purpose and source, and the entry that is there now. Upper and lower case of an alias do not matter; older aliases
+/// are found too.
 #[derive(Debug, Group)]
 #[command(allow_missing_positional = true)]
 pub(crate) struct ExplainArgs {
@@ -243,7 +244,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) target: String,
 }
 
-/// Check the spec and the roots of its authorities; no keystore is opened
+/// Check the spec and the root certificates of its authorities; open no keystore
 #[derive(Debug, Group)]
 pub(crate) struct CheckArgs {
     /// The estate spec [default: estate.yaml]
@@ -253,8 +254,8 @@ pub(crate) struct CheckArgs {
 
 /// List the entries of a keystore of any readable format
 ///
-/// The format is told by content, not by name. Without a password option the store is read but not verified: its digest
-/// is not checked and no key is opened, and the report says so.
+/// The content of the file decides its format, not its name. Without a password option the store is read but not verified: its
+/// digest is not checked and no key is opened. The report says so.
 #[derive(Debug, Group)]
 pub(crate) struct ListArgs {
     /// The keystore: JKS, JCEKS, PKCS#12, PEM, DER, PKCS#7, an export of a Windows store, or a folder of PEM files
@@ -274,12 +275,12 @@ pub(crate) struct ListArgs {
     pub(crate) no_password: bool,
 }
 
-/// Fetch certificates that only people export, from the services that present them
+/// Fetch from services the certificates that otherwise a person must export
 ///
-/// Asks each service of a host nobody here can write (IIS, Diagnostic Portico, VOS) over TLS, shows the certificate in
-/// `certificates_dir` and the one that is presented, and asks; only `yes` writes. Nothing vouches for what comes over the
-/// network: compare the fingerprints with what the service itself shows. With nobody at the keyboard each new certificate must
-/// be named by --pin. Exit 0: all fetched or unchanged; 1: nothing was written; 4: some could not be fetched, the rest was.
+/// Connects by TLS to each service that trustmason cannot write (IIS, Diagnostic Portico, VOS), shows the certificate in
+/// `certificates_dir` and the presented certificate, and asks for approval; only `yes` writes. The network proves nothing:
+/// compare each fingerprint with the one that the service itself shows. Without a terminal, each new certificate needs a --pin.
+/// Exit 0: all fetched or unchanged; 1: nothing was written; 4: some could not be fetched, the others were.
 #[derive(Debug, Group)]
 pub(crate) struct CollectArgs {
     /// The estate spec [default: estate.yaml]
@@ -287,10 +288,10 @@ pub(crate) struct CollectArgs {
     pub(crate) spec: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// A certificate that was compared already, by its SHA-256 in hex; it is not asked about (repeatable)
+    /// SHA-256 (hex) of a certificate that you have compared already; collect does not ask about it (repeatable)
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Vec<Fingerprint>,
-    /// Ask at ADDR:PORT instead of HOST:PORT, as through a tunnel; an empty HOST or PORT is any (repeatable)
+    /// Connect to ADDR:PORT instead of HOST:PORT, for example through a tunnel; an empty HOST or PORT means any (repeatable)
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true)]
     pub(crate) connect_to: Vec<Detour>,
     /// How long one service may take to answer, in seconds [default: 10]
@@ -298,11 +299,12 @@ pub(crate) struct CollectArgs {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Record that a hand-off was carried out
+/// Record that a person carried out a hand-off
 ///
-/// After `apply` wrote a pack for a store that only people change, and somebody brought it in: without --from their word is
-/// recorded for exactly that pack; with --from the store's export is read and recorded. Refused if the plan has moved on.
-/// Where a host has a store and an identity of one name, both with a pack, say which: store:FQDN/NAME or identity:FQDN/NAME.
+/// Use it after `apply` wrote a pack for a store that only people change, and a person carried it out. Without --from, confirm
+/// records that all steps of exactly that pack were done. With --from, it reads and records the store's export. It refuses if the
+/// pack is outdated. If a store and an identity of a host have the same name and both have a pack, say which one is meant:
+/// store:FQDN/NAME or identity:FQDN/NAME.
 #[derive(Debug, Group)]
 #[command(allow_missing_positional = true)]
 pub(crate) struct ConfirmArgs {
@@ -315,15 +317,15 @@ pub(crate) struct ConfirmArgs {
     /// A folder with all certificates exported from that store
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
-    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    /// Continue although the clock of this machine looks wrong; use it only after you have checked the clock
     #[arg(long)]
     pub(crate) clock_is_right: bool,
 }
 
 /// Record that a service was restarted
 ///
-/// Names a service by host and id as `plan` and `apply` print it, e.g. adsa.acme.example/tomcat; globs are allowed:
-/// '*/tomcat'. Only restarts that something waits for can be acknowledged. Restart first: a rotation goes on by this word.
+/// Name the service as `plan` and `apply` print it, e.g. adsa.acme.example/tomcat, or with a glob: '*/tomcat'. Only pending
+/// restarts can be acknowledged. Restart the service first: a rotation continues because of this acknowledgement.
 #[derive(Debug, Group)]
 #[command(allow_missing_positional = true)]
 pub(crate) struct AckArgs {
@@ -333,12 +335,12 @@ pub(crate) struct AckArgs {
     /// The service, or a glob over services
     #[arg(value_name = "FQDN/SERVICE", required = true)]
     pub(crate) target: String,
-    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    /// Continue although the clock of this machine looks wrong; use it only after you have checked the clock
     #[arg(long)]
     pub(crate) clock_is_right: bool,
 }
 
-/// List the runs of an estate: what each wrote, whether it ended, whether it can be taken back
+/// List the runs of an estate: what each run wrote, whether it ended, whether it can be rolled back
 #[derive(Debug, Group)]
 pub(crate) struct RunsArgs {
     /// The estate spec [default: estate.yaml]
@@ -349,22 +351,22 @@ pub(crate) struct RunsArgs {
     pub(crate) format: ReportFormat,
 }
 
-/// Take the newest run back: every store becomes what it was before
+/// Roll the newest run back: restore every store that it wrote
 ///
-/// Restores bytes, mode, owner and access list of every store the run wrote, from its backups. Refused, with nothing done, if
-/// somebody changed one of them since, or if a later run rests on it. Also takes back what an interrupted run had done.
+/// Restores bytes, mode, owner and access list of every store that the run wrote, from its backups. Refuses and changes nothing if
+/// somebody changed one of these stores afterwards, or if a later run depends on this run. Also rolls back an interrupted run.
 #[derive(Debug, Group)]
 pub(crate) struct RollbackArgs {
     /// The estate spec [default: estate.yaml]
     #[arg(value_name = "SPEC")]
     pub(crate) spec: Option<PathBuf>,
-    /// The run, as `trustmason runs` names it [default: the newest that wrote something]
+    /// The run, as `trustmason runs` names it [default: the newest run that wrote something]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Do not ask
+    /// Do not ask for approval
     #[arg(long)]
     pub(crate) auto_approve: bool,
-    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    /// Continue although the clock of this machine looks wrong; use it only after you have checked the clock
     #[arg(long)]
     pub(crate) clock_is_right: bool,
 }
@@ -379,7 +381,7 @@ impl RollbackArgs {
     }
 }
 
-/// Print the role profiles that are built in
+/// Print the built-in role profiles
 #[derive(Debug, Group)]
 pub(crate) struct ProfileArgs {
     #[command(subcommand)]
@@ -388,11 +390,11 @@ pub(crate) struct ProfileArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfileCommand {
-    /// Names of the built-in profiles
+    /// Print the names of the built-in profiles
     List,
-    /// The text of one, to read or to start one's own from
+    /// Print the text of one profile, to read it or as the beginning of your own profile
     Show {
-        /// Its name, e.g. pcce-12.5
+        /// The profile, e.g. pcce-12.5
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -401,7 +403,7 @@ pub(crate) enum ProfileCommand {
 /// Print a JSON Schema, for editors and for programs
 #[derive(Debug, Group)]
 pub(crate) struct SchemaArgs {
-    /// Of what
+    /// The document that the schema describes
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) what: SchemaOf,
 }
@@ -424,16 +426,16 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Write a small estate, plan it, apply it, and prove that nothing is left to do
+/// Make a small estate, plan it, apply it, and show that nothing is left to do
 ///
-/// Twelve hosts with real keystores, certificates as installers and years leave them, and no network. The folder is kept,
-/// so that every other command can be tried on it.
+/// Twelve hosts with real keystores and the usual defects of a real estate, without a network. The folder is kept, so that you can
+/// try every other command on it.
 #[derive(Debug, Group)]
 pub(crate) struct DemoArgs {
-    /// Where to write it; must be absent or empty [default: a new folder below the system's temporary one]
+    /// The folder to write; it must be absent or empty [default: a new folder in the system's temporary folder]
     #[arg(value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Only make the estate, as installers and years left it; nothing is planned or mended
+    /// Only make the estate with its defects; do not plan or repair anything
     #[arg(long)]
     pub(crate) make_only: bool,
 }
@@ -456,11 +458,13 @@ fn detour(text: &str) -> Result<Detour, String> {
     let (to, to_port) = rest.rsplit_once(':').ok_or_else(shape)?;
     let bare = to.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     if bare.is_none() && to.contains(':') {
-        return Err(format!("write [{to}]: an address of version 6 stands in brackets"));
+        return Err(format!("write [{to}]: an IPv6 address needs brackets"));
     }
     let port_of = |text: &str| match text {
         "" => Ok(None),
-        text => text.parse::<u16>().ok().filter(|port| *port > 0).map(Some).ok_or(format!("`{text}` is no port")),
+        text => {
+            text.parse::<u16>().ok().filter(|port| *port > 0).map(Some).ok_or(format!("`{text}` is not a port number"))
+        }
     };
     let host = if host.is_empty() { None } else { Some(Fqdn::parse(host).map_err(|e| e.to_string())?) };
     let to = Some(bare.unwrap_or(to)).filter(|to| !to.is_empty()).map(str::to_owned);
@@ -485,7 +489,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
     let begins = day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
     begins.map_err(|_| {
         let last = trustmason_plan::text::time(Timestamp::MAX.as_second());
-        format!("the last moment that can be reckoned with is {last}")
+        format!("the latest time that can be used is {last}")
     })
 }
 

@@ -34,13 +34,13 @@ const LEFT_OUT: Words = ("change was left out", "changes were left out");
 const NO_PACK: Words = ("pack was not written", "packs were not written");
 const UNASKED: Words = ("key or request was not made", "keys or requests were not made");
 const DOWN: Words = ("service was not restarted", "services were not restarted");
-const TROUBLE: Words = ("trouble is marked with ! above", "troubles are marked with ! above");
-const BLOCKED: Words = ("is blocked", "are blocked");
+const TROUBLE: Words = ("problem is marked with ! above", "problems are marked with ! above");
+const BLOCKED: Words = ("item is blocked", "items are blocked");
 const RESTART: Words = ("restart", "restarts");
 const BY_HAND: Words = ("task by hand", "tasks by hand");
-const REPLY: Words = ("reply of an authority", "replies of authorities");
-const ELSEWHERE: Words = ("change on a host that was left out", "changes on hosts that were left out");
-const FOLLOWS: Words = ("change that follows from what was done", "changes that follow from what was done");
+const REPLY: Words = ("reply from a certificate authority", "replies from certificate authorities");
+const ELSEWHERE: Words = ("change on a host that was not selected", "changes on hosts that were not selected");
+const FOLLOWS: Words = ("follow-up change for the next apply", "follow-up changes for the next apply");
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +100,7 @@ impl Causes {
     /// The line with the exit code and its causes. `None` if the exit code is 0.
     pub(crate) fn line(&self) -> Option<String> {
         let words = |causes: &[Cause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let parts = [("to mend: ", &self.mend), ("waits for: ", &self.act)];
+        let parts = [("to repair: ", &self.mend), ("still to do: ", &self.act)];
         let parts: Vec<String> = parts
             .iter()
             .filter(|(_, all)| !all.is_empty())

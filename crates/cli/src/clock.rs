@@ -17,7 +17,7 @@ use crate::console::{Console, person};
 use crate::stop::Stop;
 
 /// The advice for a person whose clock is doubted.
-const REMEDY: &str = "Set the clock, then run again; if it is right, say so with --clock-is-right";
+const REMEDY: &str = "Set the clock and run again; if the clock is right, add --clock-is-right";
 
 /// The moment at which the process began.
 #[derive(Clone, Copy, Debug)]
@@ -55,16 +55,13 @@ fn understood(now: SystemTime) -> Result<Timestamp, String> {
         }
     };
     let outside = |limit: &str| {
-        format!("the clock of this machine says {}, which is {limit}; set it, then run again", text::time(seconds))
+        format!("the clock of this machine says {}, which is {limit}; set the clock and run again", text::time(seconds))
     };
     if seconds < 0 {
         return Err(outside("before 1970"));
     }
     Timestamp::try_from(now).map_err(|_| {
-        outside(&format!(
-            "beyond {}, the last moment that can be reckoned with",
-            text::time(Timestamp::MAX.as_second())
-        ))
+        outside(&format!("after {}, the latest time that can be used", text::time(Timestamp::MAX.as_second())))
     })
 }
 
@@ -85,7 +82,7 @@ pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Sight, vouched: bool) 
 /// Warns about such a clock, for commands that write no date.
 pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Sight, console: Console) {
     if let Some(verdict) = reconciler.doubt(sight) {
-        console.warn(&format!("{verdict}; nothing is applied by this clock. {REMEDY}"));
+        console.warn(&format!("{verdict}; apply refuses to work with this clock. {REMEDY}"));
     }
 }
 
@@ -93,9 +90,11 @@ impl Word {
     /// Records the statement if one was needed.
     pub(crate) fn record(self, reconciler: &Reconciler<'_>, sight: &mut Sight, lock: &mut Lock) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
-        reconciler
-            .vouch(&verdict, &person(), sight, lock)
-            .map_err(|e| Stop::refused(format!("that the clock is right could not be recorded: {e}; nothing was done")))
+        reconciler.vouch(&verdict, &person(), sight, lock).map_err(|e| {
+            Stop::refused(format!(
+                "the confirmation of the clock (--clock-is-right) could not be recorded: {e}; nothing was done"
+            ))
+        })
     }
 }
 
@@ -106,7 +105,7 @@ pub(crate) fn is_past(name: &str, made: Timestamp, now: Timestamp) -> Result<(),
     match judge(now, &evidence) {
         Verdict::Right | Verdict::Early { .. } | Verdict::Ahead { .. } => Ok(()),
         behind @ Verdict::Behind { .. } => {
-            Err(Stop::refused(format!("{behind}; nothing was done. Set the clock, or plan again with --out")))
+            Err(Stop::refused(format!("{behind}; nothing was done. Set the clock, or make a new plan with --out")))
         }
     }
 }
@@ -139,8 +138,8 @@ mod tests {
     #[test]
     fn a_clock_outside_the_calendar_is_refused() {
         let beyond =
-            ", which is beyond 9999-12-30T22:00:00Z, the last moment that can be reckoned with; set it, then run again";
-        let before = ", which is before 1970; set it, then run again";
+            ", which is after 9999-12-30T22:00:00Z, the latest time that can be used; set the clock and run again";
+        let before = ", which is before 1970; set the clock and run again";
         let past = |seconds| UNIX_EPOCH - Duration::from_secs(seconds);
         for (clock, says, why) in [
             (at(253_402_207_201), "9999-12-30T22:00:01Z", beyond),

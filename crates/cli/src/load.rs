@@ -80,7 +80,7 @@ impl Unread {
     fn stop(self, path: &Path) -> Stop {
         let path = path.display();
         Stop::refused(if self.absent {
-            format!("{path} not found; name the spec or run `trustmason demo` to see one")
+            format!("{path} not found; name the spec file, or run `trustmason demo` to see an example")
         } else {
             format!("the spec {path} cannot be read: {}", self.why)
         })
@@ -131,7 +131,7 @@ impl Estate {
         let side = question.select.side.map(Into::into);
         if side.is_some() && !self.topology.hosts.values().any(|h| h.side == side) {
             return Err(Stop::refused(format!(
-                "--side: no host of {} is on that side; give hosts a `side:`",
+                "--side: no host of {} is on that side; add `side:` to the hosts",
                 self.name
             )));
         }
@@ -145,7 +145,7 @@ impl Estate {
         };
         if !self.topology.hosts.keys().any(|host| trustmason_plan::selects(&self.topology, &options, host)) {
             return Err(Stop::refused(format!(
-                "--host and --side together select no host of {}; every host that matches is on the other side",
+                "--host and --side together select no host of {}; every host that matches --host is on the other side",
                 self.name
             )));
         }

@@ -24,7 +24,7 @@ fn bar(console: Console, length: usize, template: &str) -> ProgressBar {
 
 /// A bar for services that are being asked.
 pub(crate) fn asking(console: Console, services: usize) -> ProgressBar {
-    bar(console, services, "{spinner} asked {pos} of {len} services ({elapsed})")
+    bar(console, services, "{spinner} {pos} of {len} services asked ({elapsed})")
 }
 
 /// Shows the events of looking at an estate and carrying out a plan.
@@ -44,14 +44,14 @@ impl Painter {
         match event {
             Event::Exposed { warning } => console.warn(warning),
             Event::Recovered { run } => {
-                console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
+                console.note(&format!("Run {run} was interrupted; its results were read from its journal."));
             }
             Event::Unclear(unclear) => console.warn(&format!(
-                "what run {} did to {} cannot be told yet, and it is assumed that it did: {}",
+                "cannot tell yet what run {} did to {}, so every change is assumed done: {}",
                 unclear.run, unclear.store, unclear.why
             )),
             Event::Looking { items } => {
-                self.bar = bar(console, items, "{spinner} looking at {len} stores and files ({elapsed})");
+                self.bar = bar(console, items, "{spinner} reading {len} stores and files ({elapsed})");
             }
             Event::Running { plan } => self.bar = bar(console, steps(plan), "{spinner} [{pos}/{len}] {msg}"),
             Event::Looked | Event::Ran => self.bar.finish_and_clear(),

@@ -14,7 +14,7 @@ pub(crate) fn heed(reconciler: &Reconciler<'_>) -> Result<(), Stop> {
         let code = i32::from(crate::exit::INTERRUPTED);
         signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
-            .map_err(|e| Stop::refused(format!("signals cannot be heeded: {e}; nothing was done")))?;
+            .map_err(|e| Stop::refused(format!("signals cannot be handled: {e}; nothing was done")))?;
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Stop {
                     console.fault(fault);
                 }
                 let n = faults.len();
-                let noun = if n == 1 { "fault" } else { "faults" };
+                let noun = if n == 1 { "error" } else { "errors" };
                 console.error(&format!("{n} {noun} in the spec; nothing was done"));
             }
         }

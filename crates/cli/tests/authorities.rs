@@ -37,7 +37,7 @@ fn check_refuses_a_root_that_can_vouch_for_nothing() {
     let no_ca = root(|params| params.is_ca = IsCa::NoCa);
     let ended = root(|params| params.not_after = rcgen::date_time_ymd(2026, 1, 1));
     let cases: [(&[u8], &[u8], &str); 4] = [
-        (&no_ca, &no_ca, "the root of corp-ca: CN=Acme Root CA is no CA"),
+        (&no_ca, &no_ca, "the root of corp-ca: CN=Acme Root CA is not a CA"),
         (&ended, &ended, "the root of corp-ca ended on 2026-01-01"),
         (&good, &no_ca, "is pinned to"),
         (&good, b"<html>Please sign in</html>", "authority corp-ca: "),

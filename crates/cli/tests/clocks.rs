@@ -69,11 +69,8 @@ fn at(estate: &Estate, moment: &str, args: &[&str]) -> Said {
 fn a_clock_outside_the_calendar_is_refused() {
     needs!(Faketime);
     for (moment, why) in [
-        ("1960-01-01 00:00:00", "Z, which is before 1970; set it, then run again"),
-        (
-            "9999-12-31 23:59:50",
-            "which is beyond 9999-12-30T22:00:00Z, the last moment that can be reckoned with; set it",
-        ),
+        ("1960-01-01 00:00:00", "Z, which is before 1970; set the clock and run again"),
+        ("9999-12-31 23:59:50", "which is after 9999-12-30T22:00:00Z, the latest time that can be used; set the clock"),
     ] {
         let estate = Estate::troubled();
         let before = files(estate.dir.path());
@@ -122,7 +119,7 @@ fn a_plan_is_made_as_of_any_moment() {
         }
     }
     let late = estate.run(&["plan", "--at", "9999-12-31"]).code(64);
-    let _ = late.err_has("the last moment that can be reckoned with is 9999-12-30T22:00:00Z");
+    let _ = late.err_has("the latest time that can be used is 9999-12-30T22:00:00Z");
 }
 
 /// Changes every moment in the ledger.
@@ -196,7 +193,7 @@ fn refused(estate: &Estate, words: &[&str]) {
         for word in words {
             assert!(said.err.contains(word), "{args:?} lacks {word:?}: {}", said.err);
         }
-        let remedy = "; nothing was done. Set the clock, then run again; if it is right, say so with --clock-is-right";
+        let remedy = "; nothing was done. Set the clock and run again; if the clock is right, add --clock-is-right";
         assert!(said.err.contains(remedy), "{}", said.err);
     }
     assert_eq!(files(estate.dir.path()), before, "nothing was written");
@@ -328,16 +325,13 @@ fn a_mirror_of_1965_is_old() {
 fn a_clock_by_which_everything_ended_at_once_stops_what_stamps_the_ledger() {
     let estate = of_years(2020, 2022);
     let newest = "which is ";
-    let dates = " days after the newest date found here, 2021-06-01T00:00:00Z; by it all ";
-    refused(
-        &estate,
-        &["the clock of this machine says 20", newest, dates, " have ended since, the last one on 2022-06-20"],
-    );
+    let dates = " days after the newest date found here, 2021-06-01T00:00:00Z; by this clock all ";
+    refused(&estate, &["the clock of this machine says 20", newest, dates, " have ended, the last one on 2022-06-20"]);
     assert!(!estate.path(".trustmason").exists());
 
     let _ = estate.run(&["apply", "--auto-approve", "--clock-is-right"]);
     let words = audited(&estate, "clock");
-    assert!(words.len() == 1 && words[0]["reason"].as_str().unwrap().contains("have ended since"), "{words:?}");
+    assert!(words.len() == 1 && words[0]["reason"].as_str().unwrap().contains("have ended, the last one"), "{words:?}");
     // After this run, the ledger confirms the date.
     let again = estate.run(&["apply", "--auto-approve"]);
     assert!(!again.err.contains("the clock of this machine"), "{}", again.err);
@@ -360,7 +354,11 @@ fn a_clock_by_which_nothing_is_valid_yet_stops_what_stamps_the_ledger() {
     let estate = Estate::with(SPEC, |_, wish| wish.years = (2990, 2999));
     refused(
         &estate,
-        &["by it none of the ", " certificates in use is valid yet, the first one begins ", "at 2990-01-01T00:00:00Z"],
+        &[
+            "by this clock none of the ",
+            " certificates in use is valid yet; the first one begins ",
+            "at 2990-01-01T00:00:00Z",
+        ],
     );
 }
 
@@ -377,7 +375,7 @@ fn a_saved_plan_from_the_future_is_not_carried_out() {
         let args: Vec<&str> = ["apply", "--plan", "future.json"].into_iter().chain(word).collect();
         let said = estate.run(&args).code(1);
         let said = said.err_has(" days before 2999-01-01T00:00:00Z, when future.json was made; nothing was done. ");
-        let _ = said.err_has("Set the clock, or plan again with --out");
+        let _ = said.err_has("Set the clock, or make a new plan with --out");
     }
     assert_eq!(files(estate.dir.path()), before);
     let _ = estate.run(&["apply", "--plan", "p.json", "--clock-is-right"]).code(0);

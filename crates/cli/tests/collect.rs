@@ -65,9 +65,8 @@ fn nobody_there_to_compare_and_no_pin_writes_nothing() {
         // Both fingerprints are shown in full, because a person compares them.
         let said = said.out_has(&format!("    - CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2025-01-01 to 2049-06-20\n      sha256 {old}\n"));
         let said = said.out_has(&format!("    + CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2026-01-01 to 2048-06-20\n      sha256 {print}\n"));
-        let said =
-            said.err_has("nobody is here to compare").err_has(&format!("--pin {print}  fina.acme.example/tomcat"));
-        assert_eq!(said.err.contains("no service presents this certificate"), !pins.is_empty(), "{}", said.err);
+        let said = said.err_has("nobody can compare").err_has(&format!("--pin {print}  fina.acme.example/tomcat"));
+        assert_eq!(said.err.contains("no service presented this certificate"), !pins.is_empty(), "{}", said.err);
     }
     untouched(&estate, &before);
 }
@@ -126,7 +125,12 @@ fn what_is_odd_about_it_is_said_here_and_in_every_plan() {
     });
     let cases = [
         (ca, "host-is-ca", "CN=fina.acme.example, CA  2026-01-01", "its certificate is a CA's (basic constraints)"),
-        (doubtful, "jvm-doubtful", "CN=fina.acme.example  2026-01-01", "cannot be told: its extension 2.5.29.30"),
+        (
+            doubtful,
+            "jvm-doubtful",
+            "CN=fina.acme.example  2026-01-01",
+            "holds this certificate: its extension 2.5.29.30",
+        ),
     ];
     for ((print, server), finding, line, words) in cases {
         let estate = Estate::new();
@@ -183,7 +187,7 @@ fn a_person_is_asked_and_only_yes_counts() {
         estate.answer(&format!("collect {args}"), "y\n").code(1).out_has("Do you want to write these certificates?");
     let _ = said
         .out_has("Compare each fingerprint with what the service itself shows.")
-        .out_has("declined; nothing was done");
+        .out_has("the answer was not `yes`; nothing was done");
     untouched(&estate, &before);
     let _ = estate.answer(&format!("collect {args}"), "yes\n").code(0).out_has("1 written, 0 unchanged");
     assert_eq!(fs::read_to_string(estate.path("certs/fina.acme.example.pem")).unwrap(), support::pem(&der));
@@ -201,7 +205,7 @@ fn the_certificate_of_another_host_is_shown_and_refused() {
     // A pin does not help either.
     let said = estate.run(&["collect", "--host", "fina*", &server.instead_of(FINESSE), "--pin", &print]).code(4);
     let said = said.out_has("refused     fina.acme.example/tomcat").out_has(&format!("sha256 {print}"));
-    let _ = said.out_has("it names finb.acme.example, must name fina.acme.example;");
+    let _ = said.out_has("it names finb.acme.example, but must name fina.acme.example;");
     untouched(&estate, &before);
 }
 
@@ -231,8 +235,8 @@ fn who_does_not_answer_does_not_stop_the_others() {
     let args =
         ["collect", "--timeout", "1", "--pin", &pin, &server.instead_of(FINESSE), &silent.instead_of(ADS), &nobody()];
     let said = estate.run(&args).code(4);
-    let way = format!("adsa.acme.example:443 (by way of 127.0.0.1:{}): no answer within 1 s;", silent.port);
-    let said = said.out_has(&way).out_has("nothing listens there (connection refused); start the service");
+    let way = format!("adsa.acme.example:443 (through 127.0.0.1:{}): no answer within 1 s;", silent.port);
+    let said = said.out_has(&way).out_has("no service listens at that port (connection refused); start the service");
     assert!(
         said.last_line().starts_with("Collect complete: 1 written, 0 unchanged, 0 refused, "),
         "{}",
@@ -298,7 +302,7 @@ fn a_service_that_presents_something_else_is_a_warning() {
         .code(0)
         .out_has("Warnings:\n  served-differs         cvp1.acme.example/wsm: port 8111 presents CN=cvp1.acme.example,");
     let said = said.out_has(&format!(
-        "(sha256 {print}), but cvp1.acme.example/keystore/wsm_certificate holds sha256 {here}; restart it"
+        "(sha256 {print}), but cvp1.acme.example/keystore/wsm_certificate holds sha256 {here}; restart the service"
     ));
     assert_eq!(said.last_line(), "In sync, with 1 warning.");
     let _ = run(&["--strict"]).code(2);
@@ -320,7 +324,7 @@ fn an_exported_certificate_that_is_old_is_told_by_a_probe() {
     let (print, _, server) = renewed("fina.acme.example");
     let said = estate.run(&["drift", "--probe", "--host", "fina*", &server.instead_of(FINESSE)]).code(0);
     let said = said.out_has(&format!("(sha256 {print}), but the exported file holds sha256 "));
-    let _ = said.out_has("`trustmason collect` fetches the one that is presented");
+    let _ = said.out_has("`trustmason collect` fetches the presented certificate");
 }
 
 #[test]
@@ -329,8 +333,9 @@ fn a_service_that_cannot_be_asked_is_named_and_counts_for_nothing() {
     let gone = nobody();
     let args = ["drift", "--strict", "--probe", "--host", "fina*", &gone];
     let said =
-        estate.run(&args).code(0).err_has("fina.acme.example/tomcat was not asked: fina.acme.example:8443 (by way of ");
-    let said = said.err_has("nothing listens there (connection refused)").out_has("1 finding for information only");
+        estate.run(&args).code(0).err_has("fina.acme.example/tomcat was not asked: fina.acme.example:8443 (through ");
+    let said =
+        said.err_has("no service listens at that port (connection refused)").out_has("1 finding for information only");
     assert_eq!(said.last_line(), "In sync. Every store holds what the spec declares.");
     let _ = estate
         .run(&["drift", "-v", "--probe", "--host", "fina*", &gone])

@@ -65,7 +65,7 @@ fn one_bad_spec() {
     let _ = estate
         .run(&["plan", "nothere.yaml"])
         .code(1)
-        .err_has("error: nothere.yaml not found; name the spec or run `trustmason demo` to see one");
+        .err_has("error: nothere.yaml not found; name the spec file, or run `trustmason demo` to see an example");
     put(&estate.path("bad.yaml"), b"trustmason: 1\nestate: x\nprofil: pcce-12.5\nhosts: {}\n");
     for command in ["plan", "apply", "drift", "check"] {
         let said = estate.run(&[command, "bad.yaml"]).code(1);
@@ -79,11 +79,12 @@ fn one_bad_spec() {
 fn one_bad_plan_file() {
     let estate = Estate::new();
     put(&estate.path("p"), b"{}");
-    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("it has no format_version; plan again with --out");
+    let _ =
+        estate.run(&["apply", "--plan", "p"]).code(1).err_has("it has no format_version; make a new plan with --out");
     put(&estate.path("p"), b"{\"format_version\": \"7.0\"}");
-    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("its layout is version 7.0");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("its format_version is 7.0");
     put(&estate.path("p"), b"no json");
-    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("p is no plan that can be carried out");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("p is not a plan that can be carried out");
     let _ = estate.run(&["apply", "--plan", "absent"]).code(1).err_has("the plan cannot be read");
 }
 
@@ -91,7 +92,7 @@ fn one_bad_plan_file() {
 fn one_nobody_there_to_approve() {
     let estate = Estate::troubled();
     let before = support::files(estate.dir.path());
-    let said = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
+    let said = estate.run(&["apply"]).code(1).err_has("nobody can approve");
     assert!(said.out.contains(PENDING) && said.err.contains("--auto-approve"), "{}", said.out);
     assert_eq!(before, support::files(estate.dir.path()));
 }
@@ -103,7 +104,7 @@ fn one_declined() {
     let estate = Estate::troubled();
     let said = estate.answer("apply", "y\n").code(1);
     let said = said.out_has("Do you want to perform these actions?").out_has("Only 'yes' will be accepted to approve.");
-    let _ = said.out_has("declined; nothing was done");
+    let _ = said.out_has("the answer was not `yes`; nothing was done");
     assert!(!estate.path(".trustmason").exists());
 }
 
@@ -146,12 +147,14 @@ fn three_the_saved_plan_no_longer_holds() {
     estate.rename("adsa/cacerts", "vendorroot", "vendorroot2");
     std::fs::remove_file(estate.path("certs/ICMrgrb.cer")).unwrap();
     let before = support::files(estate.dir.path());
-    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
+    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p is outdated; nothing was written:");
     let said = said.err_has(
         "store ./hosts/adsa.acme.example/C/Program Files (x86)/Java/jre1.8.0_221/lib/security/cacerts changed",
     );
     let said = said.err_has("certificate ./certs/ICMrgrb.cer");
-    let _ = said.err_has("change no longer needed: import rgrb.acme.example_iis in adsa.acme.example/cacerts");
+    let _ = said.err_has(
+        "a change of the saved plan is no longer needed: import rgrb.acme.example_iis in adsa.acme.example/cacerts",
+    );
     assert_eq!(before, support::files(estate.dir.path()));
 }
 
@@ -199,7 +202,7 @@ fn five_waits_for_a_person_until_confirmed() {
     std::fs::remove_file(estate.file("vvb1/tomcat-trust").join("cvp1.acme.example_vxml.pem")).unwrap();
     let target = "vvb1.acme.example/tomcat-trust";
     let _ = estate.run(&["confirm", target]).code(1).err_has("no pack was written");
-    let said = estate.run(&["apply", "--auto-approve"]).code(5).out_has("Waits for a person:");
+    let said = estate.run(&["apply", "--auto-approve"]).code(5).out_has("A person must do this:");
     let _ = said.out_has("afterwards: trustmason confirm estate.yaml vvb1.acme.example/tomcat-trust");
     let pack = estate.path(".trustmason/handoff/vvb1.acme.example/tomcat-trust");
     assert!(pack.join("STEPS.md").is_file() && pack.join("pack.json").is_file());
@@ -213,7 +216,7 @@ fn five_waits_for_a_person_until_confirmed() {
         .run(&["confirm", "vvb1.acme.example/tomcat-trusts"])
         .code(1)
         .err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
-    let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, by the word of ");
+    let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, reported by ");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
     // A confirmation may be repeated. The store's facts are then as new as the last one.
     let _ = estate.run(&["confirm", target]).code(0);
@@ -234,7 +237,7 @@ fn five_ends_with_an_export_too() {
     put(&estate.path("export/new.pem"), &whole);
     let said = estate.run(&["confirm", "vvb1.acme.example/tomcat-trust", "--from", "export"]).code(0);
     let _ =
-        said.out_has("Recorded, from the export: vvb1.acme.example/tomcat-trust holds 4 certificates; of the pack ");
+        said.out_has("Recorded, from the export: vvb1.acme.example/tomcat-trust holds 4 certificates; from the pack: ");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
 }
 

@@ -64,7 +64,7 @@ fn what_is_printed_leads_to_the_end() {
         let run = follow(&estate, "apply");
         assert!(run.iter().any(|line| line.starts_with("confirm ")), "{run:#?}");
         assert!(run.iter().any(|line| line.starts_with("ack ")), "{run:#?}");
-        assert_eq!(estate.run(&["ack", "*"]).code, 1, "nothing is waited for");
+        assert_eq!(estate.run(&["ack", "*"]).code, 1, "no service needs a restart");
     }
 }
 
@@ -114,7 +114,7 @@ fn what_was_begun_on_a_few_hosts_goes_on_with_all() {
 fn a_rollback_names_no_apply() {
     let estate = Estate::troubled();
     let _ = estate.run(&["apply", "--auto-approve"]);
-    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Mend the spec first");
+    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("First correct the spec");
     assert!(!commands(&said).iter().any(|line| line.starts_with("apply")), "{}", said.out);
     let ack = estate.run(&["ack", "*"]).code(0);
     assert!(!commands(&ack).iter().any(|line| line.starts_with("apply")), "{}", ack.out);

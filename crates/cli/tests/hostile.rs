@@ -19,7 +19,7 @@ fn wrong_password() {
         &estate.file("cvp2/keystore").parent().unwrap().parent().unwrap().join("security.properties"),
         b"Security.keystorePW = nEver-shown-1\n",
     );
-    let said = blocked(&estate, "nothing may be written (wrong-password)", "the password is not this store's");
+    let said = blocked(&estate, "nothing may be written here (wrong-password)", "the password is wrong");
     assert!(!said.out.contains("nEver-shown-1"));
     let before = std::fs::read(estate.file("cvp2/keystore")).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(4);
@@ -32,7 +32,7 @@ fn truncated_store() {
     let store = estate.file("adsa/cacerts");
     let bytes = std::fs::read(&store).unwrap();
     put(&store, &bytes[..bytes.len() / 2]);
-    let said = blocked(&estate, "nothing may be written (unreadable)", "is cut off");
+    let said = blocked(&estate, "nothing may be written here (unreadable)", "is cut off");
     let _ = said.out_has("restore it from a backup");
     let _ = estate.run(&["apply", "--auto-approve"]).code(4);
     assert_eq!(std::fs::read(&store).unwrap(), &bytes[..bytes.len() / 2]);
@@ -42,7 +42,7 @@ fn truncated_store() {
 fn missing_store() {
     let estate = Estate::new();
     std::fs::remove_file(estate.file("rgrb/cacerts")).unwrap();
-    let _ = blocked(&estate, "(store-missing)", "does not exist and is never made here");
+    let _ = blocked(&estate, "(store-missing)", "does not exist, and trustmason does not create it");
     let _ = estate.run(&["apply", "--auto-approve"]).code(4);
     assert!(!estate.file("rgrb/cacerts").exists());
 }
@@ -52,7 +52,7 @@ fn unmounted_host() {
     let estate = Estate::new();
     std::fs::remove_dir_all(estate.path("hosts/rgrb.acme.example")).unwrap();
     std::fs::create_dir(estate.path("hosts/rgrb.acme.example")).unwrap();
-    let said = blocked(&estate, "rgrb.acme.example cannot be reached", "is empty, as when nothing is mounted there");
+    let said = blocked(&estate, "rgrb.acme.example cannot be reached", "is empty, so it counts as not mounted");
     assert_eq!(said.out.matches("cannot be reached").count(), 1, "{}", said.out);
 }
 
@@ -156,7 +156,7 @@ fn two_applies_at_once() {
 fn spec_with_ten_faults() {
     let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/invalid/ten-faults.yaml");
     let estate = Estate::new();
-    let said = estate.run(&["check", spec]).code(1).err_has("error: 10 faults in the spec; nothing was done");
+    let said = estate.run(&["check", spec]).code(1).err_has("error: 10 errors in the spec; nothing was done");
     assert_eq!(said.err.matches(" --> ").count(), 10, "{}", said.err);
 }
 
@@ -172,7 +172,7 @@ fn unknown_profile() {
 fn alias_conflict() {
     let estate = Estate::new();
     estate.put("adsa/cacerts", "fina.acme.example", certificate(&Wish::of("somebody-else.example", 8)));
-    let said = blocked(&estate, "(alias-conflict)", "not ours to touch");
+    let said = blocked(&estate, "(alias-conflict)", "which trustmason does not change");
     let _ = said.out_has("rules:");
     let before = std::fs::read(estate.file("adsa/cacerts")).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(4);
@@ -184,7 +184,7 @@ fn password_source_missing() {
     let estate = Estate::new();
     std::fs::remove_file(estate.file("cvp1/keystore").parent().unwrap().parent().unwrap().join("security.properties"))
         .unwrap();
-    let _ = blocked(&estate, "nothing may be written (wrong-password)", "security.properties");
+    let _ = blocked(&estate, "nothing may be written here (wrong-password)", "security.properties");
     put(&estate.path("env.yaml"), format!("{SPEC}secrets: {{ cvp-keystore: {{ env: TM_NO_SUCH_PW }} }}\n").as_bytes());
     let said = estate.run(&["plan", "env.yaml", "--detailed-exitcode"]).code(4);
     let _ = said.out_has("TM_NO_SUCH_PW").out_has("cvp-keystore");
@@ -233,7 +233,7 @@ fn a_store_of_another_format() {
     let estate = Estate::new();
     put(&estate.file("adsa/cacerts"), b"\x30\x82\x01\x00\x02\x01\x03\x30\x81\xf9 this begins like a PKCS#12");
     let said = estate.run(&["plan", "--detailed-exitcode"]).code(4);
-    let _ = said.out_has("nothing may be written (");
+    let _ = said.out_has("nothing may be written here (");
 }
 
 /// The password occurs in its own file only: in no report, log, plan or state.

@@ -97,7 +97,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     fs::rename(inbox.join("superseded.pem"), story.built.root.join("superseded.pem")).unwrap();
     story.apply(5);
     fs::rename(story.built.root.join("superseded.pem"), inbox.join("superseded.pem")).unwrap();
-    guard(&story, "reply-key-mismatch", "another request");
+    guard(&story, "reply-key-mismatch", "an older request");
     fs::remove_file(inbox.join("superseded.pem")).unwrap();
 
     // The reply in the form of a Microsoft CA: PKCS#7 in any order, with further certificates.
@@ -147,7 +147,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     story.issuer("self-signed");
     story.services.remember();
     let said = trustmason(&story.built, &["plan", Built::SPEC]);
-    assert!(said.stdout.contains("the spec wants it self-signed"), "{}", said.stdout);
+    assert!(said.stdout.contains("but the spec wants it self-signed"), "{}", said.stdout);
     assert!(story.services.finish(&mut story.jvm, &story.built) >= 3);
     let key = story.jvm.dump(&keystore, &[])["wsm_certificate"].clone();
     assert_eq!(key.certificates.len(), 1, "self-signed again");
@@ -198,7 +198,7 @@ fn every_guard_refuses(story: &mut Story, csr: &Path) {
     let more = both(&[CVP, "cvp.lab.example"]);
     let elsewhere = both(&["elsewhere.example"]);
     let cases: [Case<'_>; 9] = [
-        ("reply-key-mismatch", "another request", &other, "issuing", &good, &usual),
+        ("reply-key-mismatch", "an older request", &other, "issuing", &good, &usual),
         ("reply-chain-incomplete", "missing", csr, "stranger", &good, &usual),
         ("reply-name", "must name cvpa", csr, "issuing", &elsewhere, &usual),
         ("reply-san", "cvp.lab.example", csr, "issuing", &more, &usual),

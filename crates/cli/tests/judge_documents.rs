@@ -226,7 +226,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     for node in nodes {
         let text = steps(node, "tomcat+identity");
         // No node in this estate trusts Finesse.
-        assert_eq!(text.contains("do not put it in place yet"), !node.starts_with("fin"), "{text}");
+        assert_eq!(text.contains("do not install it yet"), !node.starts_with("fin"), "{text}");
         assert!(text.contains("Every node has a request of its own"), "{text}");
     }
     for _ in 0..2 {
@@ -236,7 +236,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     }
     for node in &nodes[2..] {
         let text = steps(node, "tomcat+identity");
-        assert!(text.contains("its new one may come"), "{node}: {text}");
+        assert!(text.contains("the new certificate may be installed"), "{node}: {text}");
     }
     for node in nodes {
         room.server(&format!("{node}.x.example"), &format!("certs/{node}.x.example.pem"));
@@ -361,7 +361,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     // Somebody deletes or replaces the key before the CA answers (the order of the PCCE 15.0 guide).
     fs::write(room.at(key), &first_key).unwrap();
     let drift = room.says(&["drift"], &[2]);
-    assert!(drift.contains("does not belong to the certificate beside it"), "{drift}");
+    assert!(drift.contains("does not belong to the certificate in its entry"), "{drift}");
     room.says(&["apply", "--auto-approve"], &[0, 2, 5]);
     assert_eq!(fs::read(room.at(key)).unwrap(), first_key, "it may be the one that a reply is on its way for");
 

@@ -311,5 +311,5 @@ fn judge_a_port_without_tls_is_named() {
     let estate = support::Estate::new();
     let to = format!("--connect-to=fina.acme.example:8443:127.0.0.1:{port}");
     let said = estate.run(&["collect", "--host", "fina*", &to]).code(4);
-    let _ = said.out_has("it does not speak TLS, its answer begins with `HTTP/1.1 400 `; check the port");
+    let _ = said.out_has("the service does not speak TLS; its answer begins with `HTTP/1.1 400 `; check the port");
 }

@@ -189,7 +189,7 @@ fn judge_document_000_options_as_its_reader_writes_them() {
         "g2.x.example/trusted-ca: /opt/gwe/options.cfg line 4 has `trusted-pwd`",
         "g2.x.example/trusted-ca: /opt/gwe/options.cfg line 4 gives `trusted-ca-pwd` a password that does not open",
         "g3.x.example/trusted-ca: C:\\gwe\\options.cfg line 2 gives `trusted-ca-type` the value `MSCAP`",
-        "options-unobserved     g4.x.example/trusted-ca: nobody says where a copy of the options of the Web Engagement",
+        "options-unobserved     g4.x.example/trusted-ca: the spec does not say where a copy of the options of the Web Engagement",
     ]);
 
     for (host, path) in [("g1", "opt/gwe"), ("g2", "opt/gwe"), ("g3", "C/gwe")] {
@@ -225,13 +225,13 @@ fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
     let sample = "java -jar ucc.jar ^\r\n-cert_store_file c:\\gcti\\lync_ucc_1.pfx ^\r\n-cert_store_pass genesys\r\n";
     room.write(&format!("{disk}/GCTI/UCConnector/startup.bat"), utf16(sample));
     room.drifts(&[
-        "ucc.x.example/identity: C:\\gcti\\arguments.txt line 1 has something longer that begins with `-cert_store_`",
-        "ucc.x.example/identity: C:\\gcti\\arguments.txt line 1 gives `-cert_store_type` the value `jks`, and ucc.x.example/identity is pkcs12",
-        "ucc.x.example/trust: C:\\gcti\\arguments.txt line 1 has a dash of a word processor where `-key_store_file`",
+        "ucc.x.example/identity: C:\\gcti\\arguments.txt line 1 has a longer name that begins with `-cert_store_`",
+        "ucc.x.example/identity: C:\\gcti\\arguments.txt line 1 gives `-cert_store_type` the value `jks`, but ucc.x.example/identity is pkcs12",
+        "ucc.x.example/trust: C:\\gcti\\arguments.txt line 1 has a typographic dash where `-key_store_file`",
         "ucc.x.example/trust: C:\\gcti\\arguments.txt line 1 gives `-key_store_pass` a password that does not open",
         "ucc.x.example/trust: C:\\gcti\\arguments.txt line 1 has `-ket_store_type`",
         "ucc.x.example/identity: C:\\GCTI\\UCConnector\\startup.bat line 3 gives `-cert_store_pass` a password that does not open \
-         ucc.x.example/identity; write `-cert_store_pass \"<the password of ucc.x.example/identity>\"`; C:\\gcti\\arguments.txt has it right",
+         ucc.x.example/identity; write `-cert_store_pass \"<the password of ucc.x.example/identity>\"`; C:\\gcti\\arguments.txt has the right value",
         "ucc.x.example/trust: C:\\GCTI\\UCConnector\\startup.bat does not give `-key_store_file` (Java then uses jssecacerts",
     ]);
 
@@ -267,7 +267,7 @@ fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     room.drifts(&[
         "gives `-cert_store_file` the path c:\\gcti\\lync_ucc_1.pfx, where ucc.x.example/trust is not",
         "gives `-cert_store_pass` a password that does not open ucc.x.example/trust",
-        "gives `-cert_store_type` the value `pkcs12`, and ucc.x.example/trust is jks",
+        "gives `-cert_store_type` the value `pkcs12`, but ucc.x.example/trust is jks",
         "does not give `-krb_conf_file`; write `-krb_conf_file C:\\GCTI\\UCConnector\\etc\\krb5.conf`",
     ]);
     room.write(&format!("{disk}/gcti/arguments.txt"), room.explained("ucc.x.example", "arguments"));
@@ -305,7 +305,7 @@ fn judge_document_001_connector_that_uses_the_store_of_its_java() {
 
     let more = format!("{} -key_store_file C:\\gcti\\mine.jks", room.explained("ucc.x.example", "arguments").trim());
     room.write(&format!("{disk}/gcti/arguments.txt"), more);
-    room.drifts(&["gives `-key_store_file` (with it the connector does not use the store of its Java); take it out"]);
+    room.drifts(&["gives `-key_store_file` (with it the connector does not use the store of its Java); remove it"]);
 }
 
 /// Anything else in the place of an options file: the program does not hang, reports no wrong setting, and names what
@@ -334,7 +334,7 @@ fn judge_options_that_are_none() {
     for link in ["/dev/zero", "/nothing/there"] {
         fs::remove_file(&options).unwrap();
         std::os::unix::fs::symlink(link, &options).unwrap();
-        unseen(if link == "/dev/zero" { "it is a device, not a file" } else { "mend the link" });
+        unseen(if link == "/dev/zero" { "it is a device, not a file" } else { "repair the link" });
     }
     fs::remove_file(&options).unwrap();
     fs::File::create(&options).unwrap().set_len(100 * 1024 * 1024 * 1024).unwrap();

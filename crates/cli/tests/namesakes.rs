@@ -58,7 +58,9 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     let folder = |name: &str| format!("./.trustmason/handoff/vvb1.acme.example/{name}");
     let said = said.out_has(&format!("pack for {STORE}: {}\n", folder("tomcat")));
     let said = said.out_has(&format!("pack for {IDENTITY}: {}\n", folder("tomcat+identity")));
-    for (name, target, what) in [("tomcat", STORE, "bring trust in"), ("tomcat+identity", IDENTITY, "make a new")] {
+    for (name, target, what) in
+        [("tomcat", STORE, "add trusted certificates"), ("tomcat+identity", IDENTITY, "make a new")]
+    {
         assert!(said.out.contains(&format!("  {target}: {what}")), "{}", said.out);
         assert!(said.out.contains(&format!("    steps: {}/STEPS.md\n", folder(name))), "{}", said.out);
     }
@@ -97,12 +99,14 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
 
     // The name alone is ambiguous.
     let said = estate.run(&["confirm", NAME]).code(1);
-    let _ = said.err_has(&format!("say which is meant: {STORE} or {IDENTITY}"));
+    let _ = said.err_has(&format!("write {STORE} or {IDENTITY}"));
     assert_eq!(files(&estate.path(".trustmason")), before, "nothing was recorded");
-    let _ =
-        estate.run(&["confirm", IDENTITY]).code(0).out_has(&format!("{IDENTITY}: nothing of a pack was left to do"));
+    let _ = estate.run(&["confirm", IDENTITY]).code(0).out_has(&format!("{IDENTITY}: no pack had steps left"));
     assert_eq!(ledger(&estate)["handoffs"][STORE]["confirmed"], Value::Null);
-    let _ = estate.run(&["plan"]).code(0).out_has(&format!("{STORE}: bring trust in; its pack waits since"));
+    let _ = estate
+        .run(&["plan"])
+        .code(0)
+        .out_has(&format!("{STORE}: add trusted certificates; its pack has been waiting since"));
     let _ = estate.run(&["confirm", STORE]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
     let said = estate.run(&["plan"]).code(0).out_has(&format!("{IDENTITY}: make a new certificate\n"));
     assert!(!said.out.contains(STORE), "its certificate is there by word: {}", said.out);
@@ -116,8 +120,8 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     assert_eq!(files(&estate.path(".trustmason")), before);
 
     let said = estate.run(&["rollback", "--auto-approve"]).code(0);
-    let said = said.out_has(&format!("the pack for {STORE} asks for what was taken back"));
-    let _ = said.out_has(&format!("the pack for {IDENTITY} asks for what was taken back"));
+    let said = said.out_has(&format!("the pack for {STORE} is outdated"));
+    let _ = said.out_has(&format!("the pack for {IDENTITY} is outdated"));
 }
 
 #[test]
@@ -145,14 +149,13 @@ fn the_name_alone_is_enough_while_only_one_of_them_has_a_pack() {
     let estate = estate(2049);
     let _ = estate.run(&["confirm", NAME]).code(1).err_has("no pack was written for store:");
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let _ =
-        estate.run(&["confirm", IDENTITY]).code(1).err_has(&format!("nothing is asked of a person for {IDENTITY} now"));
+    let _ = estate.run(&["confirm", IDENTITY]).code(1).err_has(&format!("no hand-off of {IDENTITY} is pending now"));
     let _ = estate.run(&["confirm", NAME]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
     for (wrong, said) in [
         ("store:vvb1.acme.example/tomcats", "declares no store store:vvb1.acme.example/tomcats; did you mean `store:"),
         ("identity:vvb1.acme.example/x", "declares no identity"),
         ("vvb1.acme.example/xyz", "declares no store or identity"),
-        ("shop:vvb1.acme.example/tomcat", "write it as store:FQDN/NAME or identity:FQDN/NAME"),
+        ("shop:vvb1.acme.example/tomcat", "write store:FQDN/NAME or identity:FQDN/NAME"),
     ] {
         let _ = estate.run(&["confirm", wrong]).code(1).err_has(said);
     }

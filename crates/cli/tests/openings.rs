@@ -124,7 +124,7 @@ fn tried(kind: &Kind) {
         if thing == Thing::Endless && target.starts_with(&state) && !target.starts_with(state.join("handoff")) {
             // The state folder may hold no links, so the target of this link is never opened.
             assert_eq!(said.code, 1, "{said_all}");
-            assert!(said_all.contains("it is a link, and the state folder holds none"), "{said_all}");
+            assert!(said_all.contains("it is a link, but the state folder must hold no links"), "{said_all}");
             continue;
         }
         let about: Vec<&str> = said_all.lines().filter(|line| line.contains(&thing.words(kind.limit))).collect();
@@ -298,8 +298,8 @@ kinds! {
     staged_key: Store, || asked(".trustmason/staging/cvp1.acme.example/wsm.jceks", PLAN), 4, "(unreadable)";
     signing_key: Key, || scene(with_authority("sign_with: ca/root.key"), "ca/root.key", APPLY), 4, "no request for cvp1.acme.example/wsm: ";
     ledger: Ledger, || scene(applied(), ".trustmason/ledger.json", PLAN), 1, "error: cannot read";
-    journal: Journal, || of_run("journal.jsonl"), 1, "nothing was taken back: ";
-    backup: Store, || of_run("backup/adsa.acme.example/cacerts"), 1, "its backups are not whole";
+    journal: Journal, || of_run("journal.jsonl"), 1, "nothing was rolled back: ";
+    backup: Store, || of_run("backup/adsa.acme.example/cacerts"), 1, "its backups are damaged";
     audit_log: Audit, || troubled(".trustmason/audit.jsonl", APPLY), 1, "nothing was done";
     lock: Holder, || troubled(".trustmason/lock", APPLY), 1, "nothing was done", fine LARGE;
     signature_of_the_lock: Holder, || troubled(".trustmason/lock.owner", APPLY), 1, "nothing was done", fine LARGE;
@@ -323,7 +323,7 @@ fn target_of_a_plan() {
         let estate = Estate::troubled();
         thing.lay(&estate.path("p"), Limit::Plan);
         let wanted =
-            if matches!(thing, Giant | OneOver) { "p is there and is no saved plan" } else { "p is not a file" };
+            if matches!(thing, Giant | OneOver) { "p exists and is not a saved plan" } else { "p is not a file" };
         let _ = confined::run(estate.dir.path(), &["plan", "--out", "p"]).code(1).err_has(wanted);
     }
 }

@@ -134,7 +134,7 @@ impl Person<'_> {
             let file = file.unwrap_or_else(|| panic!("no file is named for {print}: {text}"));
             assert_eq!(print_of(&std::fs::read(folder.join(&file)).unwrap()), print, "{file}");
         }
-        if page.title.starts_with("Bring certificates into ") || page.title.starts_with("Remove certificates from ") {
+        if page.title.starts_with("Add certificates to ") || page.title.starts_with("Remove certificates from ") {
             let mirror = self.mirror(&page.title);
             std::fs::create_dir_all(&mirror).unwrap();
             let comes: Vec<_> = brought.iter().flat_map(|name| page.certificates(name)).collect();
@@ -162,7 +162,7 @@ impl Person<'_> {
                 self.did.push((page.title, End::Stopped));
                 return;
             }
-            if let Some((_, place)) = step.split_once("save it, in Base-64 (PEM), as ") {
+            if let Some((_, place)) = step.split_once("save the certificate in Base-64 (PEM) as ") {
                 let (name, folder) = place.split_once(" in the folder ").unwrap();
                 let folder = folder.split([' ', '(']).next().unwrap().trim_end_matches('.');
                 let identity = page.title.rsplit(' ').next().unwrap();
@@ -236,7 +236,7 @@ fn a_certificate_that_a_voice_browser_lost() {
     std::fs::remove_file(files(&mirror).keys().next().unwrap()).unwrap();
     let mut person = person(&estate, &nobody);
     person.brings_to_the_end();
-    assert_eq!(person.done(), ["Bring certificates into vvb1.acme.example/tomcat-trust"]);
+    assert_eq!(person.done(), ["Add certificates to vvb1.acme.example/tomcat-trust"]);
 }
 
 #[test]
@@ -249,10 +249,7 @@ fn a_rotation_that_a_voice_browser_must_know_and_then_forget() {
     assert_eq!(code, 5, "{said}");
     person.brings_to_the_end();
     let store = "vvb1.acme.example/tomcat-trust";
-    assert_eq!(
-        person.done(),
-        [format!("Bring certificates into {store}"), format!("Remove certificates from {store}")]
-    );
+    assert_eq!(person.done(), [format!("Add certificates to {store}"), format!("Remove certificates from {store}")]);
 }
 
 #[test]

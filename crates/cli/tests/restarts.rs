@@ -37,9 +37,14 @@ const LOG: &str = "echo \"$1\" >> restarted\n";
 fn with_commands_a_rotation_needs_nobody() {
     let estate = estate(LOG);
     let plan = estate.run(&["plan"]).code(0);
-    assert!(plan.out.contains("by its command"), "{}", plan.out);
+    assert!(plan.out.contains("by its restart command"), "{}", plan.out);
     let said = estate.run(&["apply", "--auto-approve"]).code(0);
-    assert_eq!(said.out.matches("Nothing waits for a person, so the next phase followed:").count(), 2, "{}", said.out);
+    assert_eq!(
+        said.out.matches("No person had to act, so the next phase followed at once:").count(),
+        2,
+        "{}",
+        said.out
+    );
     assert!(said.out.contains("restarted adsa.acme.example/tomcat"), "{}", said.out);
     assert!(said.last_line().contains("1 regenerated"), "{}", said.last_line());
     let log = restarted(&estate);
@@ -72,7 +77,7 @@ fn a_restart_that_fails_stops_the_others_and_is_tried_again() {
     let drift = estate.run(&["drift", "--strict"]).code(2);
     assert!(drift.out.contains("trustmason ack estate.yaml adsa.acme.example/tomcat"), "{}", drift.out);
     // The next apply has work that concerns live services, so apply asks.
-    let _ = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
+    let _ = estate.run(&["apply"]).code(1).err_has("nobody can approve");
     fs::write(estate.path("restart.sh"), LOG).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     assert_eq!(estate.run(&["plan"]).code(0).last_line(), "No changes. Every store holds what the spec declares.");

@@ -121,10 +121,10 @@ fn a_second_apply_writes_nothing_asks_nobody_and_says_the_same() {
 fn a_wait_is_no_drift_until_patience_is_over() {
     let estate = settled();
     let _ = begin(&estate, "cvp1.acme.example/wsm");
-    let said = estate.run(&["drift", "-v"]).code(0).out_has("No drift found, with 1 warning; something waits");
+    let said = estate.run(&["drift", "-v"]).code(0).out_has("No drift found, with 1 warning. Work is pending");
     let _ = said.out_has("waits for the restart of adsa.acme.example/tomcat");
     let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(8 * 24)).to_string();
-    let _ = estate.run(&["plan", "--at", &later]).code(0).out_has("has it been forgotten?");
+    let _ = estate.run(&["plan", "--at", &later]).code(0).out_has("this has been waiting too long");
 
     let _ = estate.run(&["ack", "*"]).code(0);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
@@ -139,24 +139,25 @@ fn a_wait_is_no_drift_until_patience_is_over() {
     put(&path, &serde_json::to_vec(&ledger).unwrap());
     let said = estate.run(&["drift"]).code(2).out_has("rotation-waiting       cvp1.acme.example/wsm: ");
     let said = said.out_has("the old one stays trusted until the restart of cvp1.acme.example/wsm");
-    let _ = said.out_has("; has it been forgotten?");
+    let _ = said.out_has("; this has been waiting too long");
 }
 
 #[test]
 fn an_acknowledgement_is_taken_only_where_something_waits() {
     let estate = settled();
     let before = support::files(estate.dir.path());
-    let _ = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(1).err_has("no restart is waited for now");
+    let _ = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(1).err_has("no service needs a restart now");
     assert_eq!(before, support::files(estate.dir.path()), "nothing is recorded, not even a lock stays");
 
     let _ = begin(&estate, "cvp1.acme.example/wsm");
     let before = standing(&estate);
     let misspelt = estate.run(&["ack", "adsa.acme.example/tomcta"]).code(1);
-    let _ = misspelt.err_has("declares no service adsa.acme.example/tomcta; did you mean `adsa.acme.example/tomcat`?");
-    let _ = estate.run(&["ack", "nobody.*/tomcat"]).code(1).err_has("declares no service nobody.*/tomcat");
+    let _ = misspelt
+        .err_has("declares no service named adsa.acme.example/tomcta; did you mean `adsa.acme.example/tomcat`?");
+    let _ = estate.run(&["ack", "nobody.*/tomcat"]).code(1).err_has("declares no service named nobody.*/tomcat");
     let idle = estate.run(&["ack", "cvp1.acme.example/callserver"]).code(1);
     let _ =
-        idle.err_has("no restart of cvp1.acme.example/callserver is waited for; these are: adsa.acme.example/tomcat");
+        idle.err_has("cvp1.acme.example/callserver needs no restart now; these services do: adsa.acme.example/tomcat");
     let _ = estate.run(&["ack", "[", "--log-format", "json"]).code(1);
     assert_eq!(before, standing(&estate));
 
@@ -173,7 +174,7 @@ fn a_saved_plan_does_not_outlive_an_acknowledgement() {
     let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
     let _ = estate.run(&["ack", "*/tomcat"]).code(0);
     let before = standing(&estate);
-    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
+    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p is outdated; nothing was written:");
     let _ = said.err_has("ledger ./.trustmason/ledger.json changed: ");
     assert_eq!(before, standing(&estate));
     // The saved plan of a finished phase is outdated too.
@@ -186,7 +187,7 @@ fn explanations_say_what_a_rotation_waits_for() {
     let estate = settled();
     let _ = begin(&estate, "cvp1.acme.example/wsm");
     let explain = |target: &str| estate.run(&["explain", target]).code(0);
-    let said = explain("cvp1.acme.example/wsm").out_has("minted (its next key waits in staging): sha256 ");
+    let said = explain("cvp1.acme.example/wsm").out_has("minted (its next key is in staging): sha256 ");
     let said = said.out_has("  awaits    the restart of adsa.acme.example/tomcat\n");
     let _ = said.out_has("  later     install: ~ regenerate wsm_certificate\n");
     let said = explain("adsa.acme.example/cacerts/cvp1.acme.example").out_has("in-sync   the store holds it");
@@ -197,7 +198,8 @@ fn explanations_say_what_a_rotation_waits_for() {
     assert!(!said.out.contains("not ours"), "{}", said.out);
 
     let _ = estate.run(&["ack", "*"]).code(0);
-    let said = explain("cvp1.acme.example/wsm").out_has("planned   ~ regenerate wsm_certificate: every truster knows");
+    let said = explain("cvp1.acme.example/wsm")
+        .out_has("planned   ~ regenerate wsm_certificate: all stores that trust it hold");
     assert!(!said.out.contains("awaits"), "{}", said.out);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let _ = explain("cvp1.acme.example/wsm").out_has("  awaits    the restart of cvp1.acme.example/wsm\n");
@@ -219,7 +221,7 @@ fn a_pack_is_brought_in_before_the_restart_that_reads_it() {
     let _ = said.out_has("afterwards: trustmason confirm estate.yaml vvb1.acme.example/tomcat-trust");
     // Too early: a restarted service cannot have read a certificate that is not there yet.
     let early = estate.run(&["ack", "vvb1*"]).code(1).err_has("nothing was recorded: vvb1.acme.example/engine: ");
-    let _ = early.err_has(&format!("before the hand-off of {target} is confirmed"));
+    let _ = early.err_has(&format!("after the hand-off of {target} is confirmed"));
     let _ = estate.run(&["confirm", target]).code(0).out_has("  trustmason ack estate.yaml vvb1.acme.example/engine\n");
     let said = estate.run(&["plan"]).code(0).out_has("  wait for  the restart of vvb1.acme.example/engine\n");
     assert_eq!(said.last_line(), NOTHING_NOW);
@@ -244,10 +246,10 @@ fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     // The old certificate must be withdrawn again. Until then both are trusted.
     let said =
-        estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now:\n").out_has("Mend the spec first");
+        estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now:\n").out_has("First correct the spec");
     let _ = said.out_has("adsa.acme.example/tomcat: Apache Tomcat (pending since ");
     assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp1.acme.example~next", "cvp2.acme.example"]);
     let runs = estate.run(&["runs"]).code(0).out;
     let first = runs.lines().last().unwrap().split_whitespace().next().unwrap();
-    let _ = estate.run(&["rollback", first, "--auto-approve"]).code(1).err_has("is not the newest that stands");
+    let _ = estate.run(&["rollback", first, "--auto-approve"]).code(1).err_has("is not the newest run");
 }

@@ -95,14 +95,14 @@ fn an_install_that_was_taken_back_says_that_its_key_waits() {
     begin(&estate);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let said = estate.run(&["rollback", "--auto-approve"]).code(0);
-    let _ = said.out_has("the key of cvp1.acme.example/wsm waits in staging again");
+    let _ = said.out_has("the key of cvp1.acme.example/wsm in staging, and the next apply continues with it");
     // The trusters then keep the certificate of that key.
     let plan = estate.run(&["plan"]).code(0).out;
     assert!(!plan.contains("withdraw"), "{plan}");
     let _ = estate.run(&["ack", "*"]).code(0);
     assert_eq!(
         estate.run(&["drift"]).code(0).last_line(),
-        "No drift found; a rotation goes on: `trustmason plan` shows what is next."
+        "No drift found. A rotation is in progress: `trustmason plan` shows its next step."
     );
 }
 
@@ -147,7 +147,7 @@ fn a_ledger_that_is_lost_forgets_neither_runs_nor_rollbacks() {
     fs::remove_file(estate.path(".trustmason/ledger.json")).unwrap();
     assert_eq!(states(&estate), ["done", "done", "taken back"]);
     let _ = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Rollback complete");
-    let _ = estate.run(&["rollback", "--auto-approve"]).code(1).err_has("was not taken back already");
+    let _ = estate.run(&["rollback", "--auto-approve"]).code(1).err_has("no run of this estate is left to roll back");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn runs_say_which_of_them_cannot_be_taken_back() {
     for damage in [&b""[..], &whole[..whole.len() / 2], b"garbage\n"] {
         fs::write(&journal, damage).unwrap();
         assert_eq!(states(&estate), ["damaged"]);
-        let _ = estate.run(&["runs"]).code(0).out_has("cannot be taken back: the journal");
+        let _ = estate.run(&["runs"]).code(0).out_has("cannot be rolled back: the journal");
     }
     fs::remove_file(&journal).unwrap();
     assert_eq!(states(&estate), ["damaged"]);
@@ -178,6 +178,6 @@ fn an_interrupted_rollback_is_finished_by_a_rollback() {
     let cut: Vec<&str> = text.lines().collect();
     fs::write(&journal, cut[..cut.len() - 1].iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     fs::remove_file(estate.path(".trustmason/ledger.json")).unwrap();
-    let said = estate.run(&["runs"]).code(0).out_has("An interrupted rollback is finished by: trustmason rollback");
+    let said = estate.run(&["runs"]).code(0).out_has("Finish an interrupted rollback with: trustmason rollback");
     assert!(!said.out.contains("trustmason apply"), "{}", said.out);
 }

@@ -28,7 +28,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
     /// Keys of this kind with this hash are not made here.
-    #[error("{key} with {hash} is not made here; use rsa-2048, rsa-3072, rsa-4096, ec-256, ec-384 or ec-521")]
+    #[error("trustmason does not make {key} with {hash}; use rsa-2048, rsa-3072, rsa-4096, ec-256, ec-384 or ec-521")]
     Kind {
         /// The kind of key.
         key: String,
@@ -60,7 +60,7 @@ pub enum MintError {
         cause: String,
     },
     /// The certificate that was made does not meet the order.
-    #[error("the new certificate would not do: {0}; correct `identity:` in the spec")]
+    #[error("the new certificate would break the rules of the role: {0}; correct `identity:` in the spec")]
     Unfit(String),
 }
 
@@ -366,12 +366,12 @@ fn subject(attributes: &[(String, String)]) -> Result<DistinguishedName, MintErr
         }
         // rcgen would silently keep only the last one.
         if name.get(&kind).is_some() {
-            return Err(refuse("it is there twice"));
+            return Err(refuse("it is given twice"));
         }
         let value = if kind == DnType::CountryName {
             // RFC 5280 appendix A: X520countryName is a PrintableString of two characters.
             let printable = PrintableString::try_from(value.as_str()).ok().filter(|_| value.len() == 2);
-            DnValue::PrintableString(printable.ok_or_else(|| refuse("a country is two letters"))?)
+            DnValue::PrintableString(printable.ok_or_else(|| refuse("a country has two letters"))?)
         } else {
             DnValue::Utf8String(value.clone())
         };

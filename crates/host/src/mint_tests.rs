@@ -120,7 +120,7 @@ fn other_kinds_of_key() {
 fn what_would_be_renewed_at_once_is_refused() {
     let short = IdentityDef { validity_days: 30, ..identity() };
     let error = mint(&short, pool(), now()).unwrap_err().to_string();
-    assert!(error.contains("would not do") && error.contains("identity"), "{error}");
+    assert!(error.contains("would break the rules of the role") && error.contains("identity"), "{error}");
     let weak = IdentityDef {
         constraints: Constraints { key: Some(KeyKind::Rsa(4096)), ..identity().constraints },
         ..identity()

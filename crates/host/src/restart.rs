@@ -37,7 +37,7 @@ pub enum RestartError {
     },
     /// The command took too long and was stopped. The state of the service is not known.
     #[error(
-        "`{program}` took longer than {seconds} s and was stopped{}; look at the service, or give it a longer `timeout`",
+        "`{program}` took longer than {seconds} s and was stopped{}; check the service, or give it a longer `timeout`",
         after(last)
     )]
     TooSlow {
@@ -59,7 +59,7 @@ pub enum RestartError {
         last: Vec<String>,
     },
     /// The system could not say how the command ended. The state of the service is not known.
-    #[error("waiting for `{program}` failed: {cause}; look at the service")]
+    #[error("waiting for `{program}` failed: {cause}; check the service")]
     Lost {
         /// The program.
         program: String,
@@ -70,7 +70,7 @@ pub enum RestartError {
 
 /// The last lines, worded as the end of a sentence.
 fn after(last: &[String]) -> String {
-    if last.is_empty() { String::new() } else { format!(" after saying: {}", last.join(" / ")) }
+    if last.is_empty() { String::new() } else { format!(" after printing: {}", last.join(" / ")) }
 }
 
 /// Runs the command without the variables that hold secrets, and waits until it has ended. Processes that the command

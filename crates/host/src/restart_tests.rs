@@ -60,7 +60,7 @@ fn a_failure_has_its_status_and_the_last_lines() {
     let error = run(&["sh", "-c", &script], 60).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`sh` ended with exit status: 3 after saying: 5 / 6 / 7 / 8 / no such service [withheld]; run it by hand"
+        "`sh` ended with exit status: 3 after printing: 5 / 6 / 7 / 8 / no such service [withheld]; run it by hand"
     );
     let RestartError::Failed { last, .. } = error else { panic!() };
     assert_eq!(last.len(), LAST);

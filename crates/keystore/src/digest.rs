@@ -75,7 +75,7 @@ impl fmt::Debug for Digest {
 pub enum FingerprintError {
     /// A character that is neither a hex digit, a colon nor a blank.
     #[error(
-        "`{found}` at character {at} is no hex digit; a SHA-256 fingerprint is 64 hex digits, colons and blanks allowed"
+        "`{found}` at character {at} is not a hex digit; a SHA-256 fingerprint has 64 hex digits; colons and spaces are allowed"
     )]
     Character {
         /// The character.
@@ -84,7 +84,7 @@ pub enum FingerprintError {
         at: usize,
     },
     /// Too few or too many hex digits.
-    #[error("{digits} hex digits where a SHA-256 fingerprint has 64{}", if *.digits == 40 { "; this looks like a SHA-1 fingerprint, take the SHA-256 one" } else if *.digits == 32 { "; this looks like an MD5 fingerprint, take the SHA-256 one" } else { "" })]
+    #[error("it has {digits} hex digits, but a SHA-256 fingerprint has 64{}", if *.digits == 40 { "; this looks like a SHA-1 fingerprint; use the SHA-256 one" } else if *.digits == 32 { "; this looks like an MD5 fingerprint; use the SHA-256 one" } else { "" })]
     Length {
         /// How many hex digits the text has.
         digits: usize,

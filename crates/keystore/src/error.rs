@@ -95,13 +95,13 @@ pub enum KeyError {
     #[error("the password does not open this key; a key's password may differ from its store's")]
     WrongPassword,
     /// The protected key breaks the rules of its own format.
-    #[error("the protected key is damaged: {0}; restore the store from a backup or make the key anew")]
+    #[error("the protected key is damaged: {0}; restore the store from a backup or make a new key")]
     Corrupt(String),
     /// The key is protected by an algorithm that this crate does not read.
     #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
     /// The password opens the key, but the JDK cannot use the key.
-    #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
+    #[error("the password opens the key, but no JVM can use it: {0}; make a new key")]
     Unrecoverable(String),
     /// OpenSSL, which reads the pair of files, does not load the key.
     #[error("OpenSSL does not load the key: {why}; {hint}")]
@@ -146,7 +146,7 @@ pub enum EditError {
     },
     /// A JVM would refuse the whole store because of this new certificate.
     #[error(
-        "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have it issued anew",
+        "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have a new one issued",
         visible(alias)
     )]
     JvmWouldRefuse {
@@ -157,7 +157,7 @@ pub enum EditError {
     },
     /// It is not known whether a JVM loads this new certificate.
     #[error(
-        "the certificate for `{}` is not written, because it cannot be told whether a JVM loads it: {cause}; have it issued anew",
+        "the certificate for `{}` is not written, because trustmason cannot tell whether a JVM loads it: {cause}; have a new one issued",
         visible(alias)
     )]
     JvmCannotTell {
@@ -192,7 +192,7 @@ pub enum EditError {
     },
     /// The new key is not a PKCS#8 private key.
     #[error(
-        "the new key for `{}` is no PKCS#8 private key: {why}; give an unencrypted PKCS#8 document",
+        "the new key for `{}` is not a PKCS#8 private key: {why}; give an unencrypted PKCS#8 document",
         visible(alias)
     )]
     BadKey {
@@ -224,15 +224,13 @@ pub enum EditError {
         format: Format,
     },
     /// The format is written under a password and none was given.
-    #[error("a {} store is written under its password, and none was given", .format.as_str())]
+    #[error("a {} store is written with its password, but none was given", .format.as_str())]
     PasswordNeeded {
         /// The format of the store.
         format: Format,
     },
     /// The store's digest was not made with the given password.
-    #[error(
-        "the password is not this store's (or the store was tampered with); nothing may be written under another one"
-    )]
+    #[error("the password is wrong (or the store was tampered with); nothing is written with a wrong password")]
     WrongPassword,
     /// The format holds certificates only.
     #[error("a {} store holds no private keys; use JKS or JCEKS", .format.as_str())]
@@ -247,13 +245,13 @@ pub enum EditError {
         format: Format,
     },
     /// The format is only read, never written.
-    #[error("a {} store is only read here, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
+    #[error("a {} store is only read, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
     ReadOnly {
         /// The format of the store.
         format: Format,
     },
     /// A sealed key of one format cannot be copied into a store of another format.
-    #[error("a key sealed in a {} store cannot be carried into a {} store; open it and give it in the clear", .from.as_str(), .to.as_str())]
+    #[error("a key sealed in a {} store cannot be copied into a {} store; open it and give it unencrypted", .from.as_str(), .to.as_str())]
     SealedElsewhere {
         /// The format in which the key was sealed.
         from: Format,

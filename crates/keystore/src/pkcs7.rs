@@ -25,7 +25,7 @@ const CONTEXT_1: u8 = 0xa1;
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
 /// 1.2.840.113549.1.9.16.1: the prefix of the content types that CMS added (RFC 5652, RFC 3274, RFC 5083).
 const SMIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1];
-const AGAIN: &str = "export the bundle again (PKCS#7, .p7b), or fetch it anew";
+const AGAIN: &str = "export the bundle again (PKCS#7, .p7b), or fetch it again";
 /// The hint for a message of another type.
 pub(crate) const ASK: &str = "ask for the certificates as a bundle (.p7b) or as Base-64 (.cer)";
 

@@ -315,7 +315,7 @@ impl fmt::Display for Remark {
                 "entry {} is an encrypted part: without the password its certificates and keys are not shown",
                 entry.position() + 1
             ),
-            Self::NoMac => f.write_str("it has no MAC: nothing tells whether somebody changed it"),
+            Self::NoMac => f.write_str("it has no MAC, so changes to the store cannot be detected"),
             Self::JvmCannotOpen { entry: None, why } => write!(f, "JDK 17 does not open this store: {why}"),
             Self::JvmCannotOpen { entry: Some(entry), why } => {
                 write!(f, "JDK 17 does not open this store, for entry {}: {why}", entry.position() + 1)
@@ -326,29 +326,28 @@ impl fmt::Display for Remark {
             Self::UntrustedBag { entry, alias } => match alias {
                 Some(alias) => write!(
                     f,
-                    "certificate `{}` has no trusted key usage attribute: no JVM takes it for an anchor, or shows it",
+                    "certificate `{}` has no trusted key usage attribute, so no JVM trusts or shows it",
                     visible(alias)
                 ),
                 None => write!(
                     f,
-                    "the certificate at position {} has no trusted key usage attribute: no JVM takes it for an anchor, or \
-                     shows it",
+                    "the certificate at position {} has no trusted key usage attribute, so no JVM trusts or shows it",
                     entry.position() + 1
                 ),
             },
             Self::TrailingBytes { count } => {
-                write!(f, "{count} bytes follow the end of the store; a JVM ignores them and a write keeps them")
+                write!(f, "{count} bytes follow the end of the store; a JVM ignores them, and trustmason keeps them")
             }
             Self::DuplicateAlias { alias, earlier, entry } => write!(
                 f,
-                "alias `{}` is there twice (positions {} and {}); a JVM sees the later entry only",
+                "alias `{}` is there twice (positions {} and {}); a JVM sees only the later entry",
                 visible(alias),
                 earlier.position(),
                 entry.position()
             ),
             Self::CaseTwins { alias, earlier, entry } => write!(
                 f,
-                "alias `{}` (position {}) differs in case only from the one at position {}",
+                "alias `{}` (position {}) differs only in upper and lower case from the alias at position {}",
                 visible(alias),
                 entry.position(),
                 earlier.position()
@@ -363,11 +362,7 @@ impl fmt::Display for Remark {
                 write!(f, "entry `{}` makes a JVM refuse the whole store: {why}; remove it", visible(alias))
             }
             Self::JvmCannotTell { alias, why, .. } => {
-                write!(
-                    f,
-                    "whether a JVM loads entry `{}`, and with it the store, cannot be told: {why}",
-                    visible(alias)
-                )
+                write!(f, "cannot tell whether a JVM loads entry `{}`, and with it the store: {why}", visible(alias))
             }
             Self::UnknownCertificateType { alias, name, .. } => write!(
                 f,
@@ -390,11 +385,11 @@ impl fmt::Display for Remark {
                 "the TRUSTED CERTIFICATE at line {line} limits what it is trusted for; only OpenSSL sees that"
             ),
             Self::RestrictedTrust { entry, how } => {
-                write!(f, "entry {} is not trusted for everything, as Windows sees it: {how}", ordinal(*entry))
+                write!(f, "Windows limits the trust in entry {}: {how}", ordinal(*entry))
             }
             Self::OtherHash { entry, what } => write!(
                 f,
-                "entry {}: {what} is not the SHA-1 of the certificate, so Windows may not find it; add it anew",
+                "entry {}: {what} is not the SHA-1 of the certificate, so Windows may not find it; remove the certificate and add it again",
                 ordinal(*entry)
             ),
             Self::Archived { entry } => {
@@ -402,7 +397,7 @@ impl fmt::Display for Remark {
             }
             Self::KeyElsewhere { entry } => write!(
                 f,
-                "entry {} has a private key on the machine it came from; the key itself is not in this file",
+                "entry {} has a private key on the machine it came from; the key is not in this file",
                 ordinal(*entry)
             ),
             Self::LoosePem { line, file, what } => {
@@ -410,12 +405,12 @@ impl fmt::Display for Remark {
             }
             Self::BundleAmongCertificates { line, file, .. } => write!(
                 f,
-                "line {line}{} begins a PKCS#7 bundle among certificates; OpenSSL passes over it and a JVM reads either it or them: put its certificates here as blocks of their own",
+                "line {line}{} begins a PKCS#7 bundle among certificates; OpenSSL skips the bundle, and a JVM reads either the bundle or the certificates; put its certificates into the file as single blocks",
                 In(file)
             ),
             Self::SignedMessage { signers, content, file } => write!(
                 f,
-                "{} is a message signed by {signers}, {}, not a mere bundle of certificates; no signature was verified",
+                "{} is a message signed by {signers}, {}, not just a bundle of certificates; no signature was verified",
                 file.as_deref().map_or("this".into(), visible),
                 if *content { "with its content" } else { "without its content" },
             ),
@@ -424,7 +419,7 @@ impl fmt::Display for Remark {
             }
             Self::ForeignFile { file, why, may_be_certificate: true, .. } => write!(
                 f,
-                "{} cannot be read as a certificate: {why}; export it again as Base-64 (.cer), or take it out of the folder",
+                "{} cannot be read as a certificate: {why}; export it again as Base-64 (.cer), or remove it from the folder",
                 visible(file)
             ),
         }

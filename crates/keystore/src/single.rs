@@ -23,7 +23,11 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<u
     let mut rest = der::Der::new(bytes);
     while !rest.is_empty() {
         let element = rest.next().map_err(|error| {
-            let place = if found.is_empty() { "it is no certificate in DER" } else { "what follows is no certificate" };
+            let place = if found.is_empty() {
+                "it is not a certificate in DER"
+            } else {
+                "the bytes after it are not a certificate"
+            };
             ReadError::new(Class::Corrupt, format!("{place}: {}", error.fault.what()), AGAIN).offset(error.at)
         })?;
         let slot = certificates.intern(element.raw);
@@ -105,7 +109,7 @@ impl Content for Der {
             let why = if count == 0 {
                 "no certificate would be left; delete the file instead".to_owned()
             } else {
-                format!("it would hold {count} certificates and had room for {room}; use a PEM bundle")
+                format!("it would hold {count} certificates, but has room for {room}; use a PEM bundle")
             };
             return Err(EditError::NotRepresentable { format, why });
         }

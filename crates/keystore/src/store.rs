@@ -108,7 +108,7 @@ impl Store {
     pub fn open(bytes: Vec<u8>, credential: Credential<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         let format = detect(&bytes).readable()?;
         if matches!(credential, Credential::NotNeeded) && is_protected(format, &bytes) {
-            let cause = "it needs a password, and none was given";
+            let cause = "it needs a password, but none was given";
             let error = ReadError::new(Class::WrongPassword, cause, "give the store's own password");
             return Err(error.format(format.as_str()));
         }
@@ -118,8 +118,8 @@ impl Store {
         opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
             (Class::Corrupt | Class::WrongPassword, Some(first)) => ReadError::new(
                 Class::Corrupt,
-                "a carriage return stands before each of its line feeds, as after a transfer in text mode",
-                "take the original, and copy it as a binary file",
+                "there is a carriage return before each of its line feeds, as after a transfer in text mode",
+                "copy the original again as a binary file",
             )
             .format(format.as_str())
             .offset(first),

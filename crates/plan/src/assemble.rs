@@ -345,7 +345,8 @@ impl<'a> Assembly<'a> {
                 continue;
             }
             for path in paths {
-                let message = format!("{path} exists and is used instead of this store; move it away");
+                let message =
+                    format!("the service uses {path} instead of this store, because that file exists; move it away");
                 self.findings.push(Finding::of_store(Kind::ShadowedStore, store, message));
             }
         }

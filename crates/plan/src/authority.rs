@@ -99,7 +99,9 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed, now: Time
 fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<Certificate>, Why> {
     if let Some(from) = constraints::dates(&root, Terms::default(), now).begins {
         let from = text::time(from);
-        let what = format!("the root of {authority} is not valid before {from}; nobody accepts what it issued");
+        let what = format!(
+            "the root of {authority} is not valid before {from}; no service accepts certificates below it until then"
+        );
         return Err(Why::UnknownAuthority { what });
     }
     match path::judge_root(&root, root.not_before()) {
@@ -114,7 +116,7 @@ pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timest
     let certificate = match look {
         SourceLook::Missing { .. } if def.root.sha256.is_none() => {
             return Some(format!(
-                "the root of {name} has no pin; add `sha256:` beside its file (openssl x509 -noout -fingerprint -sha256 -in {} \
+                "the root of {name} has no pin; add `sha256:` next to `file:` (openssl x509 -noout -fingerprint -sha256 -in {} \
                  prints it), and compare it with what the CA publishes",
                 def.root.file.display()
             ));
@@ -143,11 +145,14 @@ pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timest
     let what = match able(name, Arc::clone(certificate), now) {
         Err(why) => why.to_string(),
         Ok(root) if constraints::dates(&root, Terms::default(), now).is_past() => {
-            format!("the root of {name} ended on {}; nobody accepts what it issued", text::day(root.not_after()))
+            format!(
+                "the root of {name} ended on {}; no service accepts certificates below it",
+                text::day(root.not_after())
+            )
         }
         Ok(_) => return None,
     };
-    Some(format!("{what} ({file}); name the root that the CA uses now"))
+    Some(format!("{what} ({file}); declare the root that the certificate authority uses now"))
 }
 
 /// The text of a refusal, for people.
@@ -163,7 +168,7 @@ fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<
             return Err(Why::UnknownAuthority { what: failure.message.clone() });
         }
         Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. }) | None => {
-            let what = format!("{} does not exist or holds no single certificate", anchor.file.display());
+            let what = format!("{} does not exist, or does not hold exactly one certificate", anchor.file.display());
             return Err(Why::UnknownAuthority { what });
         }
     };
@@ -396,7 +401,7 @@ pub(crate) fn widen(
     wide.edges.extend(added.into_values().map(|(edge, ids)| {
         let first = ids.first().map(ToString::to_string).unwrap_or_default();
         let more = if ids.len() > 1 { format!(" and {} more", ids.len().saturating_sub(1)) } else { String::new() };
-        Edge { why: format!("it vouches for {first}{more}; {}", edge.why), ..edge }
+        Edge { why: format!("it signed the certificate of {first}{more}; {}", edge.why), ..edge }
     }));
     wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
     Some(wide)

@@ -136,8 +136,8 @@ impl fmt::Display for Verdict {
                 let (now, first) = (text::time(now.as_second()), text::time(*first));
                 write!(
                     f,
-                    "the clock of this machine says {now}; by it none of the {in_use} certificates in use is valid yet, the \
-                     first one begins {span} later, at {first}"
+                    "the clock of this machine says {now}; by this clock none of the {in_use} certificates in use is valid \
+                     yet; the first one begins {span} later, at {first}"
                 )
             }
             Self::Ahead { now, seen, ended, last } => {
@@ -145,8 +145,8 @@ impl fmt::Display for Verdict {
                 let (now, then) = (text::time(now.as_second()), text::time(*seen));
                 write!(
                     f,
-                    "the clock of this machine says {now}, which is {span} after the newest date found here, {then}; by it \
-                     all {ended} certificates that were valid then have ended since, the last one on {}",
+                    "the clock of this machine says {now}, which is {span} after the newest date found here, {then}; by \
+                     this clock all {ended} certificates that were valid then have ended, the last one on {}",
                     text::day(*last)
                 )
             }

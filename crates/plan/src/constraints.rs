@@ -124,10 +124,10 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotNamed { carries, must } => write!(f, "it names {carries}, must name {must}"),
-            Self::CnNotFqdn { cn, must } => write!(f, "CN is {cn}, must be {must}"),
-            Self::Key { is, must } => write!(f, "its key is {is}, must be {must}"),
-            Self::Signature { is, must } => write!(f, "it is signed with {is}, must be {must}"),
+            Self::NotNamed { carries, must } => write!(f, "it names {carries}, but must name {must}"),
+            Self::CnNotFqdn { cn, must } => write!(f, "CN is {cn}, but must be {must}"),
+            Self::Key { is, must } => write!(f, "its key is {is}, but must be {must}"),
+            Self::Signature { is, must } => write!(f, "it is signed with {is}, but must be signed with {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
             Self::RenewDue { at, days, before } => {
                 write!(f, "it ends on {}, in {} (renew_before is {before}d)", text::day(*at), text::count(*days, "day"))
@@ -135,7 +135,10 @@ impl fmt::Display for Fault {
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
             Self::IsCa { by } => {
-                write!(f, "its certificate {by}: who holds its key can be any host to all who trust it")
+                write!(
+                    f,
+                    "its certificate {by}: a person with its key can impersonate any host to every store that trusts it"
+                )
             }
             Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
         }
@@ -209,7 +212,7 @@ pub(crate) fn has_wildcard(certificate: &Certificate) -> bool {
 }
 
 /// The words that explain why a wildcard name does not count.
-pub(crate) const OF_WILDCARDS: &str = "a wildcard is taken for no host's name here";
+pub(crate) const OF_WILDCARDS: &str = "a wildcard does not count as the name of a host";
 
 /// Whether a certificate names an identity's host, or a name that the spec adds to the identity.
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
@@ -278,9 +281,9 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
 pub fn unwritable(certificate: &Certificate) -> Option<String> {
     match certificate.jvm() {
         JvmJudgement::Loads => None,
-        JvmJudgement::Refused(why) => Some(format!("a JVM refuses every store that holds it: {why}")),
+        JvmJudgement::Refused(why) => Some(format!("a JVM refuses every store that holds this certificate: {why}")),
         JvmJudgement::CannotTell(why) => {
-            Some(format!("whether a JVM loads a store that holds it cannot be told: {why}"))
+            Some(format!("cannot tell whether a JVM loads a store that holds this certificate: {why}"))
         }
     }
 }

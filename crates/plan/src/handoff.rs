@@ -80,7 +80,7 @@ pub(crate) fn store<'a>(
             material: material.clone(),
             subject: edge.subject.to_string(),
             why: if next.as_ref() == Some(material) {
-                format!("{}; beside its present certificate, which stays until a later pack removes it", edge.why)
+                format!("{}; the present certificate stays too, until a later pack removes it", edge.why)
             } else {
                 edge.why.clone()
             },
@@ -89,7 +89,7 @@ pub(crate) fn store<'a>(
         let mut ask = |material: &Material| match material {
             Material::Minted(_) => {
                 manual.add.push(item(material));
-                Verdict::Manual(format!("bring the new certificate of {} in", edge.subject))
+                Verdict::Manual(format!("import the new certificate of {}", edge.subject))
             }
             Material::Known(certificate) => {
                 let fingerprint = certificate.fingerprint();
@@ -101,7 +101,7 @@ pub(crate) fn store<'a>(
                     }
                     Presence::Absent => {
                         manual.add.push(item(material));
-                        Verdict::Manual(format!("bring the certificate of {} in", edge.subject))
+                        Verdict::Manual(format!("import the certificate of {}", edge.subject))
                     }
                     Presence::Unknown => {
                         manual.verify.push(item(material));
@@ -135,7 +135,10 @@ pub(crate) fn store<'a>(
     out.findings.extend(system_entry::findings(ground, status, &wanted.iter().filter_map(named).collect()));
     manual.remove = removals(ground, status, &known, &wanted, &settlement.predecessors);
     if let Some(age) = observation_age(ground, status, &known) {
-        let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
+        let message = format!(
+            "the last export or confirmation of this store is {} old; export the store again",
+            text::count(age, "day")
+        );
         out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
     }
     if manual.add.is_empty() && manual.verify.is_empty() && manual.remove.is_empty() {
@@ -158,9 +161,10 @@ fn store_steps(def: &StoreDef, manual: &Manual) -> Vec<String> {
             Site::System { .. } => "the system's certificate stores".to_owned(),
         };
         let place = format!("the store {} of {} ({at})", def.id.name, def.id.host);
-        let come =
-            format!("Bring each file that is named above into {place}; one under Verify only where it is not there.");
-        let go = format!("Take each certificate under Remove out of {place}.");
+        let come = format!(
+            "Import each file that is listed above into {place}; import a file under Verify only if its certificate is absent there."
+        );
+        let go = format!("Remove each certificate under Remove from {place}.");
         return [(comes, come), (!manual.remove.is_empty(), go)]
             .into_iter()
             .filter_map(|(is, step)| is.then_some(step))
@@ -209,7 +213,7 @@ fn removals(
             .get(&fingerprint)
             .map(|why| format!("distrusted: {why}"))
             .or(retired)
-            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
+            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has a new certificate now")));
         if let Some(why) = why {
             let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
             out.push(Withdrawal { sha256: fingerprint, certificate: None, subject, why });
@@ -243,7 +247,7 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         Some(at) => {
             let late = overlap::patience(ground, at) == Severity::Error;
             let message = format!(
-                "a pack waits since {} for a person; afterwards: {}",
+                "a pack has been waiting for a person since {}; carry it out, then: {}",
                 text::day(at.as_second()),
                 Command::here("trustmason confirm").file(&ground.options.spec).word(&manual.called)
             );
@@ -252,19 +256,24 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
-                let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
+                let message = format!(
+                    "this store must trust {} ({}); a person must import its certificate",
+                    item.subject, item.why
+                );
                 findings.push(Finding::of_store(Kind::Missing, id, message).at(None, item.material.known()));
             }
         }
         None => {
-            let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
+            let message =
+                "this machine cannot see this store; apply writes a pack that lists the certificates to verify"
+                    .to_owned();
             findings.push(Finding::of_store(Kind::HandOffWaiting, id, message).with_severity(Severity::Info));
         }
     }
     if written.is_none() {
         for item in &manual.remove {
             findings.push(
-                Finding::of_store(Kind::Stale, id, format!("a person removes it: {}", item.why))
+                Finding::of_store(Kind::Stale, id, format!("a person must remove this certificate: {}", item.why))
                     .at(None, Some(item.sha256)),
             );
         }
@@ -277,9 +286,9 @@ fn asked(def: &IdentityDef, authority: &str) -> [String; 2] {
     let host = &def.id.host;
     [
         format!(
-            "Make a request for {host} with the product's own means and have it issued by {authority}, with {host} as subject alternative name."
+            "Make a certificate request for {host} with the tools of the product, with {host} as subject alternative name. Send it to {authority}, which issues the certificate."
         ),
-        format!("Bring the certificates of {authority} to the machine, the root first."),
+        format!("Import the certificates of {authority} on the machine, the root first."),
     ]
 }
 
@@ -294,14 +303,17 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
         Source::Exported { names } => match names.split_first() {
             Some((name, [])) => format!("{name} in the folder {folder}"),
             Some((name, others)) => {
-                format!("{name} in the folder {folder} (or, if it is there by that name, {})", others.join(" or "))
+                format!(
+                    "{name} in the folder {folder} (or, if a file of that name exists there, {})",
+                    others.join(" or ")
+                )
             }
             None => return steps,
         },
         Source::File(path) => path.display().to_string(),
         Source::KeyEntry(_) => return steps,
     };
-    steps.push(format!("On the machine where trustmason is run, save it, in Base-64 (PEM), as {place}."));
+    steps.push(format!("On the machine where trustmason runs, save the certificate in Base-64 (PEM) as {place}."));
     steps
 }
 
@@ -319,14 +331,14 @@ fn renewal(
         if steps.is_empty() {
             let host = &def.id.host;
             steps.push(format!(
-                "Make a new certificate for {id} with the product's own means, with {host} as common name and subject alternative name."
+                "Make a new certificate for {id} with the tools of the product, with {host} as common name and subject alternative name."
             ));
         }
         steps.extend(export(ground.topology, def));
         return (steps, reason, Vec::new());
     };
     let [mut steps, install] = if def.request_steps.is_empty() {
-        let install = "Put the reply in place, and restart what presents it.".to_owned();
+        let install = "Install the reply, and restart the service that presents it.".to_owned();
         [asked(def, name).to_vec(), vec![install]]
     } else {
         [def.request_steps.clone(), def.install_steps.clone()]
@@ -337,11 +349,11 @@ fn renewal(
         let unready: Vec<String> = overlap::unready(ground, id, &anchors).into_iter().collect();
         match unready.as_slice() {
             [] => reason.push_str(&format!(
-                ". Every store that trusts {id} knows the certificates of {name} by now: its new one may come"
+                ". Every store that trusts {id} holds the certificates of {name} now: the new certificate may be installed"
             )),
             stores => steps.push(format!(
-                "{STOP}ask for the new one now, but do not put it in place yet: not all who trust {id} know the certificates of {name} \
-                 (missing: {}). Once they do, trustmason plan says so, and trustmason apply writes these steps without this line.",
+                "{STOP}request the new certificate now, but do not install it yet: not all stores that trust {id} hold the certificates of {name} \
+                 (missing: {}). When all hold them, trustmason plan says so, and trustmason apply writes these steps without this line.",
                 stores.join(", ")
             )),
         }

@@ -28,13 +28,14 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
     // A path that names its Java is evidence. `scheme: java8` is also the default if nobody wrote a scheme.
     let (severity, cause) = match update_of(&path) {
         Some(update) if update >= NEWER_PKCS12 => return None,
-        Some(update) => {
-            (Kind::JavaTooOld.severity(), format!("its path is that of Java 8u{update}, which does not open it"))
-        }
+        Some(update) => (
+            Kind::JavaTooOld.severity(),
+            format!("the path belongs to Java 8u{update}, which does not open this store"),
+        ),
         None if def.scheme() == Pkcs12Scheme::Modern => return None,
         None => {
-            let cause = "it is declared for any Java 8 (`scheme: java8`), and Java before 8u301 does not open it; if its \
-                         service has a newer one, say `scheme: modern` for this store";
+            let cause = "the spec declares this store for any Java 8 (`scheme: java8`), but Java before 8u301 does not \
+                         open it; if its service has a newer Java, write `scheme: modern` for this store";
             (Severity::Info, cause.to_owned())
         }
     };

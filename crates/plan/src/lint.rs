@@ -68,6 +68,7 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
         .filter_map(|r| remark(r, &facts.entries))
         // The verdict on the store reports this one, with what to do about it.
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
+        .map(|(kind, alias, message)| (kind, alias, placed(status, kind, message)))
         .map(|(kind, alias, message)| Finding::of_store(kind, &status.def.id, message).at(alias, None))
         .collect();
     if matches!(status.def.reach, Reach::System { .. }) {
@@ -81,6 +82,11 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
     }
     findings.extend(java::too_old(status.def, facts));
     findings
+}
+
+/// Adds the file or folder that is damaged to a remark about damage.
+fn placed(status: &StoreStatus<'_>, kind: Kind, message: String) -> String {
+    if kind == Kind::Unreadable { format!("{}: {message}", status.path) } else { message }
 }
 
 /// Reports a key in the certificates of several hosts: whoever takes one of these hosts has the key of all (D26 in
@@ -101,7 +107,7 @@ pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settl
         let all: Vec<_> = ids.iter().map(ToString::to_string).collect();
         let first = ids.iter().find(|i| ground.selection.takes(ground.topology, &i.host));
         if let Some(id) = first {
-            let message = format!("one key serves {}; give each host its own", all.join(", "));
+            let message = format!("{} have the same private key; give each host a key of its own", all.join(", "));
             findings.push(Finding::of_identity(Kind::SharedKey, id, message));
         }
     }

@@ -163,7 +163,7 @@ pub(crate) fn go_on(
     let hindered = if let Some(finding) = home.blocking() {
         Some(Why::SourceBlocked { store: home.def.id.clone(), finding })
     } else {
-        (!home.selected).then(|| Why::OutsideSelection { what: format!("{}, whose new key waits in staging,", def.id) })
+        (!home.selected).then(|| Why::OutsideSelection { what: format!("{}, whose new key is in staging,", def.id) })
     };
     if hindered.is_some() {
         needs.push(Need { edge: None, waits: Vec::new(), hindered });
@@ -221,8 +221,9 @@ fn need(
             let id = &truster.def.id;
             let hindered = match truster.blocking() {
                 Some(finding) => Some(Why::TrusterBlocked { identity: identity.clone(), truster: id.clone(), finding }),
-                None => (!truster.selected)
-                    .then(|| Why::OutsideSelection { what: format!("{id}, which trusts {identity} and would break,") }),
+                None => (!truster.selected).then(|| Why::OutsideSelection {
+                    what: format!("{id}, which trusts {identity} and would lose that trust,"),
+                }),
             };
             if hindered.is_some() { (Vec::new(), hindered) } else { (restarts(&|_| true), None) }
         }
@@ -350,23 +351,26 @@ pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap
     if let Some(next) = overlap.next() {
         let day = text::day(next.since.as_second());
         let severity = patience(ground, next.since);
-        let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
+        let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
         let message = match (&overlap.stage, overlap.awaits()) {
             (Stage::Begin(_) | Stage::Extend(_), Some(waits)) => {
-                format!("its next certificate was made on {day} and waits for {waits}{late}")
+                format!("the rotation to the certificate made on {day} waits for {waits}{late}")
             }
             (Stage::Begin(_) | Stage::Extend(_), None) => {
-                format!("its next certificate was made on {day} and is brought to its trusters{late}")
+                format!("the certificate made on {day} is being added to the stores that trust this identity{late}")
             }
-            (Stage::Install(..), _) => format!("its next certificate was made on {day}; every truster knows it{late}"),
+            (Stage::Install(..), _) => {
+                format!("its next certificate was made on {day}; all stores that trust it hold the new one{late}")
+            }
             (Stage::Settle(_), waits) => format!(
-                "it has its new certificate since {day}; the old one stays trusted until {}{late}",
+                "its new certificate was installed on {day}; the old one stays trusted until {}{late}",
                 waits.unwrap_or_default()
             ),
         };
         findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
         if ground.options.replace.contains(&def.id) {
-            let message = "--replace: a new certificate is on its way already, that one is brought to its end first";
+            let message =
+                "--replace is ignored, because a rotation of this identity is in progress; finish that rotation first";
             findings
                 .push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
         }

@@ -148,7 +148,7 @@ fn title(manual: &Manual) -> &'static str {
     let nothing_comes = manual.add.is_empty() && manual.verify.is_empty();
     match manual.kind {
         ManualKind::Store if nothing_comes => "Remove certificates from",
-        ManualKind::Store => "Bring certificates into",
+        ManualKind::Store => "Add certificates to",
         ManualKind::Identity => "Make a new certificate for",
         ManualKind::Export => "Export the certificate of",
     }
@@ -161,7 +161,7 @@ fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> 
         page.paragraph(inline!["Why: ", markdown::text(reason)]);
     }
     page.paragraph(
-        "All files that are named lie in the folder of this text. Do the steps in their order; where a line begins with STOP, stop \
+        "All files named here are in the same folder as this page. Do the steps in this order. If a line begins with STOP, stop \
          there.",
     );
     let come = |items: &'m [ManualItem]| items.iter().map(|item| Shown::coming(item, certificates)).collect::<Vec<_>>();
@@ -186,17 +186,19 @@ fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> 
     }
     if !manual.restarts.is_empty() {
         page.heading(2, "Restart afterwards");
-        page.paragraph("If a step above restarted it already, that was this restart.");
+        page.paragraph("If a step above restarted the service already, do not restart it again.");
         for restart in &manual.restarts {
             let (name, host) = (markdown::text(&restart.name), markdown::text(&restart.service.host));
             page.item(inline![name, " on ", host]);
         }
     }
     page.heading(2, "When it is done");
-    page.paragraph("On the machine and in the folder where trustmason is run:");
+    page.paragraph("Run this on the machine and in the folder where trustmason runs:");
     page.commands(&done(manual, frame));
     if manual.kind != ManualKind::Store {
-        page.paragraph("The plan finds the certificate by its file. As long as it does not, the plan says so.");
+        page.paragraph(
+            "The plan finds the new certificate in the file that you saved. Until then the plan lists this task again.",
+        );
     }
     page.finish()
 }

@@ -32,7 +32,7 @@ pub struct RunId(String);
 
 /// The error for a text that is no run's id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no run's id, which looks like 20261121T230752.089Z-0f3a9c21", crate::text::escape(.0))]
+#[error("`{}` is not the name of a run; the name of a run looks like 20261121T230752.089Z-0f3a9c21", crate::text::escape(.0))]
 pub struct NoRunId(String);
 
 impl RunId {

@@ -54,10 +54,12 @@ fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known
     };
     let former = ground.observed.ledger.predecessors.contains_key(&served);
     let advice = match &def.source {
-        Source::KeyEntry(_) if former => "that is its former one, so it was not restarted since; restart it",
-        Source::KeyEntry(_) => "restart it, or look whether it reads another store",
-        Source::Exported { .. } => "see which is right; `trustmason collect` fetches the one that is presented",
-        Source::File(_) => "see which is right, and export it again",
+        Source::KeyEntry(_) if former => {
+            "that is its former certificate, so the service was not restarted yet; restart it"
+        }
+        Source::KeyEntry(_) => "restart the service, or check whether it reads another store",
+        Source::Exported { .. } => "check which one is right; `trustmason collect` fetches the presented certificate",
+        Source::File(_) => "check which one is right, and export it again",
     };
     format!("{port}presents {what} (sha256 {served}), but {place} holds sha256 {known}; {advice}")
 }

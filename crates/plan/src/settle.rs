@@ -144,7 +144,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
             let why = Why::AliasConflict {
                 alias: alias.clone(),
                 holder,
-                remedy: format!("move it, or override the alias of {} in the spec", def.id),
+                remedy: format!("move that entry, or override the alias of {} in the spec", def.id),
             };
             Settled::unknown(why)
         }
@@ -219,7 +219,7 @@ pub(crate) fn describe(kind: &EntryKind) -> String {
         },
         EntryKind::PrivateKey { .. } => "a private key entry".to_owned(),
         EntryKind::SecretKey => "a secret key entry".to_owned(),
-        EntryKind::Untrusted(_) => "a certificate that is no trust anchor".to_owned(),
+        EntryKind::Untrusted(_) => "a certificate that is not a trust anchor".to_owned(),
         EntryKind::Opaque(what) => format!("an entry of unknown kind ({})", text::escape(what)),
     }
 }
@@ -253,7 +253,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         by_hand = Some((Kind::Stale, "asked for with --replace".to_owned()));
     }
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
-        let message = format!("{fault}; its owner makes a new one by hand");
+        let message = format!("{fault}; its owner must make a new certificate by hand");
         findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
         if def.write == Write::HandOff && ground.selection.takes(ground.topology, &def.id.host) {
             by_hand = Some((fault.kind(), fault.to_string()));
@@ -263,7 +263,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         let authority = ground.authorities.get(name.as_str());
         if authority.is_some_and(|a| a.fault().is_none() && a.chain(&certificate).is_none()) {
             let is = if certificate.is_self_issued() { "is self-signed" } else { "was not issued by it" };
-            let message = format!("the spec wants it issued by {name}, and its certificate {is}");
+            let message = format!("the spec wants a certificate issued by {name}, but its certificate {is}");
             findings
                 .push(Finding::of_identity(Kind::IssuerMismatch, &def.id, message.clone()).at(None, Some(fingerprint)));
             by_hand = Some((Kind::IssuerMismatch, message));
@@ -282,17 +282,17 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
     let day = text::day(certificate.not_after());
     let dates = constraints::dates(certificate, terms, ground.now);
     let (kind, dates) = match (dates.end, dates.begins) {
-        (End::Past, _) => (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it")),
+        (End::Past, _) => (Kind::Expired, format!("ended on {day}, and with it every certificate below it")),
         (End::Due | End::Soon | End::Far, Some(from)) => {
             (Kind::NotYetValid, format!("is not valid before {}", text::day(from)))
         }
         (End::Due | End::Soon, None) => {
-            (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
+            (Kind::Expiring, format!("ends on {day}, and with it every certificate below it"))
         }
         (End::Far, None) => return None,
     };
     let name = text::escape(certificate.subject());
-    let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");
+    let message = format!("{subject}, {name}, {dates}; ask its owner for the next certificate and declare it");
     wanted.then(|| Finding::new(kind, message).at(None, Some(certificate.fingerprint())))
 }
 
@@ -300,8 +300,9 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
 fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
     let one = |(certificate, lost): (&Arc<Certificate>, Vec<&'static str>)| {
         let message = format!(
-            "{} is not imported as a trust anchor: stores would drop its {}; services send it with their certificates \
-             (`as_anchor: unconstrained` beside its file imports it all the same)",
+            "{} is not imported as a trust anchor, because services that use the store would then ignore its {}; services \
+             send this certificate with their own (to import it all the same, write `as_anchor: unconstrained` next to its \
+             `file:`)",
             text::escape(certificate.subject()),
             lost.join(", ")
         );
@@ -366,7 +367,9 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
         Some(SourceLook::Unreadable(failure)) => {
             Err(Why::SourceUnreadable { subject: name, class: failure.class, message: failure.message.clone() })
         }
-        None => Err(Why::SourceMissing { subject: name, looked: "it was not looked for".to_owned(), near: None }),
+        None => {
+            Err(Why::SourceMissing { subject: name, looked: "trustmason did not look for it".to_owned(), near: None })
+        }
     }
 }
 

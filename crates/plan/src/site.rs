@@ -171,7 +171,7 @@ impl TryFrom<Written> for PieceAt {
             Written { host, path: Some(path), system: None } if !path.is_empty() => Ok(Self::file(&host, path)),
             Written { host, path: None, system: Some(name) } => {
                 let read = SystemPlace::read_path(&name);
-                let (location, store) = read.ok_or_else(|| format!("`{name}` is no system store"))?;
+                let (location, store) = read.ok_or_else(|| format!("`{name}` is not a system store"))?;
                 Ok(Self::System { host, location, store })
             }
             Written { .. } => Err("a place has a host and either a path or a system store".to_owned()),

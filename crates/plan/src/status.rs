@@ -167,7 +167,7 @@ fn sight<'a>(
         }
         Some(StoreLook::Unobserved) => (Sight::Unseen, None),
         None => {
-            let message = format!("{shown} was not looked at");
+            let message = format!("{shown} was not read");
             let why = Why::StoreUnreadable { class: FailureClass::Unreadable, message };
             (Sight::Blocked { found: Found::Closed, why }, None)
         }

@@ -36,8 +36,8 @@ impl StoreStatus<'_> {
     pub(crate) fn kept_by(&self, entry: &Entry) -> Option<String> {
         match &self.system_entry(entry)?.managed_by {
             ManagedBy::Machine => None,
-            ManagedBy::Key => Some("the machine has a private key for it, and such a certificate is never removed; remove it by hand if that is meant".to_owned()),
-            ManagedBy::Other(by) => Some(format!("{by} keeps it there and would bring it back; remove it there")),
+            ManagedBy::Key => Some("the machine has a private key for it, and trustmason never removes such a certificate; if it must go, remove it by hand".to_owned()),
+            ManagedBy::Other(by) => Some(format!("{by} would add it again; remove it there")),
         }
     }
 }
@@ -61,8 +61,8 @@ pub(crate) fn findings(
         {
             let (is, should) = (system_entry.store, place.store_for(certificate));
             let message = format!(
-                "the certificate of {subject} stands in {is}, where it gives no trust, and belongs into {should}; certutil \
-                 -delstore {is} {} removes it there",
+                "the certificate of {subject} is in {is}, where it gives no trust, but belongs in {should}; to remove the \
+                 wrong copy: certutil -delstore {is} {}",
                 trustmason_keystore::thumbprint(slot.der())
             );
             out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));

@@ -45,7 +45,7 @@ pub enum TargetError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The kind is missing, or is unknown.
-    #[error("`{0}` does not say of which kind it is: write it as store:FQDN/NAME or identity:FQDN/NAME")]
+    #[error("`{0}` does not say whether it is a store or an identity: write store:FQDN/NAME or identity:FQDN/NAME")]
     Kind(String),
     /// The text is not spelled as this program spells the target, so that two spellings could mean one target.
     #[error("`{found}` is spelled `{spelled}`")]

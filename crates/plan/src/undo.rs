@@ -134,7 +134,7 @@ impl fmt::Display for Break {
             Cause::StillPresented(services) => {
                 write!(f, "{truster} would lose a certificate of {identity} that {} may still present", list(services))
             }
-            Cause::Unseen(why) => write!(f, "nobody can tell whether {truster} would trust {identity}: {why}"),
+            Cause::Unseen(why) => write!(f, "cannot tell whether {truster} would trust {identity}: {why}"),
         }
     }
 }
@@ -293,10 +293,10 @@ impl View<'_, '_> {
         if presences.contains(&Presence::Present) {
             Vec::new()
         } else if presences.contains(&Presence::Unread) {
-            let why = "something in that store cannot be read, and may be the certificate";
+            let why = "an entry of that store cannot be read, and may be the certificate";
             vec![(false, Cause::Unseen(why.to_owned()))]
         } else if presences.contains(&Presence::Unknown) {
-            vec![(false, Cause::Unseen("people change that store, and nobody said what it holds".to_owned()))]
+            vec![(false, Cause::Unseen("people change that store, and nobody confirmed its content".to_owned()))]
         } else {
             vec![(true, Cause::Untrusted(presented.leaf.fingerprint()))]
         }
@@ -392,7 +392,7 @@ impl View<'_, '_> {
         match &self.def.source {
             Source::KeyEntry(KeyPlace { store, at }) => {
                 let Some(facts) = self.ground.statuses.get(store).and_then(|status| status.facts()) else {
-                    return Presents::Unseen(format!("{store} cannot be looked at"));
+                    return Presents::Unseen(format!("{store} cannot be read"));
                 };
                 key_in(&facts.entries, at)
             }
@@ -418,7 +418,7 @@ impl View<'_, '_> {
         match self.status.facts() {
             Some(facts) => Trusts::These(anchors(&facts.entries)),
             None if self.status.is_vacant() => Trusts::These(Vec::new()),
-            None => Trusts::Unseen(format!("{} cannot be looked at", self.edge.store)),
+            None => Trusts::Unseen(format!("{} cannot be read", self.edge.store)),
         }
     }
 }

@@ -304,12 +304,12 @@ impl fmt::Display for Why {
                 write!(f, "{host} cannot be reached: {detail}; mount its disk or correct `access:`")
             }
             Self::StoreMissing { path, variables } => {
-                write!(f, "{path} does not exist and is never made here; ")?;
+                write!(f, "{path} does not exist, and trustmason does not create it; ")?;
                 for PathVariable { name, value, in_spec } in variables {
-                    let by = if *in_spec { "by the spec" } else { "by the profile, where the spec does not say" };
+                    let by = if *in_spec { "by the spec" } else { "by the profile, because the spec does not set it" };
                     write!(
                         f,
-                        "`{name}` is `{}` {by}: if that is wrong, correct it under `vars:`; ",
+                        "`{name}` is `{}` {by}; if that is wrong, correct it under `vars:`; ",
                         text::escape(value)
                     )?;
                 }
@@ -317,36 +317,36 @@ impl fmt::Display for Why {
             }
             Self::OutcomeUnclear { run, detail } => write!(
                 f,
-                "what run {run} did there cannot be told yet, and everything it may have done is assumed: {detail}; bring the \
-                 store within reach and run again"
+                "cannot tell yet what run {run} did there, so every change is assumed done: {detail}; make the \
+                 store readable and run again"
             ),
             Self::StoreEmpty { path } => write!(
                 f,
-                "{path} holds no entry at all though its host's keys belong there, which looks like an accident rather than \
+                "{path} is empty, although the keys of its host belong there; this looks like an accident, not like \
                  a new installation; restore it, or make the first key with keytool"
             ),
             Self::StoreUnreadable { message, .. } | Self::SourceUnreadable { message, .. } => f.write_str(message),
             Self::SameFile { other, path } => {
-                write!(f, "{path} is also {other}; give the two stores different paths in `stores:`")
+                write!(f, "{path} is also the file of {other}; give the two stores different paths in `stores:`")
             }
             Self::JvmUnloadable { alias, detail, sha256 } => {
                 write!(f, "a JVM refuses the whole store because of entry `{alias}` ({detail}); ")?;
                 match sha256 {
                     Some(print) => {
-                        write!(f, "to have it removed add `distrust: [{{ sha256: '{print}', why: … }}]`")
+                        write!(f, "to have that entry removed, add `distrust: [{{ sha256: '{print}', why: … }}]`")
                     }
                     None => f.write_str(
-                        "it is no trusted certificate, so that no `distrust:` removes it; restore the store from a copy in \
-                         which it is sound",
+                        "that entry is not a trusted certificate, so `distrust:` cannot remove it; restore the store from a good \
+                         copy",
                     ),
                 }
             }
             Self::Unread { what } => {
-                write!(f, "whether it is there cannot be told, so it is not brought in a second time: {what}")
+                write!(f, "cannot tell whether the certificate is there, so it is not imported a second time: {what}")
             }
             Self::TooManyDeletes { wanted, allowed } => write!(
                 f,
-                "{wanted} entries would be deleted, more than {allowed}; look at them, then repeat with \
+                "{wanted} entries would be deleted, more than the limit of {allowed}; check them, then repeat with \
                  --allow-deletes {wanted}"
             ),
             Self::SourceMissing { subject, looked, near: None } => {
@@ -357,72 +357,75 @@ impl fmt::Display for Why {
             }
             Self::SourceAmbiguous { subject, files } => write!(
                 f,
-                "these files hold different certificates for {subject}: {files}; keep the one its service presents"
+                "these files hold different certificates for {subject}: {files}; keep only the certificate that its service presents"
             ),
             Self::SourceBlocked { store, finding } => {
-                write!(f, "its certificate is in {store}, which is blocked ({finding})")
+                write!(f, "its certificate is in {store}, and that store is blocked ({finding})")
             }
             Self::NameMismatch { subject, carries, wildcard: true } => write!(
                 f,
-                "the certificate of {subject} names {carries}; {}, so have one issued that lists the FQDN itself",
+                "the certificate of {subject} names {carries}; {}; have a certificate issued that lists the FQDN itself",
                 constraints::OF_WILDCARDS
             ),
             Self::NameMismatch { subject, carries, wildcard: false } => write!(
                 f,
-                "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
+                "the certificate of {subject} names {carries}; make a new one that names the FQDN, or list the other \
                  name under `names:`"
             ),
             Self::OutOfDate { subject, dates, held_until } => {
-                write!(f, "the certificate known of {subject} ")?;
+                write!(f, "the known certificate of {subject} ")?;
                 match dates {
                     OutOfDate::Ended(at) => write!(f, "ended on {}", text::day(*at))?,
                     OutOfDate::NotBegun(from) => write!(f, "is not valid before {}", text::time(*from))?,
                 }
                 let until = text::day(*held_until);
-                write!(f, "; the store trusts one of it that is valid until {until}, which stays; export it again")
+                write!(
+                    f,
+                    "; the store trusts another one, valid until {until}, and that one stays; export the certificate again"
+                )
             }
             Self::PinMismatch { subject, pinned, found } => write!(
                 f,
-                "{subject} is pinned to {pinned} but the file holds {found}; put the right file there or correct the pin"
+                "{subject} is pinned to {pinned}, but the file holds {found}; put the right file there, or correct the pin"
             ),
             Self::AliasConflict { alias, holder, remedy } => {
-                write!(f, "alias `{alias}` is held by {holder}, which is not ours to touch; {remedy}")
+                write!(f, "the alias `{alias}` belongs to {holder}, which trustmason does not change; {remedy}")
             }
             Self::Distrusted { subject, why } => {
                 write!(f, "the certificate of {subject} is distrusted ({why}); its owner needs a new one")
             }
             Self::JvmCannotTell { subject, detail } => write!(
                 f,
-                "whether a JVM loads the certificate of {subject} cannot be told, so it is not written: {detail}; have it issued anew"
+                "cannot tell whether a JVM loads the certificate of {subject}, so it is not written: {detail}; have a new one issued"
             ),
             Self::JvmRefuses { subject, detail } => {
-                write!(f, "with the certificate of {subject} a JVM would refuse the whole store: {detail}")
+                write!(f, "a JVM would refuse the whole store because of the certificate of {subject}: {detail}")
             }
             Self::OutsideSelection { what } => {
-                write!(f, "{what} is outside the selection; widen --host or --side")
+                write!(f, "{what} is outside the selection; select more with --host or --side")
             }
             Self::TrusterBlocked { identity, truster, finding } => write!(
                 f,
-                "a new certificate of {identity} would not reach {truster}, which trusts the present one and is blocked \
-                 ({finding}); mend that first"
+                "{truster} trusts {identity} but is blocked ({finding}), so it could not get the new certificate; \
+                 repair that store first"
             ),
             Self::Newer { identity, truster } => write!(
                 f,
-                "{truster} holds a later certificate of {identity} than its own store; was that store put back? Restore the \
-                 later key, or have the later certificate removed with `distrust:`"
+                "{truster} holds a later certificate of {identity} than the own store of {identity}; perhaps that store was restored from \
+                 an old copy. Restore the later key, or remove the later certificate with `distrust:`"
             ),
             Self::UnknownAuthority { what } => write!(f, "the authority cannot be used: {what}"),
             Self::UnpinnedRoot { authority, found } => write!(
                 f,
-                "the root of {authority} has no pin; if its file is the right one, write under `authorities:` \
+                "the root of {authority} has no pin; if its file is right, write under `authorities:` \
                  `{authority}: {{ root: {{ file: …, sha256: '{found}' }} }}`"
             ),
             Self::AwaitsReply { identity, authority } => {
-                write!(f, "{identity} has no certificate until {authority} replied to its request")
+                write!(f, "{identity} has no certificate until {authority} replies to its request")
             }
             Self::IssuerMismatch { identity, issuer } => write!(
                 f,
-                "{identity} has a certificate issued by {issuer} and is not replaced by a self-signed one unless \
+                "{identity} has a certificate issued by {issuer}; a self-signed one replaces it only if \
                  `issuer: self-signed` is written on that host or identity"
             ),
         }

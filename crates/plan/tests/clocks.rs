@@ -453,13 +453,13 @@ fn an_estate_at_rest_is_judged_day_by_day() {
     assert_eq!(
         ahead.to_string(),
         "the clock of this machine says 2031-11-22T00:00:00Z, which is 2000 days after the newest date found here, \
-         2026-06-01T00:00:00Z; by it all 6 certificates that were valid then have ended since, the last one on 2028-11-18"
+         2026-06-01T00:00:00Z; by this clock all 6 certificates that were valid then have ended, the last one on 2028-11-18"
     );
     world.ledger.runs.clear();
     let early = verdict(&world, -901);
     assert_eq!(
         early.to_string(),
-        "the clock of this machine says 2023-12-13T00:00:00Z; by it none of the 6 certificates in use is valid yet, the first \
+        "the clock of this machine says 2023-12-13T00:00:00Z; by this clock none of the 6 certificates in use is valid yet; the first \
          one begins 24 hours later, at 2023-12-14T00:00:00Z"
     );
     assert_eq!(verdict(&world, -900), Verdict::Right);

@@ -311,7 +311,7 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
     // The other store of the machine is the same one: its certificate comes with the first pack.
     let second = rendered(&plan, &root);
     let steps = String::from_utf8(second["STEPS.md"].clone()).unwrap();
-    assert!(!steps.contains("addstore") && steps.contains(&format!("comes with the pack of {mscapi}")), "{steps}");
+    assert!(!steps.contains("addstore") && steps.contains(&format!("is in the pack of {mscapi}")), "{steps}");
     let gone = thumbprint(pool().foreign[1].certificate.der());
     assert!(steps.contains(&format!("certutil -delstore Root {gone}\n")), "{steps}");
     let units: Vec<u16> = second["import.reg"].as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect();

@@ -87,7 +87,7 @@ fn a_key_entry_that_no_jvm_loads_is_not_said_to_leave_by_distrust() {
     let (trusted, print) = refused(&cacerts(), false);
     assert!(trusted.contains(&format!("distrust: [{{ sha256: '{print}'")), "{trusted}");
     let (key, _) = refused(&StoreId::new(host(0), "keystore"), true);
-    assert!(key.contains("no `distrust:` removes it") && !key.contains("sha256"), "{key}");
+    assert!(key.contains("`distrust:` cannot remove it") && !key.contains("sha256"), "{key}");
 }
 
 /// A PKCS#12 store in the place of the first host's `cacerts`.
@@ -114,13 +114,13 @@ fn a_pkcs12_file_that_is_too_new_for_its_java_is_a_finding() {
         (Protection::java8(), Pkcs12Scheme::Java8, "C:\\icm\\ssl\\cacerts", None),
         (Protection::java8(), Pkcs12Scheme::Java8, "C:\\Java\\jre1.8.0_221\\lib\\security\\cacerts", None),
         (Protection::modern(), Pkcs12Scheme::Modern, "C:\\icm\\ssl\\cacerts", None),
-        (Protection::modern(), Pkcs12Scheme::Java8, "C:\\icm\\ssl\\cacerts", Some("say `scheme: modern`")),
+        (Protection::modern(), Pkcs12Scheme::Java8, "C:\\icm\\ssl\\cacerts", Some("write `scheme: modern`")),
         (Protection::modern(), Pkcs12Scheme::Java8, "C:\\Java\\jre1.8.0_331\\lib\\security\\cacerts", None),
         (
             Protection::modern(),
             Pkcs12Scheme::Modern,
             "C:\\Java\\jre1.8.0_221\\lib\\security\\cacerts",
-            Some("that of Java 8u221"),
+            Some("belongs to Java 8u221"),
         ),
     ];
     for (protection, scheme, path, wanted) in cases {

@@ -185,7 +185,7 @@ fn a_chain_that_validators_refuse_is_refused_with_the_rule() {
     let plan = estate.plan();
     let said = said(&plan);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].1.contains("CN=Upper allows 0 issuers below it, and 1 follow (rule `path-length`)"), "{said:?}");
+    assert!(said[0].1.contains("CN=Upper allows 0 issuers below it, but 1 follow (rule `path-length`)"), "{said:?}");
     assert_eq!((said[0].0, wanted(&plan)), (Kind::ReplyChainIncomplete, root_only()));
 }
 
@@ -231,7 +231,7 @@ fn a_root_that_is_no_ca_is_a_fault_of_its_authority() {
     let plan = estate.plan();
     let said = said(&plan);
     assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
-    assert!(said[0].1.contains("is no CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
+    assert!(said[0].1.contains("is not a CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
 }
 
 /// The length of a number of years.
@@ -283,7 +283,7 @@ fn check_judges_a_root_by_itself() {
     };
     assert_eq!(fault(&good, &good), None);
     let bad: [(Change, &str); 5] = [
-        (|p| p.is_ca = IsCa::NoCa, "is no CA by its basic constraints"),
+        (|p| p.is_ca = IsCa::NoCa, "is not a CA by its basic constraints"),
         (|p| p.key_usages = vec![KeyUsagePurpose::CrlSign], "rule `key-cert-sign`"),
         (x400, "is not loaded by a JVM"),
         (|p| (p.not_before, p.not_after) = (p.not_before - year(9), p.not_before), "ended on 2026-05-22"),

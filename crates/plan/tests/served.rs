@@ -56,7 +56,11 @@ fn another_certificate_is_a_warning_and_changes_nothing() {
     for print in [&other, &pool().good[0][0]].map(|pair| pair.certificate.fingerprint().to_string()) {
         assert!(finding.message.contains(&print), "{}", finding.message);
     }
-    assert!(finding.message.contains("restart it, or look whether it reads another store"), "{}", finding.message);
+    assert!(
+        finding.message.contains("restart the service, or check whether it reads another store"),
+        "{}",
+        finding.message
+    );
     assert_eq!((plan.changes, plan.summary), (world.plan().changes, world.plan().summary));
 }
 
@@ -72,11 +76,11 @@ fn bytes_that_are_no_certificate_differ_too() {
 #[test]
 fn who_cannot_be_asked_is_information() {
     let world = settled();
-    let look = ServedLook::Unreachable("nothing listens there".to_owned());
+    let look = ServedLook::Unreachable("no service listens at that port".to_owned());
     let plan = asked(&world, vec![(wsm(1), look)], &world.options);
     let findings = of(&plan, Kind::EndpointUnreachable);
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Info));
-    assert_eq!(findings[0].message, "nothing listens there");
+    assert_eq!(findings[0].message, "no service listens at that port");
 }
 
 #[test]
@@ -99,7 +103,9 @@ fn a_former_certificate_means_that_nobody_restarted_the_service() {
     let plan = asked(&world, vec![(wsm(0), presents(&pool().good[0][0]))], &world.options);
     let findings = of(&plan, Kind::ServedDiffers);
     assert!(
-        findings[0].message.ends_with("that is its former one, so it was not restarted since; restart it"),
+        findings[0]
+            .message
+            .ends_with("that is its former certificate, so the service was not restarted yet; restart it"),
         "{}",
         findings[0].message
     );

@@ -94,7 +94,7 @@ static SECRET: Record = Record {
     fields: &[
         may("literal", TEXT, "the value itself; only for the public default `changeit`"),
         may("env", VARIABLE, "an environment variable"),
-        may("file", TEXT, "a file whose first line it is"),
+        may("file", TEXT, "a file whose first line is the value"),
         may("properties", HOST_PATH, "a Java properties file on the store's host"),
         may("key", TEXT, "the key in the properties file"),
         may("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),

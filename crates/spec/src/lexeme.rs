@@ -90,7 +90,7 @@ impl Lexeme {
                 demand(
                     fits,
                     "a name has letters, digits, dots, hyphens and underscores only",
-                    "leave blanks and other signs out",
+                    "leave out spaces and other characters",
                 )
             }
             Self::Fqdn => Fqdn::parse(text)
@@ -117,7 +117,9 @@ impl Lexeme {
                 "a SHA-256 fingerprint has 64 hex digits",
                 "openssl x509 -noout -fingerprint -sha256 -in FILE prints it",
             ),
-            Self::Date => demand(is_date(text), "there is no such day", "write it as YYYY-MM-DD, such as 2027-01-31"),
+            Self::Date => {
+                demand(is_date(text), "this day does not exist", "write it as YYYY-MM-DD, such as 2027-01-31")
+            }
             Self::Country => demand(
                 text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()),
                 "a country code has two capital letters (ISO 3166-1)",

@@ -52,12 +52,12 @@ impl Fqdn {
             return Err(NameError::new(text, "a fully qualified name has at least one dot"));
         }
         if lower.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
-            return Err(NameError::new(text, "an address is no name; certificates name hosts"));
+            return Err(NameError::new(text, "an address is not a name; certificates name hosts"));
         }
         if lower.contains('*') {
             return Err(NameError::new(
                 text,
-                "a wildcard is taken for no host's name here, because whoever holds its key could be any of them",
+                "a wildcard does not count as the name of a host, because its key can be used for any of these hosts",
             ));
         }
         for label in lower.split('.') {

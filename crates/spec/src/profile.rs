@@ -87,7 +87,7 @@ pub fn load(
                     from.error(at.place, format!("there is no built-in profile `{name}`"))
                         .suggest(crate::fault::nearest(name, names()))
                         .hint(format!(
-                            "built-in profiles: {list}; one's own is named by its path, such as ./my-profile.yaml"
+                            "built-in profiles: {list}; name your own profile by its path, such as ./my-profile.yaml"
                         ))
                 })
             }

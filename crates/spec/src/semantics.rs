@@ -22,7 +22,8 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
             (Some(_), Some(_)) | (None, None) => {}
         }
         if let Some(empty) = node.get("empty").filter(|empty| empty.text() == Some("false")) {
-            let fault = source.error(empty.place, "`empty` is `true`, or the secret has another way");
+            let fault = source
+                .error(empty.place, "`empty` can only be `true`; a secret that is not empty needs another source");
             faults.push(
                 fault.hint("write `empty: true` for the empty password, or name `env`, `file` or `properties` instead"),
             );

@@ -144,7 +144,7 @@ impl Checker<'_> {
                 let boolean = ["yes", "no", "on", "off", "true", "false"].contains(&text.to_ascii_lowercase().as_str());
                 if *plain && boolean && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name) {
                     let message = format!(
-                        "{quoted} without quotes is a truth value to many YAML readers, {} was expected",
+                        "{quoted} without quotes means true or false in YAML, but {} was expected",
                         lexeme.noun()
                     );
                     let shown = if quiet { "…" } else { text };
@@ -185,7 +185,7 @@ impl Checker<'_> {
             let meant = nearest(text, words.iter().copied());
             self.push(
                 node.place,
-                format!("{quoted} is no value of `{name}`"),
+                format!("{quoted} is not a value of `{name}`"),
                 meant,
                 &format!("write {}", one_of(words)),
             );
@@ -272,7 +272,7 @@ impl Checker<'_> {
                 let shown = if quiet { "this key".to_owned() } else { format!("`{text}`") };
                 let why =
                     if spelling == text { String::new() } else { " (case does not matter in host names)".to_owned() };
-                let message = format!("{shown} stands here a second time{why}, first on line {}", first.line);
+                let message = format!("{shown} is given a second time{why}; the first is on line {}", first.line);
                 self.push(key.place, message, None, "keep one of the two");
             } else {
                 seen.insert(folded, (key.place, text.to_owned()));
@@ -281,7 +281,7 @@ impl Checker<'_> {
     }
 
     fn kind(&mut self, node: &Node, name: &str, wanted: &str, hint: &str) {
-        self.push(node.place, format!("`{name}` must be {wanted}, this is {}", node.noun()), None, hint);
+        self.push(node.place, format!("`{name}` must be {wanted}, but this is {}", node.noun()), None, hint);
     }
 
     fn push(&mut self, place: Place, message: String, meant: Option<String>, hint: &str) {

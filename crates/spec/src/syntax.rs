@@ -18,7 +18,7 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
     }
     if ["budget", "limit", "recursion"].iter().any(|sign| words.contains(sign)) {
         let fault = source.error(place, "the file is larger, deeper or has more aliases than any estate needs");
-        return fault.hint("look for anchors (&) and aliases (*) that multiply, and for brackets within brackets");
+        return fault.hint("look for anchors (&) and aliases (*) that multiply, and for nested brackets");
     }
     // The reader's message may quote the text, so the message is kept only if the line itself may be shown.
     let message = if source.is_redacted(place.line) {
@@ -51,15 +51,11 @@ pub(crate) fn slips(source: &Source) -> Faults {
                 None if matches!(c, '\'' | '"') && !before.is_alphanumeric() => quote = Some(c),
                 None if c == '#' && before == ' ' => break,
                 None if is_unseen(c) => {
-                    let what = if c == '\u{a0}' {
-                        "a non-breaking blank".to_owned()
-                    } else {
-                        "a character that is not seen".to_owned()
-                    };
-                    let message = format!("{what} ({}) stands here, which YAML takes for a letter", code(c));
-                    faults.push(
-                        source.error(place(column), message).hint("put a plain blank in its place, or take it out"),
-                    );
+                    let what =
+                        if c == '\u{a0}' { "a no-break space".to_owned() } else { "an invisible character".to_owned() };
+                    let message = format!("here is {what} ({}), which YAML reads as a letter", code(c));
+                    faults
+                        .push(source.error(place(column), message).hint("replace it with a plain space, or remove it"));
                     glued = None;
                     break;
                 }
@@ -73,8 +69,8 @@ pub(crate) fn slips(source: &Source) -> Faults {
             before = c;
         }
         if let Some(column) = glued {
-            let fault = source.error(place(column), "a blank is missing after the colon");
-            faults.push(fault.hint("write a blank after it: `key: value`"));
+            let fault = source.error(place(column), "a space is missing after the colon");
+            faults.push(fault.hint("write a space after it: `key: value`"));
         }
     }
     faults
@@ -112,7 +108,7 @@ fn hint(line: &str) -> &'static str {
         !name.is_empty() && tail.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('}'))
     });
     if line.get(..indent).unwrap_or_default().contains('\t') {
-        "indent with blanks: YAML takes no tabs"
+        "indent with spaces: YAML allows no tabs"
     } else if template || line.contains('\\') {
         "put the value in single quotes: inside them backslashes and braces mean nothing to YAML"
     } else {

@@ -195,9 +195,9 @@ pub(crate) fn parse(path: &str) -> Result<(Location, SystemStore), (String, &'st
         }
         [location, ..] if location.eq_ignore_ascii_case("CurrentUser") => {
             let message = format!(
-                "`{path}` is a store of one user, which is never written: Windows asks that user in a dialogue"
+                "`{path}` is the store of one user, and trustmason never writes it: Windows asks that user in a dialogue"
             );
-            Err((message, "declare windows://LocalMachine/Root, which every user and service sees"))
+            Err((message, "declare windows://LocalMachine/Root, which all users and services use"))
         }
         [location, service, store] if location.eq_ignore_ascii_case("Service") => {
             let fits =
@@ -205,16 +205,16 @@ pub(crate) fn parse(path: &str) -> Result<(Location, SystemStore), (String, &'st
             if fits && service.trim() == *service {
                 Ok((Location::Service((*service).to_owned()), named(store)?))
             } else {
-                Err((format!("`{path}` has no name of a service"), FORMS))
+                Err((format!("`{path}` lacks the name of a service"), FORMS))
             }
         }
         [location, ..] => Err((
             format!(
-                "`{path}` is no certificate store: the location `{location}` is not known, or a part is missing or too much"
+                "`{path}` is not a certificate store: the location `{location}` is not known, or the path has a part too few or too many"
             ),
             FORMS,
         )),
-        [] => Err((format!("`{path}` is no certificate store"), FORMS)),
+        [] => Err((format!("`{path}` is not a certificate store"), FORMS)),
     }
 }
 
@@ -236,13 +236,13 @@ mod tests {
         for (path, why) in [
             ("windows://CurrentUser/Root", "Windows asks that user"),
             ("windows://CurrentUser", "Windows asks that user"),
-            ("windows://LocalMachine", "not known, or a part is missing"),
-            ("windows://LocalMachine/Root/x", "not known, or a part is missing"),
+            ("windows://LocalMachine", "not known, or the path has"),
+            ("windows://LocalMachine/Root/x", "not known, or the path has"),
             ("windows://LocalMachine/TrustedPeople", "Root, CA and My are known"),
             ("windows://Machine/Root", "`Machine` is not known"),
-            ("windows://Service//Root", "no name of a service"),
-            (r"windows://Service/a\b/Root", "no name of a service"),
-            ("windows://", "no certificate store"),
+            ("windows://Service//Root", "lacks the name of a service"),
+            (r"windows://Service/a\b/Root", "lacks the name of a service"),
+            ("windows://", "not a certificate store"),
         ] {
             let (message, _) = parse(path).unwrap_err();
             assert!(message.contains(why) && message.contains(path), "{path}: {message}");

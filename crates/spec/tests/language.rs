@@ -398,7 +398,7 @@ hosts: { c.x.example: { role: cvp }, a.x.example: { role: ads } }
     let messages: Vec<&str> = warnings.iter().map(|w| w.message.as_str()).collect();
     assert_eq!(messages.len(), 4, "{warnings}");
     assert!(messages[0].contains("secret `cacerts` is written in the spec"), "{warnings}");
-    assert!(messages[1].contains("no store asks for the secret `cvp-keystor`"), "{warnings}");
+    assert!(messages[1].contains("no store uses the secret `cvp-keystor`"), "{warnings}");
     assert!(messages[2].contains("5.19 years"), "{warnings}");
     assert!(messages[3].contains("authority `lab-ca`"), "{warnings}");
     assert!(warnings.to_string().starts_with("warning: "), "{warnings}");

@@ -114,7 +114,7 @@ fn names_inside_a_profile_must_mean_something() {
         "an identity lives in the store `p`, which is a pair of files and has no aliases",
         "an identity lives in the store `q`, which needs an alias for it",
         "an identity lives in the store `s`, which holds no private keys",
-        "the store `new/p` is one key with its certificate and trusts nobody",
+        "the store `new/p` holds one key with its certificate and trusts no certificate",
     ] {
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }
@@ -232,7 +232,7 @@ fn the_port_of_a_cti_server_follows_its_id() {
     assert!(printed.contains("CTI_PORT is `40630`, and for CTI_ID 3 it is 46030"), "{printed}");
     assert!(printed.contains("--> estate.yaml:7:34") && printed.contains("42030 + 2000 * (CTI_ID - 1)"), "{printed}");
     assert!(warned("{ CTI_ID: 3 }").contains("CTI_PORT is `42030`, and for CTI_ID 3 it is 46030"));
-    assert!(warned("{ CTI_ID: zero }").contains("CTI_ID is `zero`, which is no number from 1 on"));
+    assert!(warned("{ CTI_ID: zero }").contains("CTI_ID is `zero`, which is not a number from 1 upwards"));
     let faults = faults_with(&format!(
         "{HEAD}roles:\n  ads: {{ vars: {{ PORT: {{ sequence: {{ of: IDD, first: 1, step: 1 }} }}, ID: {{ default: '1' }} }} }}\n"
     ));
@@ -293,10 +293,10 @@ fn options_that_mean_nothing_are_faults_of_their_profile() {
         (
             "store: { store: trust",
             "store: { store: pair",
-            "the setting `store` is the path of `pair`, which is no file",
+            "the setting `store` is the path of `pair`, which is not a file",
         ),
-        ("section: tls\n        ", "", "`section` belongs to `syntax: ini`"),
-        ("syntax: ini", "syntax: batch", "`section` belongs to `syntax: ini`"),
+        ("section: tls\n        ", "", "`section` is only for `syntax: ini`"),
+        ("syntax: ini", "syntax: batch", "`section` is only for `syntax: ini`"),
         ("syntax: ini", "syntax: xml", "`syntax`"),
         ("was: [-pwd", "was: [store", "`store` means two settings"),
         ("value: strict", "value: strict, is: path", "mode"),

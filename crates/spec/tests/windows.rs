@@ -64,9 +64,9 @@ fn what_does_not_fit_is_refused_with_one_thing_to_try() {
         ("path: 'windows://LocalMachine/TrustedPeople'", "Root, CA and My are known", "hand-off"),
         ("path: 'windows://Computer/Root'", "`Computer` is not known", "windows://Service/NAME/Root"),
         ("format: jks, path: 'windows://LocalMachine/Root'", "has the format jks", "format: windows"),
-        ("format: pem, write: direct", "is no Windows store", "leave `write` out"),
-        ("format: pem, place: { root: CA }", "`place` is about Windows stores", "leave `place` out"),
-        ("write: direct", "seen in a mirror", "windows://LocalMachine/Root"),
+        ("format: pem, write: direct", "is not a Windows store", "leave `write` out"),
+        ("format: pem, place: { root: CA }", "`place` is only for Windows stores", "leave `place` out"),
+        ("write: direct", "seen only in a mirror", "windows://LocalMachine/Root"),
         ("path: 'windows://LocalMachine/Root', ownership: exclusive", "cannot be exclusive", "distrust"),
         ("place: { root: TrustedPeople }", "TrustedPeople", "Root"),
     ] {

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     }
     let names: Vec<String> = recorded.iter().map(|service| format!("  {service}\n")).collect();
     let restarts = count(recorded.len(), "restart");
-    let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
+    let mut text = format!("Recorded, reported by {by}: {restarts}.\n{}", names.concat());
     for one in refused.iter().chain(&meant.idle) {
         line!(text, "Not recorded: {one}.");
     }
@@ -68,7 +68,7 @@ fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
     if services.is_empty() {
         let known: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
         let hint = did_you_mean(&text, known.iter().map(String::as_str));
-        return Err(Stop::refused(format!("{} declares no service {}{hint}", estate.name, escape(target))));
+        return Err(Stop::refused(format!("{} declares no service named {}{hint}", estate.name, escape(target))));
     }
     let mut meant = Meant { counting: BTreeSet::new(), idle: Vec::new() };
     for service in services {
@@ -76,14 +76,14 @@ fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
             Ok(()) => drop(meant.counting.insert(service.clone())),
             Err(Idle::Unneeded) => {}
             Err(Idle::Changes) => meant.idle.push(format!(
-                "{service}: the next apply changes what it reads; apply first, then restart it and say so"
+                "{service}: the next apply changes a store that this service reads; apply first, then restart the service and acknowledge it"
             )),
             Err(Idle::First) => {
                 let first: Vec<String> =
                     plan.first.get(service).into_iter().flatten().map(ToString::to_string).collect();
                 meant.idle.push(format!(
-                    "{service}: it has nothing new to read before the hand-off of {} is confirmed; confirm that, restart the \
-                     service, then say so",
+                    "{service}: a restart counts only after the hand-off of {} is confirmed; confirm the hand-off, restart the \
+                     service, then acknowledge it",
                     first.join(", ")
                 ));
             }
@@ -97,8 +97,8 @@ fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
     }
     let waited: Vec<String> = plan.waits().restarts.iter().map(|restart| restart.service.to_string()).collect();
     if waited.is_empty() {
-        return Err(Stop::refused("no restart is waited for now; nothing was recorded"));
+        return Err(Stop::refused("no service needs a restart now; nothing was recorded"));
     }
     let list = waited.join(", ");
-    Err(Stop::refused(format!("no restart of {} is waited for; these are: {list}", escape(target))))
+    Err(Stop::refused(format!("{} needs no restart now; these services do: {list}", escape(target))))
 }

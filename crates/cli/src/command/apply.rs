@@ -25,7 +25,7 @@ use crate::view::apply::Report;
 use crate::{signals, view};
 
 const QUESTION: &str = "Do you want to perform these actions?";
-const HINT: &str = "Use --auto-approve, or look at a saved plan first: trustmason plan --out FILE, then trustmason apply \
+const HINT: &str = "Use --auto-approve, or save a plan and read it first: trustmason plan --out FILE, then trustmason apply \
                     --plan FILE";
 const HOW: &str = "Only 'yes' will be accepted to approve.";
 
@@ -92,7 +92,7 @@ fn show(plan: &Plan, format: ReportFormat, console: Console) {
 
 /// Asks a person for approval. Only the answer `yes` continues.
 pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<(), Stop> {
-    let nobody = format!("nobody is here to approve (stdin is no terminal); nothing was done. {hint}");
+    let nobody = format!("nobody can approve, because stdin is not a terminal; nothing was done. {hint}");
     approve_with(console, question, HOW, &nobody)
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<()
 pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: &str) -> Result<(), Stop> {
     match console.ask(question, how, "Enter a value: ") {
         Some(answer) if answer == "yes" => Ok(()),
-        Some(_) => Err(Stop::refused("declined; nothing was done")),
+        Some(_) => Err(Stop::refused("the answer was not `yes`; nothing was done")),
         None => Err(Stop::refused(nobody)),
     }
 }
@@ -118,23 +118,21 @@ impl Saved {
     fn read(path: &Path) -> Result<Self, Stop> {
         let name = path.display().to_string();
         let bad = |why: String| {
-            Stop::refused(format!("{name} is no plan that can be carried out: {why}; plan again with --out"))
+            Stop::refused(format!("{name} is not a plan that can be carried out: {why}; make a new plan with --out"))
         };
         let bytes = disk::read(path, Limit::Plan)
             .map_err(|e| Stop::refused(format!("the plan cannot be read: {name}: {}", e.why())))?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         match value.get("format_version").and_then(serde_json::Value::as_str) {
             Some(trustmason_plan::wire::FORMAT_VERSION) => {}
-            Some(other) => return Err(bad(format!("its layout is version {other}"))),
+            Some(other) => return Err(bad(format!("its format_version is {other}"))),
             None => return Err(bad("it has no format_version".to_owned())),
         }
         let document: Document = serde_json::from_value(value).map_err(|e| bad(e.to_string()))?;
         let created = document.created.parse().map_err(|e| bad(format!("`created`: {e}")))?;
         let wish = &document.options;
         if let Some(at) = &wish.at {
-            return Err(bad(format!(
-                "it was made with --at {at}, to see what would be; nothing is done by such a plan"
-            )));
+            return Err(bad(format!("it was made with --at {at}, and such a plan is only for reading")));
         }
         let replace = wish.replace.iter().map(|t| IdentityId::parse(t)).collect::<Result<_, _>>();
         let side = match wish.side.as_deref() {
@@ -162,7 +160,7 @@ impl Saved {
             return Ok(());
         }
         Err(Stop::outdated(format!(
-            "{} no longer holds; nothing was written:\n  {}\nPlan again with the same options, for example: {}",
+            "{} is outdated; nothing was written:\n  {}\nMake a new plan with the same options, for example: {}",
             self.name,
             differences.join("\n  "),
             Command::here("trustmason plan").file(&self.options.spec).own("--out").file(&self.name)

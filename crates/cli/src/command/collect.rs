@@ -43,13 +43,13 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
         if let Source::File(path) = &def.source {
             let path = escape(&path.display().to_string());
             console.note(&format!(
-                "{} was not asked: the spec names {path} for it; bring that file up to date yourself",
+                "{} was not asked, because the spec names the file {path} for it; update that file yourself",
                 def.id
             ));
         }
     }
     if wanted.is_empty() {
-        console.report("Nothing to collect: no selected host has a certificate that is exported by hand and served.\n");
+        console.report("Nothing to collect: no selected host has a service whose certificate is exported by hand.\n");
         return Ok(Facts::FINE);
     }
     let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
@@ -121,7 +121,7 @@ fn judge(
     if !constraints::names(&certificate, def) {
         let carries = constraints::carries(&certificate);
         let why = format!(
-            "it names {carries}, must name {}; another name that is meant goes under `names:` in the spec",
+            "it names {carries}, but must name {}; if the other name is right, add it under `names:` in the spec",
             def.id.host
         );
         return Verdict::Refused(slot, why);
@@ -154,8 +154,8 @@ fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console)
     let pins: Vec<String> =
         open.iter().map(|one| format!("\n  --pin {}  {}", one.certificate.fingerprint(), one.identity)).collect();
     let nobody = format!(
-        "nobody is here to compare (stdin is no terminal), and {} not pinned; nothing was written. For each that was compared \
-         with what its service shows, add its --pin:{}",
+        "nobody can compare, because stdin is not a terminal, and {} not pinned; nothing was written. Compare each fingerprint \
+         with the one that the service itself shows, then add its --pin:{}",
         if open.len() == 1 {
             "1 certificate is".to_owned()
         } else {
@@ -175,13 +175,13 @@ fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Re
     if filed.holds(one.certificate.fingerprint()) {
         return Ok(());
     }
-    Err("it was written, and another certificate stands beside it now; collect again".to_owned())
+    Err("it was written, but its file holds another certificate too now; collect again".to_owned())
 }
 
 /// Warns about pins that match no certificate. Such a pin is a typing error, or the service presents another certificate.
 fn unused(pins: &[Fingerprint], items: &[Item<'_>], console: Console) {
     let served: BTreeSet<Fingerprint> = items.iter().filter_map(|item| item.verdict.print()).collect();
     for pin in pins.iter().filter(|pin| !served.contains(pin)) {
-        console.warn(&format!("--pin {pin}: no service presents this certificate"));
+        console.warn(&format!("--pin {pin}: no service presented this certificate"));
     }
 }

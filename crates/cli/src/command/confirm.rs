@@ -48,17 +48,17 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let target = target.called(topology);
     let holds = count(confirmed.confirmation.holds.len(), "certificate");
     let done = match (confirmed.added, confirmed.removed) {
-        (0, 0) => "nothing of a pack was left to do".to_owned(),
-        (added, removed) => format!("of the pack {added} added, {removed} removed"),
+        (0, 0) => "no pack had steps left".to_owned(),
+        (added, removed) => format!("from the pack: {added} added, {removed} removed"),
     };
     let mut text = match confirmed.confirmation.kind {
-        ConfirmationKind::Claimed => format!("Recorded, by the word of {by}: {target}: {done}.\n"),
+        ConfirmationKind::Claimed => format!("Recorded, reported by {by}: {target}: {done}.\n"),
         ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}; {done}.\n"),
     };
     left(&mut text, &reconciler, &estate, console);
     console.report(&text);
     if let Some(error) = &confirmed.left {
-        console.warn(&format!("the pack is done, and its files are still there: {error}"));
+        console.warn(&format!("the pack is done, but its files could not be removed: {error}"));
     }
     Ok(Facts::FINE)
 }
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
 pub(super) fn left(out: &mut String, reconciler: &Reconciler<'_>, estate: &Estate, console: Console) {
     match reconciler.left(&estate.whole(), &mut painted(console)) {
         Ok(left) => ladder::left(out, &left.plan, &Onward::said(&left)),
-        Err(error) => line!(out, "What is left cannot be told: {}.", named(error)),
+        Err(error) => line!(out, "The work that is left cannot be shown: {}.", named(error)),
     }
 }
 
@@ -83,5 +83,5 @@ fn nothing(text: &str, named: &[HandOffTarget], estate: &Estate) -> Stop {
         _ => ("store or identity", all.map(|t| t.id()).collect()),
     };
     let hint = did_you_mean(text, known.iter().map(String::as_str));
-    Stop::refused(format!("{} declares no {what} {}{hint}", estate.name, escape(text)))
+    Stop::refused(format!("{} declares no {what} named {}{hint}", estate.name, escape(text)))
 }

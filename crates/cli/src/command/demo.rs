@@ -27,8 +27,8 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let dir = folder(args.dir.as_deref())?;
     let written = demo::write(&dir, clock.now()).map_err(|e| Stop::refused(e.to_string()))?;
     console.report(&format!(
-        "A small estate stands in {}: 12 hosts, {} keystores ({} vendor roots in each cacerts), {} exported certificates, \
-         and what installers and years do to them.\n",
+        "A small estate was made in {}: 12 hosts, {} keystores ({} vendor roots in each cacerts), {} exported certificates, \
+         and the usual defects of a real estate.\n",
         dir.display(),
         written.stores,
         written.roots,
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     ));
     if args.make_only {
         let plan = Command::here("trustmason plan").file(written.spec.display());
-        console.note(&format!("Nothing was mended. Try there: {plan}"));
+        console.note(&format!("Nothing was repaired. Go to that folder and try: {plan}"));
         return Ok(Facts::FINE);
     }
     let spec = written.spec.display().to_string();
@@ -74,8 +74,10 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
 
     step(console, Command::here("trustmason plan").file(&spec));
     console.report(&view::plan::plan(&plan, console.verbose()));
-    console
-        .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
+    console.note(&format!(
+        "The estate stays in {}. Go to that folder and try: trustmason explain cvp1.acme.example/wsm",
+        dir.display()
+    ));
     Ok(Causes::of(&[], &plan).facts())
 }
 
@@ -93,7 +95,7 @@ fn restarts(estate: &Estate, reconciler: &Reconciler<'_>, console: Console) -> R
     }
     let names: Vec<String> = pending.iter().map(ToString::to_string).collect();
     console.report(&format!(
-        "\nPlaying the person: restarted, side A first, and acknowledged with `trustmason ack`: {}.\n",
+        "\nThe demo plays the person: it restarted these services, side A first, and acknowledged them with `trustmason ack`: {}.\n",
         names.join(", ")
     ));
     let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
@@ -110,10 +112,11 @@ fn person(estate: &Estate, reconciler: &Reconciler<'_>, next: &Plan, console: Co
     for work in &next.manual {
         let Some(store) = work.target().store() else { continue };
         let folder = reconciler.state().pack(work.target());
-        let (come, gone) = demo::carry_out(&estate.topology, store, &folder)
-            .map_err(|e| Stop::refused(format!("the hand-off for {} could not be played: {e}", work.called)))?;
+        let (come, gone) = demo::carry_out(&estate.topology, store, &folder).map_err(|e| {
+            Stop::refused(format!("the demo could not carry out the hand-off for {}: {e}", work.called))
+        })?;
         console.report(&format!(
-            "\nPlaying the person: as {} says, {come} brought into {}, {gone} removed there, and exported again.\n",
+            "\nThe demo plays the person: as {} says, it added {come} to {}, removed {gone} there, and exported the store again.\n",
             folder.join("STEPS.md").display(),
             work.called
         ));
@@ -127,7 +130,7 @@ fn folder(dir: Option<&Path>) -> Result<PathBuf, Stop> {
         let made = tempfile::Builder::new().prefix("trustmason-demo-").tempdir();
         return made
             .map(tempfile::TempDir::keep)
-            .map_err(|e| Stop::refused(format!("no folder for the demo could be made: {e}; name one")));
+            .map_err(|e| Stop::refused(format!("no folder for the demo could be made: {e}; name a folder")));
     };
     let made = fs_err::create_dir_all(dir).map_err(|error| error.to_string());
     let items = made.and_then(|()| disk::items(dir).map_err(|error| error.to_string()));

@@ -46,7 +46,7 @@ impl Target {
             let lower = host.to_ascii_lowercase();
             if topology.retired.iter().any(|r| r.as_str() == lower) {
                 return Err(Stop::refused(format!(
-                    "{host} is retired: nothing of it is wanted, and trust that names only it leaves"
+                    "{host} is retired: no store should trust it, and apply deletes each trusted certificate that names only this host"
                 )));
             }
             let hint = did_you_mean(host, topology.hosts.keys().map(|h| h.as_str()));

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     match listing(&args.store, password.as_ref()) {
         Ok(listing) => {
             if password.is_none() && !args.no_password && !listing.verified {
-                console.note("Read without a password; --password-env or --password-file checks digest and keys.");
+                console.note("The store was read without a password; with --password-env or --password-file its digest and keys are checked too.");
             }
             let report = match args.format {
                 ReportFormat::Text => list::text(&listing, Clock::read()?.now()),
@@ -72,7 +72,7 @@ fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
         let bytes = disk::read(path, Limit::Secret).map_err(|error| refused(error.why()))?;
         let bytes = Zeroizing::new(bytes);
         let text =
-            std::str::from_utf8(&bytes).map_err(|_| refused("it is no UTF-8 text; save it as UTF-8".to_owned()))?;
+            std::str::from_utf8(&bytes).map_err(|_| refused("it is not UTF-8 text; save it as UTF-8".to_owned()))?;
         let line = text.lines().next().unwrap_or_default();
         return Ok(Some(Password::new(line)));
     }
@@ -131,7 +131,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
         for entry in store.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. })) {
             let opened = match store.open_key(entry.id, password) {
                 Ok(key) if key.matches_certificate == KeyMatch::No => {
-                    Err("the key opens but belongs to another certificate; make the entry anew".to_owned())
+                    Err("the key opens but belongs to another certificate; make a new entry".to_owned())
                 }
                 Ok(key) => Ok(Opened { algorithm: key.algorithm.to_string(), bits: key.bits }),
                 Err(error) => Err(error.to_string()),

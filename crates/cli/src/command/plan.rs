@@ -34,7 +34,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
             console.report(&view::plan::plan(&plan, console.verbose()));
             if let Some(out) = &args.out {
                 let apply = Command::here("trustmason apply --plan").file(out.display());
-                console.note(&format!("Saved. To do exactly this: {apply}"));
+                console.note(&format!("The plan was saved. To apply exactly this plan: {apply}"));
             }
         }
         PlanFormat::Json => console.data(&document),
@@ -52,10 +52,11 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         Err(error) => return Err(refused(format!("{}: {error}", path.display()))),
     };
     if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
-        return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
+        return Err(refused(format!("{} is not a file; name a file, or a new name", path.display())));
     }
     // Only a saved plan is overwritten, so that a typing slip cannot destroy a keystore or the spec.
-    let none = || format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
+    let none =
+        || format!("{} exists and is not a saved plan, so it was not overwritten; name a new file", path.display());
     match disk::read_if_there(&target, Limit::Plan) {
         Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
         Ok(_) => {}

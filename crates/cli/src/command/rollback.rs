@@ -21,7 +21,7 @@ use crate::stop::Stop;
 use crate::view::ladder::Onward;
 use crate::view::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, named, paint};
 
-const QUESTION: &str = "Do you want to take this run back?";
+const QUESTION: &str = "Do you want to roll this run back?";
 const LISTED: &str = "`trustmason runs` lists the runs";
 const HINT: &str = "Use --auto-approve if nobody can be asked.";
 
@@ -62,13 +62,13 @@ fn preview(outlook: &Outlook) -> String {
     let mut stores = BTreeSet::new();
     for (store, path) in outlook.files() {
         stores.insert(store);
-        line!(out, "  {} becomes what it was  {}", paint(BOLD, store), paint(DIM, path.path()));
+        line!(out, "  {} gets its old content back  {}", paint(BOLD, store), paint(DIM, path.path()));
     }
     if stores.is_empty() {
-        line!(out, "  nothing it wrote stands any more; only what is remembered of it is put right");
+        line!(out, "  no store has content of this run any more; only the state folder is corrected");
     }
     if !outlook.breaks.is_empty() {
-        line!(out, "Trust that fails by it:");
+        line!(out, "Trust that fails because of it:");
     }
     for one in &outlook.breaks {
         line!(out, "  {} {one}", paint(BAD, "!"));
@@ -101,21 +101,24 @@ fn report(taken: &TakenBack, packs: &[String]) -> String {
         }
     }
     for identity in &undone.unstaged {
-        line!(out, "{} the new key of {identity}, which nobody used yet", paint(DIM, "removed"));
+        line!(out, "{} the new key of {identity}, which was not in use yet", paint(DIM, "removed"));
     }
     for identity in &undone.kept {
-        line!(out, "{} the new key of {identity} waits on: a store holds its certificate", paint(DIM, "kept"));
+        line!(out, "{} the new key of {identity}, because a store holds its certificate", paint(DIM, "kept"));
     }
     for identity in &undone.restaged {
         line!(
             out,
-            "{} the key of {identity} waits in staging again, and the next apply goes on with it; to give it up, take the run \
-             before back too",
+            "{} the key of {identity} in staging, and the next apply continues with it; to discard this key, roll the run \
+             before this one back too",
             paint(DIM, "kept")
         );
     }
     for pack in packs {
-        line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
+        line!(
+            out,
+            "the pack for {pack} is outdated, because its certificates were rolled back; the next apply writes a new pack"
+        );
     }
     for trouble in &undone.troubles {
         line!(out, "{} {trouble}", paint(BAD, "!"));
@@ -130,13 +133,13 @@ fn report(taken: &TakenBack, packs: &[String]) -> String {
             ladder::how_to_go_on(&mut out, next, &Onward::undone());
         }
         Err(error) => {
-            line!(out, "{} what is left cannot be told: {}", paint(BAD, "!"), named(error));
+            line!(out, "{} the work that is left cannot be shown: {}", paint(BAD, "!"), named(error));
         }
     }
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",
         // The run counts as taken back, so another rollback would take back the run before it.
-        (true, false) => "Rollback complete, with the trouble above",
+        (true, false) => "Rollback complete, but with the problem above",
         (false, false) => "Rollback incomplete, run it again",
     };
     line!(out, "{}", paint(BOLD, format!("{whole}: {} restored.", count(restored, "store"))));

@@ -121,7 +121,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     let mut out = String::new();
     for (n, round) in report.rounds().iter().enumerate() {
         if n > 0 {
-            line!(out, "{}\n", paint(BOLD, "Nothing waits for a person, so the next phase followed:"));
+            line!(out, "{}\n", paint(BOLD, "No person had to act, so the next phase followed at once:"));
         }
         stores(&mut out, round);
         requests(&mut out, round);
@@ -134,7 +134,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
         }
         restarted(&mut out, &round.restarts);
         if round.interrupted {
-            line!(out, "{}\n", paint(WARN, "Interrupted: what was in hand was finished; run apply again to go on."));
+            line!(out, "{}\n", paint(WARN, "Interrupted: the current step was finished; run apply again to continue."));
         }
     }
     if !report.is_said() {
@@ -177,7 +177,7 @@ fn restarted(out: &mut String, restarts: &[Restarting]) {
         let service = paint(BOLD, &restarting.service);
         match &restarting.outcome {
             Ok(up) => {
-                let took = paint(DIM, format!("by its command, in {} s", up.seconds));
+                let took = paint(DIM, format!("by its restart command, in {} s", up.seconds));
                 line!(out, "{} {service}  {took}", paint(GOOD, "restarted"));
             }
             Err(error) => line!(out, "{} {service}: {error}", paint(BAD, "not restarted")),
@@ -199,14 +199,14 @@ fn stores(out: &mut String, round: &Round) {
             StoreOutcome::Written { backup } => {
                 let backup = match backup {
                     Some(path) => format!("backup {}", path.display()),
-                    None => "new, so there is no backup".to_owned(),
+                    None => "new store, so there is no backup".to_owned(),
                 };
                 line!(out, "{} {}  {}", paint(GOOD, "written"), paint(BOLD, store), paint(DIM, backup));
             }
             StoreOutcome::Unchanged => line!(out, "{} {}", paint(DIM, "unchanged"), paint(BOLD, store)),
             StoreOutcome::Stale { why } => line!(
                 out,
-                "{} {}: {why}; it was left alone, plan again",
+                "{} {}: {why}; the store was not written",
                 paint(BAD, "changed meanwhile"),
                 paint(BOLD, store)
             ),
@@ -239,7 +239,7 @@ fn requests(out: &mut String, round: &Round) {
         let mint = round.plan.mints.get(identity);
         let authority = mint.and_then(|mint| mint.request.as_deref()).unwrap_or_default();
         line!(out, "{} for {}: {}", paint(GOOD, "request"), paint(BOLD, identity), path.display());
-        line!(out, "    {}", paint(DIM, format!("send it to {authority}; its key waits in staging")));
+        line!(out, "    {}", paint(DIM, format!("send this file to {authority}; its key is kept in staging")));
     }
     for (identity, error) in unasked {
         line!(out, "{} for {}: {error}", paint(BAD, "no request"), paint(BOLD, identity));
@@ -273,7 +273,7 @@ fn waiting(out: &mut String, report: Report<'_>) {
     if report.next().manual.is_empty() {
         return;
     }
-    line!(out, "{}", paint(BOLD, "Waits for a person:"));
+    line!(out, "{}", paint(BOLD, "A person must do this:"));
     for work in &report.next().manual {
         line!(out, "  {}: {}", work.called, super::plan::work_line(work));
         line!(out, "    steps: {}", report.state.pack(work.target()).join("STEPS.md").display());

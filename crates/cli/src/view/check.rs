@@ -17,11 +17,11 @@ pub(crate) fn text(topology: &Topology, spec: &str, warnings: usize) -> String {
     line!(out, "  hosts       {}{}", topology.hosts.len(), retired(topology));
     line!(out, "  stores      {} ({by_hand} of them changed by hand)", topology.stores.len());
     line!(out, "  identities  {}", topology.identities.len());
-    line!(out, "  trust       {} by {}", count(topology.edges.len(), "edge"), count(rules.len(), "rule"));
+    line!(out, "  trust       {} by {}", count(topology.edges.len(), "relation"), count(rules.len(), "rule"));
     line!(out, "  state       {}", topology.state.display());
     out.push('\n');
     let aside = if warnings == 0 { String::new() } else { format!(", with {}", count(warnings, "warning")) };
-    line!(out, "{}", paint(GOOD, format!("{spec} is right{aside}. No store was opened.")));
+    line!(out, "{}", paint(GOOD, format!("{spec} is valid{aside}. No store was opened.")));
     out
 }
 

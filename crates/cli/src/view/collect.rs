@@ -104,7 +104,11 @@ fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
                 if let Some(old) = holds {
                     shown(out, '-', old);
                     if old.not_before() > certificate.not_before() {
-                        line!(out, "      {}", paint(WARN, "issued later than the one that is presented"));
+                        line!(
+                            out,
+                            "      {}",
+                            paint(WARN, "issued later than the certificate that the service presents")
+                        );
                     }
                 }
             }
@@ -151,7 +155,7 @@ pub(crate) fn ended(tally: Tally, spec: &str) -> String {
     let mut out = String::new();
     let Tally { written, unchanged, refused, unreached, failed } = tally;
     if written > 0 {
-        line!(out, "What it means for the stores: {}", Command::here("trustmason plan").file(spec));
+        line!(out, "To see what changes in the stores: {}", Command::here("trustmason plan").file(spec));
         out.push('\n');
     }
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };

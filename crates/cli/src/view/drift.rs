@@ -83,29 +83,40 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
         let seen = s.manual + s.unobserved + s.waiting == 0;
         return match (tally.warning, seen) {
             (0, true) if s.changes() > 0 => {
-                "No drift found; a rotation goes on: `trustmason plan` shows what is next.".to_owned()
+                "No drift found. A rotation is in progress: `trustmason plan` shows its next step.".to_owned()
             }
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
             (0, false) => {
-                "No drift found; something waits or cannot be seen: `trustmason plan` and -v list it.".to_owned()
+                "No drift found. Work is pending, or a store was not checked: `trustmason plan` and -v list it."
+                    .to_owned()
             }
             (n, true) if plan.identities.iter().any(|view| view.verdict == IdentityVerdict::GoesOn) => format!(
-                "No drift found, with {}; a rotation goes on: `trustmason plan` shows what is next.",
+                "No drift found, with {}. A rotation is in progress: `trustmason plan` shows its next step.",
                 count(n, "warning")
             ),
             (n, true) => format!("In sync, with {}.", count(n, "warning")),
             (n, false) => format!(
-                "No drift found, with {}; something waits or cannot be seen: `trustmason plan` and -v list it.",
+                "No drift found, with {}. Work is pending, or a store was not checked: `trustmason plan` and -v list it.",
                 count(n, "warning")
             ),
         };
     }
     format!(
-        "Drift: {}, {}, {} blocked. `trustmason plan` shows what would mend it.",
+        "Drift: {}, {}, {} blocked. {}",
         count(tally.error, "error"),
         count(tally.warning, "warning"),
-        tally.blocked
+        tally.blocked,
+        next(plan, tally)
     )
+}
+
+/// What to do about drift. Where the plan has no change and no work by hand, only a repair of what is blocked helps.
+fn next(plan: &Plan, tally: Tally) -> &'static str {
+    if tally.blocked > 0 && plan.summary.changes() + plan.summary.manual == 0 {
+        "Repair what is blocked, as the lines above say; then run drift again."
+    } else {
+        "`trustmason plan` shows what would repair it."
+    }
 }
 
 #[derive(Serialize)]

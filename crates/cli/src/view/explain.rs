@@ -118,7 +118,7 @@ fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
     }
     let edges = case.edges_into(&def.id).count();
     if edges == 0 {
-        line!(out, "  trusts    nobody, by the rules in use");
+        line!(out, "  trusts    no certificate: no rule in use asks for one");
     } else {
         line!(out, "  trusts    {}", count(edges, "certificate"));
     }
@@ -139,7 +139,7 @@ fn state(view: &StoreView) -> String {
         (StoreState::Readable, None) => "readable".to_owned(),
         (StoreState::Absent, _) => "not there".to_owned(),
         (StoreState::Unreadable, _) => "not readable".to_owned(),
-        (StoreState::Unobserved, _) => "nobody can see it".to_owned(),
+        (StoreState::Unobserved, _) => "this machine cannot see it".to_owned(),
     };
     match &view.verdict {
         StoreVerdict::InSync => found,
@@ -193,7 +193,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     let write = match def.write {
         Write::Direct => "by trustmason",
         Write::HandOff => "by a person",
-        Write::Never => "not at all: the host is never opened",
+        Write::Never => "by nobody: trustmason never opens this host",
     };
     let issuer = match &def.issuer {
         Issuer::SelfSigned => "self-signed".to_owned(),
@@ -205,13 +205,13 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             Some(now) => format!("sha256 {}, until {}", short(now.fingerprint()), day(now.not_after())),
             None => "no certificate known".to_owned(),
         };
-        let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
+        let staged = if view.state == IdentityState::Minted { " (its next key is in staging)" } else { "" };
         // The state is about the next certificate, which a CA was asked for. The certificate shown beside it is the
         // present one.
         let present = if view.state.is_of_next() { "presents " } else { "" };
         line!(out, "  now       {}{staged}: {present}{now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {
-            line!(out, "  awaits    {awaits}");
+            line!(out, "  waits for {awaits}");
         }
     }
     let made = |c: &&Change| matches!(&c.deed, Deed::InstallKey { identity, .. } if *identity == def.id);
@@ -226,7 +226,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     }
     let mut trusters = case.edges_to(&def.id).peekable();
     if trusters.peek().is_none() {
-        line!(out, "  trusted   by nobody, by the rules in use");
+        line!(out, "  trusted   by no store: no rule in use asks for it");
     }
     for edge in trusters {
         // If an authority issued the identity, the stores trust its issuers instead.
@@ -307,7 +307,7 @@ fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
             verdict_word(case.view(issuer)).trim_end()
         );
     }
-    line!(out, "  entry     none of its own: its certificate is trusted because its issuer is");
+    line!(out, "  entry     none of its own: the store trusts its certificate through the issuer");
 }
 
 fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
@@ -331,7 +331,7 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         Some(EdgeVerdict::Manual(what)) => format!("a person does it: {what}"),
         Some(EdgeVerdict::Blocked(why)) => format!("({}) {why}", why.finding()),
         Some(EdgeVerdict::Unobserved) => {
-            "nobody can see this store; apply writes a pack with what to verify".to_owned()
+            "this machine cannot see this store; apply writes a pack that lists the certificates to verify".to_owned()
         }
         None => "not judged".to_owned(),
     };
@@ -351,7 +351,7 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         })
         .collect();
     if candidates.is_empty() && !case.entries(&def.id).is_empty() {
-        line!(out, "  there now no entry under these names, and none with its certificate");
+        line!(out, "  there now no entry under these aliases, and no entry with its certificate");
     }
     for entry in candidates {
         line!(out, "  there now {}", entry_line(entry));
@@ -420,7 +420,7 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
             line!(out, "  {}", super::finding(finding));
         }
         if changes.is_empty() && rotation.is_empty() {
-            line!(out, "  It is not ours to touch and stays as it is.");
+            line!(out, "  trustmason does not manage this entry and leaves it as it is.");
         }
     }
 }

@@ -43,7 +43,7 @@ fn restarts_later(out: &mut String, waits: &Waits<'_>) {
     if waits.later.is_empty() {
         return;
     }
-    line!(out, "{}", paint(BOLD, "Restart when these are confirmed:"));
+    line!(out, "{}", paint(BOLD, "Restart after the hand-off is confirmed:"));
     for (restart, first) in &waits.later {
         let first: Vec<String> = first.iter().map(ToString::to_string).collect();
         let first = paint(DIM, format!("(after the hand-off of {})", first.join(", ")));
@@ -88,10 +88,10 @@ pub(crate) fn because(restart: &Restart) -> String {
         parts.push(format!("pending since {}", day(since.as_second())));
     }
     if restart.rotation {
-        parts.push("a rotation waits for it".to_owned());
+        parts.push("a rotation waits for this restart".to_owned());
     }
     if restart.by_command {
-        parts.push("by its command".to_owned());
+        parts.push("by its restart command".to_owned());
     }
     parts.join(", ")
 }
@@ -101,7 +101,7 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
     if plan.forecast.is_empty() && plan.barriers.is_empty() {
         return;
     }
-    line!(out, "{}", paint(BOLD, "Rotation, without an outage; apply goes on to the next wait:"));
+    line!(out, "{}", paint(BOLD, "Rotation without an outage; each apply works until a person must act:"));
     let made = |c: &&Change| matches!(&c.from, Some(from) if from.kind == FromKind::Generated);
     let now: Vec<String> =
         plan.changes.iter().filter(|c| c.phase == Phase::Extend).filter(made).map(|c| format!("#{}", c.id)).collect();
@@ -145,7 +145,7 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     for interruption in &plan.interruptions {
         line!(
             out,
-            "{} {}; trust in it fails here, until these have followed and were restarted:",
+            "{} {}. Connections fail from the installation of the new certificate until these stores hold it and their services are restarted:",
             paint(BAD, format!("Interruption of {}:", interruption.identity)),
             interruption.why
         );
@@ -199,17 +199,25 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     restarts_later(out, &waits);
     let pack = plan.manual.iter().find(|work| work.waiting_since.is_some() && work.kind == ManualKind::Store);
     if let Some(pack) = pack.filter(|_| !onward.packs_told) {
-        line!(out, "When a pack is brought in, say so:");
+        line!(out, "When the steps of a pack are done, confirm it:");
         line!(out, "  {}", command("trustmason confirm").word(&pack.called));
     }
     if let Some(first) = waits.restarts.first() {
         let name = &first.service.name;
-        line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", escape(name));
+        line!(
+            out,
+            "When a service is up again, acknowledge its restart (a quoted glob takes several: '*/{}'):",
+            escape(name)
+        );
         line!(out, "  {}", command("trustmason ack").word(&first.service));
     }
     let replies: Vec<String> = waits.others.iter().filter_map(|wait| wait.reply()).map(ToString::to_string).collect();
     if !replies.is_empty() {
-        line!(out, "When an authority has replied, put its file into its inbox: for {}.", replies.join(", "));
+        line!(
+            out,
+            "When a certificate authority has replied, put the reply into the inbox of that authority: for {}.",
+            replies.join(", ")
+        );
     }
     if plan.barriers.is_empty() && plan.changes.is_empty() && plan.elsewhere() == 0 {
         if pack.is_some() || !waits.is_empty() {
@@ -220,7 +228,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     if onward.undone {
         line!(
             out,
-            "The next apply would do again what was taken back. Mend the spec first, or what went wrong; then look:"
+            "The next apply would make the same changes again. First correct the spec or the cause of the problem; then plan:"
         );
         line!(out, "  {}", command("trustmason plan"));
     } else {
@@ -228,16 +236,16 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
         // With everything blocked, another apply would do nothing.
         if !wider && !said && waits.is_empty() && plan.summary.changes() == 0 && !plan.blocked.is_empty() {
-            line!(out, "What is left is blocked. Mend that, then look again:");
+            line!(out, "Everything that is left is blocked. Repair that first, then plan again:");
             line!(out, "  {}\n", limited(&onward.scope, command("trustmason plan")));
             return;
         }
         let words = match (wider, said, waits.is_empty()) {
-            _ if onward.failed => "When what failed is mended, go on:",
-            (true, ..) => "What is left is also on hosts that --host and --side leave out. Go on there:",
-            (false, true, _) => "and when all is done, go on:",
-            (false, false, true) => "Nothing else is waited for. Go on:",
-            (false, false, false) => "When all of this is done, go on:",
+            _ if onward.failed => "When the failures are repaired, continue:",
+            (true, ..) => "There is work left on hosts that --host and --side do not select. Continue with all hosts:",
+            (false, true, _) => "and when all is done, continue:",
+            (false, false, true) => "No person has to act before the next step. Continue:",
+            (false, false, false) => "When all of this is done, continue:",
         };
         line!(out, "{words}");
         let apply = command("trustmason apply");
@@ -262,17 +270,17 @@ pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
     restarts_now(out, &waits.restarts);
     let packs: Vec<String> = waits.others.iter().filter(|w| w.reply().is_none()).map(ToString::to_string).collect();
     if !packs.is_empty() {
-        line!(out, "Still waited for: {}.", packs.join(", "));
+        line!(out, "Still pending: {}.", packs.join(", "));
     }
     let tasks: Vec<String> = next.manual.iter().map(|work| work.called.to_string()).collect();
     if !tasks.is_empty() && packs.is_empty() {
-        line!(out, "Still to be done by hand: {}.", tasks.join(", "));
+        line!(out, "Still to do by hand: {}.", tasks.join(", "));
     }
     how_to_go_on(out, next, onward);
     if next.is_settled() && waits.is_empty() {
         let where_to = limited(&onward.scope, Command::here("")).to_string();
-        let of = if where_to.is_empty() { String::new() } else { format!(" by{where_to}") };
-        line!(out, "Nothing is left to be done{of}.");
+        let of = if where_to.is_empty() { String::new() } else { format!(" for{where_to}") };
+        line!(out, "Nothing is left to do{of}.");
     }
     // The text ends without an empty line.
     out.truncate(out.trim_end().len());

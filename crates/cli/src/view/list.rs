@@ -184,7 +184,7 @@ fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
 pub(crate) fn text(listing: &Listing, now: Timestamp) -> String {
     let mut out = String::new();
     let sealed = if listing.remarks.contains(&Remark::NoMac) {
-        paint(WARN, "not verified (it has no MAC to verify)")
+        paint(WARN, "not verified (the store has no MAC)")
     } else if listing.verified {
         paint(GOOD, "verified")
     } else {
@@ -219,7 +219,7 @@ fn entry(out: &mut String, listing: &Listing, entry: &Entry, now: Timestamp) {
         EntryKind::Trusted(_) => "trusted certificate".to_owned(),
         EntryKind::PrivateKey { .. } => "private key".to_owned(),
         EntryKind::SecretKey => "secret key".to_owned(),
-        EntryKind::Untrusted(_) => "certificate, no anchor to a JVM".to_owned(),
+        EntryKind::Untrusted(_) => "certificate that a JVM does not trust".to_owned(),
         EntryKind::Opaque(what) => escape(what),
     };
     if matches!(entry.kind, EntryKind::PrivateKey { .. }) {

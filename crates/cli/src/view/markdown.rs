@@ -71,7 +71,7 @@ impl Ticket<'_> {
             ];
             let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| inline![n, what]);
             page.paragraph(inline![
-                "That is this phase alone. Of the later phases, when their time comes: ",
+                "These numbers are for this phase only. Later phases: ",
                 Inline::join(counts, ", "),
                 "."
             ]);
@@ -172,7 +172,7 @@ impl Ticket<'_> {
             }
         }
         page.paragraph(inline![
-            "After each that trustmason waits for: ",
+            "After each restart that trustmason waits for: ",
             &self.command("trustmason ack").own("HOST/SERVICE"),
             "."
         ]);
@@ -188,7 +188,7 @@ impl Ticket<'_> {
                 text(&one.identity),
                 ": ",
                 text(&one.why),
-                ". Trust in it fails here, until these have followed and were restarted:"
+                ". Connections fail from the installation of the new certificate until these stores hold it and their services are restarted:"
             ]);
             for edge in &one.edges {
                 page.item(text(edge));
@@ -203,7 +203,9 @@ impl Ticket<'_> {
             return;
         }
         page.heading(2, "Later phases");
-        page.paragraph("Each is a plan of its own when its time comes; `trustmason apply` goes on to the next wait.");
+        page.paragraph(
+            "Each phase gets a plan of its own later; each `trustmason apply` works until a person must act.",
+        );
         for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
             for one in plan.forecast.iter().filter(|f| f.phase == phase) {
                 let alias = one.alias.as_ref().map(|alias| inline![" ", code(alias)]).unwrap_or_default();
@@ -238,7 +240,7 @@ impl Ticket<'_> {
                 page.paragraph(text(reason));
             }
             let verify =
-                if work.kind == ManualKind::Store { "Verify, add if absent: " } else { "Bring to the machine: " };
+                if work.kind == ManualKind::Store { "Verify, add if absent: " } else { "Copy to the machine: " };
             let come = [("Add: ", &work.add), (verify, &work.verify)];
             let come = come.into_iter().flat_map(|(title, items)| {
                 items.iter().map(move |item| (title, &item.subject, item.material.known(), &item.why))
@@ -268,17 +270,17 @@ impl Ticket<'_> {
     fn stopping(&self, page: &mut Markdown) {
         page.heading(2, "Stopping half-way");
         if self.plan.changes.is_empty() && self.plan.forecast.is_empty() {
-            page.paragraph("Nothing is written by this plan, so there is nothing to stop.");
+            page.paragraph("This plan writes nothing, so there is nothing to stop.");
             return;
         }
         page.paragraph(
-            "A store is changed as a whole or not at all. After a run that was stopped or cut off, the stores that it reached have \
-             their new content and the others their old one; the next `trustmason apply` goes on with what is left.",
+            "A store is changed as a whole or not at all. If a run was stopped or interrupted, the stores that it reached have \
+             their new content and the other stores their old content; the next `trustmason apply` does the rest.",
         );
         if !self.plan.forecast.is_empty() {
             page.paragraph(
-                "Between two phases everything works: the old certificate is presented and trusted until all know the new one. It may \
-                 stay like that until the old one ends.",
+                "Between two phases everything works: the service presents the old certificate and is trusted, until all stores that trust it hold the new one. The estate may \
+                 stay like that until the old certificate ends.",
             );
         }
     }
@@ -286,20 +288,20 @@ impl Ticket<'_> {
     fn rollback(&self, page: &mut Markdown) {
         page.heading(2, "Going back");
         if self.plan.changes.is_empty() {
-            page.paragraph("Nothing is written by this plan, so there is nothing to take back.");
+            page.paragraph("This plan writes nothing, so there is nothing to roll back.");
             return;
         }
         page.paragraph(inline![
             &self.command("trustmason rollback"),
-            " puts every store back as it was before the newest run, byte for byte, and refuses if somebody changed one since. The copies \
-             it takes them from are in ",
+            " restores every store as it was before the newest run, byte for byte, and refuses if somebody changed one of them afterwards. The \
+             backups are in ",
             code(self.state.runs().join("RUN").join("backup").display()),
-            "; the report of `apply` names each."
+            "; the report of `apply` names each backup."
         ]);
         page.paragraph(inline![
-            "It takes back one run. Where this change took several (a run for each phase), give it once for each, the newest first: ",
+            "One rollback takes one run back. If this change took several runs (one for each phase), repeat the command, the newest run first: ",
             &self.command("trustmason runs"),
-            " lists them. What a person did by hand is taken back by hand: the next plan says what is left."
+            " lists the runs. Changes made by hand must be reverted by hand: the next plan lists them."
         ]);
     }
 
@@ -307,9 +309,9 @@ impl Ticket<'_> {
         let Self { plan, .. } = self;
         page.heading(2, "Checks");
         let (exit, left) = if plan.barriers.is_empty() {
-            ("0 (5: it waits for a person)", "`No changes.`")
+            ("0 (5: a person must act)", "`No changes.`")
         } else {
-            ("5 (it waits for a person)", "`No changes to make now.` and what the rotation waits for")
+            ("5 (a person must act)", "`No changes to make now.` and names what the rotation waits for")
         };
         page.task(inline!["`trustmason apply --plan FILE` ends with `Apply complete:` and exit code ", exit]);
         page.task(inline![&self.command("trustmason plan"), " says ", left]);
@@ -335,7 +337,7 @@ fn because(restart: &Restart) -> Inline {
         parts.push(inline!["for change ", Inline::join(ids, ", ")]);
     }
     parts.extend(restart.pending_since.map(|since| inline!["pending since ", text(day(since.as_second()))]));
-    parts.extend(restart.by_command.then(|| Inline::from("by its command")));
+    parts.extend(restart.by_command.then(|| Inline::from("by its restart command")));
     Inline::join(parts, ", ")
 }
 

@@ -13,20 +13,20 @@ use super::{BOLD, DIM, line, paint};
 pub(super) fn text(out: &mut String, observed: &Observed, plan: &Plan, def: &OptionsDef) {
     let path = match &def.at {
         OptionsAt::File(path) => escape(&path.shown),
-        OptionsAt::Undeclared(variables) => format!("(set {} in `vars:` to say where)", variables.join(", ")),
+        OptionsAt::Undeclared(variables) => format!("(unknown; set {} in `vars:`)", variables.join(", ")),
     };
     line!(out, "{}  {}", paint(BOLD, format!("options {}/{}", def.host, def.name)), paint(DIM, path));
     line!(out, "  what      {}", escape(&def.about));
     line!(out, "  source    {}", escape(&def.source));
     let now = match observed.options.get(&(def.host.clone(), def.name.clone())) {
-        Some(OptionsLook::Read(facts)) if facts.said.is_empty() => "none of the settings below is in it".to_owned(),
+        Some(OptionsLook::Read(facts)) if facts.said.is_empty() => "the file has none of the settings below".to_owned(),
         Some(OptionsLook::Read(_)) => match wrong(plan, def) {
-            0 => "as it should be, as far as it can be told".to_owned(),
+            0 => "as it should be, as far as trustmason can tell".to_owned(),
             wrong => format!("{} wrong", count(wrong, "setting")),
         },
         Some(OptionsLook::Absent) => "not there".to_owned(),
         Some(OptionsLook::Unreadable(why)) => format!("not readable: {}", escape(why)),
-        Some(OptionsLook::Undeclared) | None => "nobody can see it".to_owned(),
+        Some(OptionsLook::Undeclared) | None => "this machine cannot see it".to_owned(),
     };
     line!(out, "  now       {now}");
     line!(out, "  it should have");

@@ -32,7 +32,7 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     said.extend(plan.blocked.iter().map(|one| one.why.clone()));
     findings(&mut out, plan, &said, verbose);
     ladder::interruptions(&mut out, plan);
-    let title = if plan.changes.is_empty() { "Still to be restarted" } else { "Restart afterwards" };
+    let title = if plan.changes.is_empty() { "Restarts still pending" } else { "Restart afterwards" };
     ladder::restarts(&mut out, title, plan);
     ladder::rotations(&mut out, plan);
     manual(&mut out, plan, verbose);
@@ -61,7 +61,7 @@ fn heading(out: &mut String, plan: &Plan) {
         .chain(plan.options.side.map(|s| format!("--side {}", side(s))))
         .collect();
     if !selection.is_empty() {
-        line!(out, "Selected: {}; everything else was looked at and is not judged here.", selection.join(" "));
+        line!(out, "Selected: {}; all other stores were read, but this plan does not judge them.", selection.join(" "));
     }
     if plan.summary.changes() > 0 || plan.summary.blocked > 0 {
         line!(out, "{}", paint(DIM, "  + import   ~ replace or regenerate   > rename   - delete   ! blocked"));
@@ -100,7 +100,7 @@ fn hosts(out: &mut String, plan: &Plan, folded: &Folded<'_>, said: &mut BTreeSet
                 StoreVerdict::Blocked(Why::Unreachable { .. }) => {}
                 StoreVerdict::Blocked(why) => {
                     store_line(&mut body, view);
-                    line!(body, "    {} nothing may be written ({}): {why}", paint(BAD, "!"), why.finding());
+                    line!(body, "    {} nothing may be written here ({}): {why}", paint(BAD, "!"), why.finding());
                     mention(said, why);
                 }
                 StoreVerdict::Change(ids) => {
@@ -191,7 +191,7 @@ impl<'a> Folded<'a> {
         if !self.ids.is_empty() {
             let all = plan.changes.len();
             let text = format!(
-                "{} of {} are told above, once for several stores; -v lists each.",
+                "{} of {} are shown above, once for several stores; -v lists each.",
                 self.ids.len(),
                 count(all, "change")
             );
@@ -257,7 +257,7 @@ fn store_line(out: &mut String, view: &StoreView) {
         (StoreState::Absent, _) if matches!(view.verdict, StoreVerdict::Change(_)) => facts.push("new".to_owned()),
         (StoreState::Absent, _) => facts.push("not there".to_owned()),
         (StoreState::Unreadable, _) => facts.push("not readable".to_owned()),
-        (StoreState::Unobserved, _) => facts.push("not observed".to_owned()),
+        (StoreState::Unobserved, _) => facts.push("not visible from this machine".to_owned()),
         (StoreState::Readable, None) => {}
     }
     line!(
@@ -273,7 +273,7 @@ fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<Stri
     for edge in edges {
         let EdgeVerdict::Blocked(why) = &edge.verdict else { continue };
         let name = edge.alias.as_ref().map_or_else(|| edge.subject.clone(), |alias| escape(alias.as_str()));
-        let text = if mention(said, why) { why.to_string() } else { "as said above".to_owned() };
+        let text = if mention(said, why) { why.to_string() } else { "see above".to_owned() };
         line!(out, "    {} {name} is blocked ({}): {text}", paint(BAD, "!"), why.finding());
         line!(
             out,
@@ -340,8 +340,8 @@ fn certificate(view: &CertificateView, verbose: bool) -> String {
 fn origin(from: &From) -> String {
     let place = escape(&from.place);
     match from.kind {
-        FromKind::Generated if from.sha256.is_some() => format!("the key an earlier run staged for {place}"),
-        FromKind::Generated => format!("a new key made by this run for {place}"),
+        FromKind::Generated if from.sha256.is_some() => format!("the key that an earlier run staged for {place}"),
+        FromKind::Generated => format!("a new key that this run makes for {place}"),
         FromKind::Store => format!("the key entry {place}"),
         FromKind::File => format!("the file {place}"),
         FromKind::Reply => format!("the reply {place}"),
@@ -405,13 +405,13 @@ fn tally(work: &Manual) -> String {
 /// The kind of a task, and since when it waits.
 pub(crate) fn work_line(work: &Manual) -> String {
     let what = match work.kind {
-        ManualKind::Store if work.add.is_empty() && work.verify.is_empty() => "take trust out",
-        ManualKind::Store => "bring trust in",
+        ManualKind::Store if work.add.is_empty() && work.verify.is_empty() => "remove trusted certificates",
+        ManualKind::Store => "add trusted certificates",
         ManualKind::Identity => "make a new certificate",
         ManualKind::Export => "export the certificate",
     };
     match work.waiting_since {
-        Some(since) => format!("{what}; its pack waits since {}", day(since.as_second())),
+        Some(since) => format!("{what}; its pack has been waiting since {}", day(since.as_second())),
         None => what.to_owned(),
     }
 }

@@ -36,14 +36,14 @@ pub(crate) fn metrics(plan: &Plan, last_run: Option<Timestamp>) -> String {
             line!(out, "trustmason_store_state{labels} {}", u8::from(store.state == state));
         }
     }
-    family(&mut out, "trustmason_edges", "Trust that the spec wants, by verdict.");
+    family(&mut out, "trustmason_edges", "Trust relations that the spec wants, by verdict.");
     for (verdict, n) in super::drift::edges(plan) {
         line!(out, "trustmason_edges{} {n}", labels(plan, &[("verdict", verdict)]));
     }
     family(
         &mut out,
         "trustmason_last_run_timestamp_seconds",
-        "When the last apply ended, in seconds since 1970; 0 is never.",
+        "When the last apply ended, in seconds since 1970; 0 means never.",
     );
     let last = last_run.map_or(0, Timestamp::as_second);
     line!(out, "trustmason_last_run_timestamp_seconds{} {last}", labels(plan, &[]));

@@ -70,7 +70,7 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
             State::TakenBack | State::DoneWithoutBackups | State::Done => DIM,
         };
         let note = match (&run.undoes, &run.undone_by) {
-            (Some(undone), _) => format!("  takes {undone} back"),
+            (Some(undone), _) => format!("  rolls {undone} back"),
             (None, Some(by)) => format!(" by {by}"),
             (None, None) => String::new(),
         };
@@ -86,12 +86,15 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
     }
     for unclear in &loaded.unclear {
         out.push('\n');
-        line!(out, "What run {} did to {} cannot be told yet: {}", unclear.run, unclear.store, unclear.why);
-        line!(out, "Until it can be looked at, everything it may have done there is assumed. Each command asks again.");
+        line!(out, "Cannot tell yet what run {} did to {}: {}", unclear.run, unclear.store, unclear.why);
+        line!(
+            out,
+            "Until that store can be read, every change that the run may have made there is assumed done. Each command checks again."
+        );
     }
     for (run, why) in damage {
         out.push('\n');
-        line!(out, "Run {run} cannot be taken back: {why}");
+        line!(out, "Run {run} cannot be rolled back: {why}");
     }
     let interrupted = loaded.recovered.iter().filter_map(|id| loaded.ledger.run(id));
     let (rollbacks, runs): (Vec<&RunRecord>, Vec<&RunRecord>) = interrupted.partition(|run| run.undoes.is_some());
@@ -99,14 +102,14 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
         out.push('\n');
         line!(
             out,
-            "An interrupted run is finished by: {}, or taken back by: {}",
+            "Finish an interrupted run with: {}, or roll it back with: {}",
             Command::here("trustmason apply").file(spec),
             Command::here("trustmason rollback").file(spec)
         );
     }
     if !rollbacks.is_empty() {
         out.push('\n');
-        line!(out, "An interrupted rollback is finished by: {}", Command::here("trustmason rollback").file(spec));
+        line!(out, "Finish an interrupted rollback with: {}", Command::here("trustmason rollback").file(spec));
     }
     out
 }

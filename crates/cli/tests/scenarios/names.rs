@@ -83,7 +83,7 @@ impl Names {
 
     /// Replaces everything that differs between runs in a command's output.
     pub fn settle(&mut self, text: &str) -> Result<String, String> {
-        let text = text.replace(&format!("by the word of {}", account()), "by the word of <somebody>");
+        let text = text.replace(&format!("reported by {}", account()), "reported by <somebody>");
         let mut out = String::new();
         let mut rest = text.as_str();
         while let Some(first) = rest.chars().next() {

@@ -378,7 +378,7 @@ pub fn agrees(dir: &Path, args: &[&str], applied: &Said) {
         _ => assert!(told.is_some(), "4 without a cause\n{context}"),
     }
     assert!(blocked == 0 || applied.code == 4, "something is blocked\n{context}");
-    let goes_on = applied.out.contains("Nothing else is waited for. Go on:");
+    let goes_on = applied.out.contains("No person has to act before the next step. Continue:");
     assert!(!goes_on || changes > 0, "what it says to go on with does nothing\n{context}");
 }
 

@@ -51,13 +51,16 @@ pub enum RoundTrouble {
     #[error(transparent)]
     NotBegun(ConvergeError),
     /// The changes that are left cannot be determined.
-    #[error("what is left cannot be told: {0}")]
+    #[error("the work that is left cannot be shown: {0}")]
     Untold(#[from] LookError),
     /// It is not known what restarted services read, so their restarts were not acknowledged.
     #[error("{}", clauses(.0))]
     Unread(Vec<Unread>),
     /// Services were restarted, and this could not be recorded.
-    #[error("that services were restarted could not be recorded: {cause}; say so: {}", acknowledged(spec, services))]
+    #[error(
+        "services were restarted, but this could not be recorded: {cause}; acknowledge them: {}",
+        acknowledged(spec, services)
+    )]
     Unacknowledged {
         /// Why it could not be recorded.
         #[source]

@@ -8,8 +8,8 @@ use crate::state::State;
 /// The state folder may be entered by another account only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the state folder {} is the account's alone that makes the runs (uid {owner}), and this is uid {own}; run it as that account, \
-     for example with `sudo -u`",
+    "the state folder {} belongs to uid {owner}, and only that account can open it; you are uid {own}; run trustmason as \
+     uid {owner}, for example with `sudo -u`",
     folder.display()
 )]
 pub struct ForeignState {

@@ -47,7 +47,7 @@ impl DiskError {
 
     /// The error for a path that should be a folder and is not.
     pub(crate) fn no_folder(path: &Path) -> Self {
-        Self::new("look into", path, io::ErrorKind::NotADirectory.into())
+        Self::new("open folder", path, io::ErrorKind::NotADirectory.into())
     }
 
     /// How the disk failed.
@@ -100,9 +100,13 @@ impl DiskError {
 
     fn hint(&self) -> &'static str {
         match self.cause.kind() {
-            io::ErrorKind::PermissionDenied if self.deed.starts_with("read") => "; run as a user that may read it",
-            io::ErrorKind::PermissionDenied => "; run as the user that owns it, or let this user write to its folder",
-            io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only, mount it writable",
+            io::ErrorKind::PermissionDenied if self.deed.starts_with("read") => {
+                "; run trustmason as a user that may read it"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "; run trustmason as the user that owns it, or let this user write to its folder"
+            }
+            io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only; mount it writable",
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on that disk and run again",
             io::ErrorKind::NotFound => "; check the path",
             _ => "",

@@ -91,7 +91,7 @@ pub fn facts_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
 /// # Errors
 /// Fails if nothing is there, or if the disk cannot tell.
 pub fn facts(path: &Path) -> Result<Facts, DiskError> {
-    let metadata = fs::metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
+    let metadata = fs::metadata(path).map_err(|cause| DiskError::new("examine", path, cause))?;
     Ok(Facts::new(path, metadata))
 }
 
@@ -108,12 +108,12 @@ pub fn named_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
 /// # Errors
 /// Fails if nothing has the name, or if the disk cannot tell.
 pub fn named(path: &Path) -> Result<Facts, DiskError> {
-    let metadata = fs::symlink_metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
+    let metadata = fs::symlink_metadata(path).map_err(|cause| DiskError::new("examine", path, cause))?;
     Ok(Facts::new(path, metadata))
 }
 
 fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<Facts>, DiskError> {
-    let metadata = if_there(metadata).map_err(|cause| DiskError::new("look at", path, cause))?;
+    let metadata = if_there(metadata).map_err(|cause| DiskError::new("examine", path, cause))?;
     Ok(metadata.map(|metadata| Facts::new(path, metadata)))
 }
 
@@ -130,6 +130,6 @@ pub fn follow_link(path: &Path) -> Result<Option<PathBuf>, DiskError> {
 /// # Errors
 /// Fails if the disk cannot tell.
 pub(crate) fn stands_at(file: &File, path: &Path) -> Result<bool, DiskError> {
-    let own = file.metadata().map_err(|cause| DiskError::new("look at", path, cause))?;
+    let own = file.metadata().map_err(|cause| DiskError::new("examine", path, cause))?;
     Ok(named_if_there(path)?.is_some_and(|now| is_one_file(&own, &now.metadata)))
 }

@@ -85,7 +85,7 @@ impl Written<'_> {
     /// # Errors
     /// Fails if the file was changed, or if the disk cannot tell.
     pub fn stands(&self, length: u64) -> Result<(), DiskError> {
-        let looked = |cause| DiskError::new("look at", &self.path, cause);
+        let looked = |cause| DiskError::new("examine", &self.path, cause);
         let own = self.file.metadata().map_err(looked)?;
         match fs::symlink_metadata(&self.path) {
             Ok(now) if is_one_file(&own, &now) && now.len() == length => return Ok(()),
@@ -114,7 +114,7 @@ impl Written<'_> {
         {
             use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
             let file = &self.file;
-            let now = file.metadata().map_err(|cause| DiskError::new("look at", &self.path, cause))?;
+            let now = file.metadata().map_err(|cause| DiskError::new("examine", &self.path, cause))?;
             let other = |wanted: Option<u32>, has: u32| wanted.filter(|w| *w != has);
             let (uid, gid) = (other(owner.uid, now.uid()), other(owner.gid, now.gid()));
             if uid.is_some() || gid.is_some() {
@@ -256,7 +256,7 @@ impl TryFrom<BTreeMap<String, String>> for Attributes {
     fn try_from(text: BTreeMap<String, String>) -> Result<Self, Self::Error> {
         let one = |(name, value): (String, String)| {
             if !is_kept(&name) {
-                return Err(format!("`{name}` is no attribute that is kept"));
+                return Err(format!("`{name}` is not an attribute that trustmason keeps"));
             }
             let value = STANDARD.decode(value).map_err(|error| format!("`{name}`: {error}"))?;
             Ok((name, value))

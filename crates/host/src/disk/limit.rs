@@ -133,7 +133,7 @@ impl Limit {
             | Self::Spec
             | Self::Plan => "check that it is the right file",
             Self::Ledger | Self::Journal => "restore it from a backup of the state folder",
-            Self::Audit => "move it to an archive, a new one is begun then",
+            Self::Audit => "move it to an archive; a new one begins then",
             Self::Holder => "remove it",
         };
         let text = format!("it is larger than {} may be ({self}); {try_this}", self.noun());
@@ -154,10 +154,10 @@ impl Limit {
             | Self::Secret
             | Self::Options
             | Self::Spec
-            | Self::Holder => "take out of it what nobody needs",
+            | Self::Holder => "remove entries that nobody needs",
             Self::Plan => "plan for fewer hosts at a time (--host)",
-            Self::Ledger | Self::Journal => "give some of the hosts an estate of their own",
-            Self::Audit => "move it to an archive, a new one is begun then",
+            Self::Ledger | Self::Journal => "move some of the hosts to an estate of their own",
+            Self::Audit => "move it to an archive; a new one begins then",
         };
         let text = format!("it would be larger than {} may be ({self}); {try_this}", self.noun());
         Err(io::Error::new(io::ErrorKind::FileTooLarge, text))

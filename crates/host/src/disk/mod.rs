@@ -164,7 +164,7 @@ impl Disk {
             match fs::metadata(folder) {
                 Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(folder),
-                Err(error) => return Err(DiskError::new("look at folder", folder, error)),
+                Err(error) => return Err(DiskError::new("examine folder", folder, error)),
             }
         }
         for folder in missing.into_iter().rev() {
@@ -264,7 +264,8 @@ impl Disk {
             if read::holds(path, limit, bytes)? {
                 Ok(())
             } else {
-                let cause = "it holds other bytes than were written: somebody else wrote it, or the disk is failing";
+                let cause =
+                    "it does not hold the bytes that were written: another program wrote it, or the disk is failing";
                 Err(io::Error::new(io::ErrorKind::InvalidData, cause))
             }
         })

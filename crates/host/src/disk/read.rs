@@ -70,7 +70,7 @@ fn read_folder_within(path: &Path, names: usize, bytes: u64) -> Result<Vec<(Stri
             continue;
         }
         let name = item.name().into_string().map_err(|name| {
-            let cause = io::Error::new(io::ErrorKind::InvalidData, "its name is no text; rename it");
+            let cause = io::Error::new(io::ErrorKind::InvalidData, "its name is not text; rename it");
             DiskError::new("use file", &path.join(name), cause)
         })?;
         let most = left.min(Limit::Store.bytes());
@@ -117,7 +117,7 @@ impl Item {
     /// # Errors
     /// Fails if the disk cannot tell.
     pub fn is_folder(&self) -> Result<bool, DiskError> {
-        let kind = self.0.file_type().map_err(|cause| DiskError::new("look at", &self.path(), cause))?;
+        let kind = self.0.file_type().map_err(|cause| DiskError::new("examine", &self.path(), cause))?;
         Ok(kind.is_dir())
     }
 }

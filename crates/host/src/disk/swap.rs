@@ -84,7 +84,7 @@ impl ReplaceError<DiskError> {
         match self {
             Self::Before(error) | Self::After(error) => error,
             Self::Overtaken => {
-                let cause = io::Error::new(io::ErrorKind::AlreadyExists, "somebody else wrote it meanwhile");
+                let cause = io::Error::new(io::ErrorKind::AlreadyExists, "another program wrote it at the same time");
                 DiskError::new("write", target, cause)
             }
         }
@@ -204,7 +204,7 @@ impl Disk {
         let Err(trouble) = self.is_still(temporary, expected) else {
             return self.unlink(temporary).map_err(ReplaceError::After);
         };
-        let back = "put back the file that somebody else wrote at";
+        let back = "restore the file that another program wrote at";
         self.take(Step::Exchange, back, target, || rename_exchange(temporary, target))
             .map_err(|error| ReplaceError::After(kept(error, temporary)))?;
         if digest_of(temporary).is_ok_and(|digest| digest == ours) {
@@ -213,8 +213,8 @@ impl Disk {
         // Another program wrote once more in between: the newest file stays at the target, the other is kept.
         let error = match self.take(Step::Exchange, back, target, || rename_exchange(temporary, target)) {
             Ok(()) => {
-                let cause = io::Error::other("it was written several times meanwhile");
-                DiskError::new("tell which file is the right one at", target, cause)
+                let cause = io::Error::other("other programs wrote it several times at the same time");
+                DiskError::new("decide which file is the right one at", target, cause)
             }
             Err(error) => error,
         };
@@ -309,7 +309,7 @@ fn digest_of(path: &Path) -> Result<Digest, DiskError> {
 
 /// Adds to an error where the file is that could not be put back.
 fn kept(error: DiskError, aside: &Path) -> DiskError {
-    error.with(format!("; it is kept as {}, and the next run looks at it again", aside.display()))
+    error.with(format!("; it is kept as {}, and the next run checks it again", aside.display()))
 }
 
 #[cfg(target_os = "linux")]

@@ -205,7 +205,7 @@ fn who_writes_where_files_cannot_change_names_loses_nothing_until_the_link() {
 fn who_writes_after_the_exchange_is_said() {
     let (result, left) = meddled(Step::ReadBack, false, true);
     let Err(ReplaceError::After(error)) = result else { panic!("{result:?}") };
-    assert!(error.to_string().contains("somebody else wrote it"), "{error}");
+    assert!(error.to_string().contains("another program wrote it"), "{error}");
     assert_eq!(left, [b"theirs".to_vec()]);
 }
 

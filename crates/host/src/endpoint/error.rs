@@ -43,10 +43,10 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(error) => {
-                write!(f, "its name cannot be resolved: {error}; check DNS, or name an address with --connect-to")
+                write!(f, "its name cannot be resolved: {error}; check DNS, or give an address with --connect-to")
             }
             Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                f.write_str("nothing listens there (connection refused); start the service, or check its port")
+                f.write_str("no service listens at that port (connection refused); start the service, or check its port")
             }
             Self::Connect(error) => write!(f, "no connection: {error}; check routes and firewalls from this machine"),
             Self::Late(patience) => write!(
@@ -57,14 +57,14 @@ impl fmt::Display for Cause {
             ),
             Self::Broken(error) => write!(f, "the connection broke: {error}; try again"),
             Self::Closed => f.write_str(
-                "it closed the connection without presenting a certificate; check that TLS is switched on at this port",
+                "the service closed the connection without presenting a certificate; check that TLS is switched on at this port",
             ),
             Self::NotTls(begin) => {
-                write!(f, "it does not speak TLS, its answer begins with `{begin}`; check the port")
+                write!(f, "the service does not speak TLS; its answer begins with `{begin}`; check the port")
             }
-            Self::TooMuch => f.write_str("it sends more than a certificate chain can need; check the port"),
+            Self::TooMuch => f.write_str("the service sends more data than a certificate chain needs; check the port"),
             Self::Tls(words) => {
-                write!(f, "no handshake: {words}; export its certificate by hand, or see what openssl s_client says")
+                write!(f, "the TLS handshake failed: {words}; export its certificate by hand, or try openssl s_client")
             }
         }
     }
@@ -74,7 +74,7 @@ impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.endpoint)?;
         if let Some(detour) = &self.detour {
-            write!(f, " (by way of {detour})")?;
+            write!(f, " (through {detour})")?;
         }
         write!(f, ": {}", self.cause)
     }

@@ -145,7 +145,7 @@ pub fn probe(
         .map(|answer| match answer {
             Ok(chain) => match chain.first() {
                 Some(leaf) => ServedLook::Presented(certificates.intern(leaf)),
-                None => ServedLook::Unreachable("it presents no certificate".to_owned()),
+                None => ServedLook::Unreachable("the service presents no certificate".to_owned()),
             },
             Err(error) => ServedLook::Unreachable(error.to_string()),
         })

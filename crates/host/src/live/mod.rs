@@ -77,7 +77,7 @@ struct Nowhere;
 impl Nowhere {
     fn none<T>() -> Result<T, LiveError> {
         Err(LiveError(
-            "this system is no Windows and has no such stores; run on the machine itself, or declare `write: hand-off` with \
+            "this system is not Windows and has no such stores; run trustmason on the machine itself, or declare `write: hand-off` with \
              the path of a mirror: a serialised store (.sst), a registry export (.reg) or a folder of PEM files"
                 .to_owned(),
         ))
@@ -106,7 +106,7 @@ impl SystemStores for Nowhere {
 /// A host that the spec says is this machine, although it is another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {host}",
+    "the spec declares that {host} is this machine (`access: this-machine`), but this machine is called {}; run trustmason on {host}",
     names.join(" or ")
 )]
 pub struct OtherMachine {
@@ -164,7 +164,7 @@ pub(crate) fn opened<'a>(
     certificates: &Interner,
 ) -> Result<Store, LiveError> {
     let opened = Store::open(serialised_store(elements), Credential::Withheld, certificates);
-    opened.map_err(|error| LiveError(format!("what the system gave cannot be read: {error}")))
+    opened.map_err(|error| LiveError(format!("the data from the system cannot be read: {error}")))
 }
 
 /// Reads the machine's own part of one system store. A store of the machine that was never created counts as empty. A
@@ -180,8 +180,8 @@ pub(crate) fn part(
         (None, Location::LocalMachine) => Vec::new(),
         (None, Location::Service(name)) => {
             return Err(LiveError(format!(
-                "the service `{name}` has no certificate store {store}; check its short name with `sc query`, and make the \
-                 store in MMC (Certificates, Service account)"
+                "the service `{name}` has no certificate store {store}; check its short name with `sc query`, and create \
+                 the store in MMC (Certificates, Service account)"
             )));
         }
     };

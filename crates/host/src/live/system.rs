@@ -22,7 +22,9 @@ fn name(at: &Location, store: SystemStore) -> Result<StoreName, LiveError> {
         Location::LocalMachine => name,
         Location::Service(service) => name.and_then(|name| name.of_service(service)),
     };
-    name.ok_or_else(|| LiveError(format!("no certificate store can be called {store} of {at:?}; correct its path")))
+    name.ok_or_else(|| {
+        LiveError(format!("{store} of {at:?} is not a valid name of a certificate store; correct the path"))
+    })
 }
 
 impl SystemStores for Windows {

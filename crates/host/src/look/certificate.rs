@@ -86,7 +86,7 @@ pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Res
         (count, _) => refuse(
             FailureClass::Unreadable,
             &format!(
-                "holds {count} certificates that form no chain with one leaf; leave only the host's own in it, nobody can tell which one is meant"
+                "holds {count} certificates that form no chain with one leaf, so the right one is unknown; leave only the certificate of the host in it"
             ),
         ),
     };

@@ -94,7 +94,7 @@ impl fmt::Display for OpenError {
                 write!(f, ": {error}")
             }
             OpenFault::NoPassword => {
-                write!(f, "{path} does not open without a password; name one for it in the spec")
+                write!(f, "{path} does not open without a password; declare its password in the spec")
             }
         }
     }

@@ -305,7 +305,7 @@ fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
     match volumes.find(path) {
         Ok(volume::Located::Absent { .. }) => Seen::Nothing,
         Ok(volume::Located::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
-        Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be looked at: {error})", path.shown)),
+        Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be read: {error})", path.shown)),
     }
 }
 

@@ -53,7 +53,7 @@ impl<'a> Near<'a> {
         for path in &free {
             let name = path.file_name()?.to_str()?;
             if let Some(meant) = names.iter().find(|wanted| is_variant(name, wanted)) {
-                return Some(format!("{} is there; rename it to {meant} if that is meant", path.display()));
+                return Some(format!("{} is there; if it is the right file, rename it to {meant}", path.display()));
             }
         }
         let host = self.host?;
@@ -61,7 +61,10 @@ impl<'a> Near<'a> {
             let read = certificate::read(path, certificates).1;
             read.is_ok_and(|read| read.names_host(host.as_str()))
         })?;
-        Some(format!("{} names this host; rename it to {first} if its service presents it", named.display()))
+        Some(format!(
+            "{} names this host; if the service presents that certificate, rename the file to {first}",
+            named.display()
+        ))
     }
 
     /// A near miss for one exact file.
@@ -69,13 +72,13 @@ impl<'a> Near<'a> {
         let name = wanted.file_name()?.to_str()?;
         let elsewhere = self.folders.iter().map(|folder| folder.join(name)).find(|path| is_file(path));
         if let Some(path) = elsewhere.filter(|path| path != wanted) {
-            return Some(format!("{} is there; name that path in the spec if it is meant", path.display()));
+            return Some(format!("{} is there; if it is the right file, write that path in the spec", path.display()));
         }
         let found = certificate::found(wanted.parent()?, |item| {
             item.name().to_str().is_some_and(|there| is_variant(there, name) || there.eq_ignore_ascii_case(name))
         });
         let path = found.ok()?.into_iter().next()?;
-        Some(format!("{} is there; rename it, or name it in the spec, if it is meant", path.display()))
+        Some(format!("{} is there; if it is the right file, rename it or write its path in the spec", path.display()))
     }
 
     /// The files of a folder that look like certificate files and whose names are not looked for.

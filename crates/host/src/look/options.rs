@@ -54,7 +54,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
             Some(reading) => OptionsLook::Read(options::sift(def, &reading, |setting, password| {
                 judge.look(&setting.store, password)
             })),
-            None => OptionsLook::Unreadable(format!("{} is no text; save the options as text", found.display())),
+            None => OptionsLook::Unreadable(format!("{} is not text; save the options as text", found.display())),
         },
         Err(error) => OptionsLook::Unreadable(error.to_string()),
     };

@@ -26,13 +26,13 @@ pub enum BeginError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// Another run, or a confirmation, wrote the ledger after it was loaded and before the lock was taken.
-    #[error("{} was written since this plan was made; plan again", ledger.display())]
+    #[error("{} was written after this plan was made; plan again", ledger.display())]
     Overtaken {
         /// The ledger.
         ledger: PathBuf,
     },
     /// The state folder cannot be written.
-    #[error("nothing was done, since the run could not be recorded: {0}")]
+    #[error("nothing was done, because the run could not be recorded: {0}")]
     State(#[from] DiskError),
 }
 
@@ -43,7 +43,7 @@ pub enum HaltError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// Another program wrote the ledger.
-    #[error("{} was written by another program while this run works; nothing more is stored", ledger.display())]
+    #[error("another program wrote {} during this run; this run writes nothing more", ledger.display())]
     Overwritten {
         /// The ledger.
         ledger: PathBuf,
@@ -244,7 +244,7 @@ impl<'a> Books<'a> {
             let backups = self.state.backups(&record.id);
             match self.state.is_inside(&backups).and_then(|()| empty(self.disk, &backups)) {
                 Ok(()) => record.pruned = true,
-                Err(error) => self.warnings.push(format!("old backups stay: {error}")),
+                Err(error) => self.warnings.push(format!("old backups could not be removed: {error}")),
             }
         }
     }

@@ -67,7 +67,7 @@ pub enum LedgerError {
         cause: String,
     },
     /// A newer program wrote the file.
-    #[error("{path} has layout version {found}, this program knows {VERSION}; use the newer program")]
+    #[error("{path} has layout version {found}, but this program reads {VERSION}; use the newer program")]
     Version {
         /// The file.
         path: String,
@@ -77,7 +77,7 @@ pub enum LedgerError {
     /// An older program wrote the file, and a run of that program was cut off. Only that program can read the run's
     /// journal.
     #[error(
-        "{path} has layout version 1, and run {run} of that version was cut off; finish it with the program that began it \
+        "{path} has layout version 1, and run {run} of that version was interrupted; finish it with the program that began it \
          (its `apply` or `rollback`), then use this one"
     )]
     CutOff {
@@ -205,7 +205,7 @@ pub(crate) fn store(
         if digest_of(&path)? == expected {
             return Ok(());
         }
-        let cause = "another program wrote it meanwhile, and what that program wrote was left as it is";
+        let cause = "another program wrote it at the same time, and that content was left as it is";
         Err(DiskError::new("write", &path, std::io::Error::new(std::io::ErrorKind::AlreadyExists, cause)))
     };
     is_expected()?;

@@ -72,7 +72,7 @@ impl<'a> Sites<'a> {
                     Reach::Direct(_) | Reach::Mirror(_) => false,
                 };
                 if !declared {
-                    return undeclared(format!("{} is no part of {id}", at.path()));
+                    return undeclared(format!("{} is not a part of {id}", at.path()));
                 }
                 let called = live::is_called(self.system, id.host.as_str());
                 called.map_err(|other| SiteError::Unseen(other.to_string()))?;
@@ -80,7 +80,7 @@ impl<'a> Sites<'a> {
             }
             PieceAt::File(file) => match declared(def, &file.path) {
                 Some(path) => self.found(&path).map(PieceHere::File),
-                None => undeclared(format!("{} is no file of {id}", file.path)),
+                None => undeclared(format!("{} is not a file of {id}", file.path)),
             },
         }
     }
@@ -159,7 +159,7 @@ pub(crate) fn written(volumes: Volumes<'_>, id: &StoreId, kind: &StoreKind, file
         StoreKind::PemFolder(folder) => file.file_name().and_then(|n| n.to_str()).map(|name| folder.child(name).shown),
         StoreKind::PemPair(pair) => pair.paths().find(leads_there).map(|path| path.shown.clone()),
     };
-    let undeclared = || SiteError::Undeclared(format!("{} is no file of {id}", file.display()));
+    let undeclared = || SiteError::Undeclared(format!("{} is not a file of {id}", file.display()));
     let path = path.ok_or_else(undeclared)?;
     Ok(PieceAt::file(&id.host, path))
 }

@@ -39,14 +39,14 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
                 None => return Ok(After::Gone),
                 Some(bytes) => {
                     let store = Store::open(bytes, Credential::Withheld, looking.certificates);
-                    store.map_err(|error| format!("{id} as it was does not open: {error}"))?
+                    store.map_err(|error| format!("the old content of {id} does not open: {error}"))?
                 }
             },
             StoreKind::PemFolder(folder) => {
                 let files = folder_files(looking, restore, folder)?;
                 let gone = files.is_empty();
                 let store = Store::open_directory(files, looking.certificates);
-                let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
+                let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
                     return Ok(After::Gone);
                 }
@@ -56,7 +56,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
                 let files = pair_files(looking, restore, pair)?;
                 let gone = files.is_empty();
                 let store = pair::open(&files, looking.certificates);
-                let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
+                let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
                     return Ok(After::Gone);
                 }
@@ -68,7 +68,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             // The system store's parts are restored one by one; certificates that others keep there stay as they are.
             let mut entries = match looking.observed.stores.get(id) {
                 Some(StoreLook::Readable(facts)) => facts.entries.clone(),
-                _ => return Err(format!("{id} cannot be looked at")),
+                _ => return Err(format!("{id} cannot be read")),
             };
             let gone: BTreeSet<Fingerprint> = restore.facts.iter().filter_map(|fact| fact.after).collect();
             entries.retain(|e| e.certificates().first().is_none_or(|slot| !gone.contains(&slot.fingerprint())));
@@ -103,10 +103,10 @@ fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8
     match with {
         Some(store) => Ok(store),
         None if Store::needs_password(&bytes) && keystore.format == KeystoreFormat::Pkcs12 => {
-            Err(format!("{id} as it was does not open with the password of today"))
+            Err(format!("the old content of {id} does not open with the present password"))
         }
         None => Store::open(bytes, Credential::Withheld, looking.certificates)
-            .map_err(|error| format!("{id} as it was does not open: {error}")),
+            .map_err(|error| format!("the old content of {id} does not open: {error}")),
     }
 }
 
@@ -158,8 +158,8 @@ pub(super) fn cure(breaks: &[Break]) -> String {
     if curable {
         let names: Vec<String> = services.iter().map(ToString::to_string).collect();
         let names = names.join(" ");
-        format!("; restart {names}, say so (`trustmason ack`), then roll back again")
+        format!("; restart {names}, acknowledge it (`trustmason ack`), then roll back again")
     } else {
-        "; let a new plan change what is not wanted".to_owned()
+        "; correct the spec and make a new plan instead".to_owned()
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<
             Ok(path)
         }
         CopyAt::AtHost { run, store, sha256 } => Err(format!(
-            "the copy of {store} lies at its host, under run {run} (sha256 {}); this version takes nothing back there",
+            "the backup of {store} is on its host, under run {run} (sha256 {}); this version cannot restore it there",
             sha256.short()
         )),
     }
@@ -47,7 +47,7 @@ pub(super) fn backup(
     };
     let noted = backups.get(&(piece.at.clone(), before));
     let Some(Record::Backup { copy, owner, attributes, .. }) = noted else {
-        return Err(format!("no backup of {} was noted", piece.at.path()));
+        return Err(format!("no backup of {} was recorded", piece.at.path()));
     };
     let copy = self::place(looking, run, copy)?;
     let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
@@ -57,7 +57,7 @@ pub(super) fn backup(
         PieceHere::System(..) => live::digest_of_copy(bytes),
     };
     if digest != before {
-        return Err(format!("the backup {} was altered", copy.display()));
+        return Err(format!("the backup {} was changed", copy.display()));
     }
     Ok(Some(Backup { copy, owner: owner.masked(), attributes: attributes.clone() }))
 }
@@ -66,13 +66,15 @@ pub(super) fn backup(
 fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
     let path = piece.at.path();
     if backups.keys().any(|(at, _)| *at == piece.at) {
-        return Err(format!("the journal says that the run made {path}, and that it kept a copy of what was there"));
+        return Err(format!(
+            "the journal says that the run created {path}, and also that it kept a copy of the old content"
+        ));
     }
     let def = looking.topology.stores.get(store);
     match def {
         Some(def) if matches!(Site::of(def), Site::File(_)) && !def.may_be_made() => Err(format!(
-            "the journal says that the run made {path}, and the spec lets no run make that store; if one did, set `create: true` \
-             again"
+            "the journal says that the run created {path}, but the spec allows no run to create that store; if the run \
+             did, set `create: true` again"
         )),
         _ => Ok(()),
     }

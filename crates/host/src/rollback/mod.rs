@@ -254,7 +254,7 @@ fn contrary(fact: &Fact, undoes: &RunId) -> Fact {
         (_, Action::Rename, _) => Action::Rename,
         (_, Action::Replace | Action::Regenerate | Action::Install, _) => Action::Replace,
     };
-    let reason = format!("run {undoes} is taken back");
+    let reason = format!("run {undoes} is rolled back");
     let (alias, to) = match to {
         Some(to) => (Some(to), alias),
         None => (alias, None),
@@ -389,7 +389,7 @@ fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
             }
             Ok(_) => books
                 .troubles
-                .push(format!("the copy {} of a staged key was altered; a new one is made", copy.display())),
+                .push(format!("the copy {} of a staged key was changed; a new key is made", copy.display())),
             Err(error) => books.troubles.push(error.to_string()),
         }
     }

@@ -75,7 +75,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
     /// There is no run that could be taken back.
-    #[error("no run of this estate wrote anything that was not taken back already")]
+    #[error("no run of this estate is left to roll back")]
     Nothing,
     /// There is no such run.
     #[error("there is no run {run}; `trustmason runs` lists them")]
@@ -84,13 +84,13 @@ pub enum RollbackError {
         run: RunId,
     },
     /// The run wrote nothing.
-    #[error("run {run} wrote no store; there is nothing to take back")]
+    #[error("run {run} wrote no store; there is nothing to roll back")]
     Empty {
         /// The run.
         run: RunId,
     },
     /// The run was taken back before.
-    #[error("run {run} was taken back already, by run {by}")]
+    #[error("run {run} was rolled back already, by run {by}")]
     Undone {
         /// The run.
         run: RunId,
@@ -99,8 +99,8 @@ pub enum RollbackError {
     },
     /// A later run may rely on this one.
     #[error(
-        "run {run} is not the newest that stands: {newer} came after it and may rest on what it did; take that back first, or \
-         let a new plan change what is not wanted"
+        "run {run} is not the newest run: run {newer} came after it and may depend on it; roll run {newer} back first, or \
+         correct the spec and make a new plan instead"
     )]
     Newer {
         /// The run.
@@ -110,7 +110,7 @@ pub enum RollbackError {
     },
     /// The run's backups were removed.
     #[error(
-        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` says how long they stay"
+        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` in the spec sets how long backups stay"
     )]
     Pruned {
         /// The run.
@@ -118,8 +118,8 @@ pub enum RollbackError {
     },
     /// The journal tells of another number of stores than the ledger.
     #[error(
-        "run {run} is not taken back and nothing was done, since its journal tells of {told} written stores and the ledger of \
-         {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
+        "run {run} was not rolled back and nothing was done, because its journal has {told} written stores but the ledger \
+         has {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
     )]
     Miscounted {
         /// The run.
@@ -131,7 +131,7 @@ pub enum RollbackError {
     },
     /// Stores are not as the run left them.
     #[error(
-        "run {run} is not taken back and nothing was done, since others wrote there afterwards; {}",
+        "run {run} was not rolled back and nothing was done, because its stores were changed afterwards; {}",
         clauses(faults)
     )]
     Changed {
@@ -142,8 +142,8 @@ pub enum RollbackError {
     },
     /// Stores cannot be looked at.
     #[error(
-        "run {run} is not taken back and nothing was done, since not all it wrote can be seen now; {}; bring it within reach \
-         and run again",
+        "run {run} was not rolled back and nothing was done, because some of its stores cannot be read now; {}; make them \
+         readable and run again",
         clauses(faults)
     )]
     Unseen {
@@ -154,8 +154,8 @@ pub enum RollbackError {
     },
     /// The spec does not declare what the journal names.
     #[error(
-        "run {run} is not taken back and nothing was done, since its journal names what the spec does not declare; {}; put \
-         that back into the spec, or take the stores from the run's backups by hand",
+        "run {run} was not rolled back and nothing was done, because its journal names items that the spec does not \
+         declare; {}; declare them again, or take the stores from the run's backups by hand",
         clauses(faults)
     )]
     Undeclared {
@@ -165,7 +165,7 @@ pub enum RollbackError {
         faults: Vec<Fault>,
     },
     /// Backups are missing or altered.
-    #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", clauses(faults))]
+    #[error("run {run} was not rolled back and nothing was done, because its backups are damaged; {}", clauses(faults))]
     Damaged {
         /// The run.
         run: RunId,
@@ -174,7 +174,7 @@ pub enum RollbackError {
     },
     /// Services would not trust one another.
     #[error(
-        "run {run} is not taken back and nothing was done, since trust would break: {}{}",
+        "run {run} was not rolled back and nothing was done, because trust would break: {}{}",
         clauses(breaks),
         breaks::cure(breaks)
     )]
@@ -188,7 +188,7 @@ pub enum RollbackError {
     #[error(transparent)]
     Begin(#[from] BeginError),
     /// A journal cannot be used.
-    #[error("nothing was taken back: {0}")]
+    #[error("nothing was rolled back: {0}")]
     Journal(#[from] JournalError),
     /// A file of the state folder cannot be read.
     #[error(transparent)]
@@ -297,8 +297,8 @@ impl Faults {
                     continue;
                 }
                 Ok(now) if now == piece.before => continue,
-                Ok(Some(_)) => format!("{path} holds something else by now"),
-                Ok(None) => format!("{path} is gone"),
+                Ok(Some(_)) => format!("{path} has other content now"),
+                Ok(None) => format!("{path} does not exist any more"),
                 Err(error) => {
                     self.take(store, error);
                     continue;

@@ -25,26 +25,26 @@ use crate::volume::pair::PairError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StaleError {
     /// The plan expects no store there, and there is one.
-    #[error("{place} was made since the plan; plan again")]
+    #[error("{place} was created after the plan was made; plan again")]
     Made {
         /// The file, the folder or the system store.
         place: String,
     },
     /// The store holds something else.
-    #[error("{place} has changed since the plan; plan again")]
+    #[error("{place} has changed after the plan was made; plan again")]
     Changed {
         /// The file, the folder or the system store.
         place: String,
     },
     /// The store is gone.
-    #[error("{place} is gone since the plan; plan again")]
+    #[error("{place} was removed after the plan was made; plan again")]
     Gone {
         /// The file, the folder or the system store.
         place: String,
     },
     /// Another program wrote the store between the last look and the exchange. The store holds what that program wrote.
     #[error(
-        "another program wrote {} at the very moment it was to be replaced; what that program wrote was put back, plan again",
+        "another program wrote {} at the moment of its replacement; the content of that program was restored; plan again",
         path.display()
     )]
     Overtaken {
@@ -52,7 +52,7 @@ pub enum StaleError {
         path: PathBuf,
     },
     /// A rollback found something other than a moment before, when it was checked.
-    #[error("{place} has changed at this moment; look at it first")]
+    #[error("{place} changed during the rollback; check it first")]
     ChangedInRollback {
         /// The file or the system store.
         place: String,
@@ -63,7 +63,7 @@ pub enum StaleError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The run stores nothing more, and the store was not begun.
-    #[error("{store} was not begun: {cause}")]
+    #[error("{store} was not written: {cause}")]
     NotBegun {
         /// The store.
         store: StoreId,
@@ -78,7 +78,7 @@ pub enum StoreError {
     #[error("{0} is not in the plan")]
     NotPlanned(StoreId),
     /// The plan does not say what the store must be when it is written.
-    #[error("{place} may not be written by this plan")]
+    #[error("this plan does not allow to write {place}")]
     NotWritable {
         /// The store, or its system store.
         place: String,
@@ -108,7 +108,7 @@ pub enum StoreError {
         cause: ReadError,
     },
     /// The edit was refused before anything was written.
-    #[error("{place} is left as it was: {cause}")]
+    #[error("{place} was not changed: {cause}")]
     LeftAlone {
         /// The file, the folder or the system store.
         place: String,
@@ -126,13 +126,13 @@ pub enum StoreError {
         cause: DiskError,
     },
     /// A copy that a rollback restores from changed between the check and its use.
-    #[error("{} has changed at this moment", path.display())]
+    #[error("{} changed during the rollback", path.display())]
     BackupChanged {
         /// The copy.
         path: PathBuf,
     },
     /// A folder holds other files than the run put there.
-    #[error("{} holds other files than were written", path.display())]
+    #[error("{} does not hold the files that were written", path.display())]
     OtherFiles {
         /// The folder.
         path: PathBuf,
@@ -144,7 +144,7 @@ pub enum StoreError {
     #[error(transparent)]
     Live(#[from] LiveError),
     /// A system store does not hold what was added to it.
-    #[error("{place} does not hold what was brought there; look at it with certutil, then plan again")]
+    #[error("{place} does not hold the certificates that were added; check it with certutil, then plan again")]
     NotBrought {
         /// The system store.
         place: String,
@@ -163,7 +163,7 @@ pub enum StoreError {
 }
 
 fn although(stands: bool) -> &'static str {
-    if stands { ", though it has the new content by now" } else { "" }
+    if stands { ", but the store has its new content now" } else { "" }
 }
 
 fn kept(backup: Option<&PathBuf>) -> String {
@@ -237,7 +237,7 @@ pub enum AuthorityError {
     #[error("the certificate {0} cannot be read")]
     CertificateUnread(String),
     /// The authority's private key is no text.
-    #[error("{} is no PEM key; `sign_with` names the authority's private key", .0.display())]
+    #[error("{} is not a PEM key; `sign_with` names the authority's private key", .0.display())]
     KeyNotPem(PathBuf),
     /// The authority's private key cannot be read, or a request cannot be written.
     #[error(transparent)]
@@ -257,7 +257,7 @@ pub enum NewKeyError {
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
     /// The identity's store has no password that protects the key.
-    #[error("{0} has no password in the spec; name one for it")]
+    #[error("{0} has no password in the spec; declare one")]
     NoPassword(StoreId),
     /// The identity's store cannot be found.
     #[error(transparent)]
@@ -318,12 +318,12 @@ pub enum NewKeyError {
     #[error("the staged key of {0} is gone; plan again")]
     Gone(IdentityId),
     /// The key in staging has another certificate than when the plan was made.
-    #[error("{} holds another certificate than when it was planned; plan again", .0.display())]
+    #[error("{} holds another certificate than at the time of the plan; plan again", .0.display())]
     Changed(PathBuf),
 }
 
 fn stays(left: Option<&DiskError>) -> String {
-    left.map(|error| format!("; its key stays in staging: {error}")).unwrap_or_default()
+    left.map(|error| format!("; its key remains in staging: {error}")).unwrap_or_default()
 }
 
 /// Why a change was not made.
@@ -353,7 +353,7 @@ pub enum SkipReason {
         cause: Arc<NewKeyError>,
     },
     /// A change that must come first was not made.
-    #[error("change {0}, which must come first, was not made")]
+    #[error("change {0}, which must be made first, was not made")]
     Earlier(ChangeId),
     /// For a store: one of its changes failed, and no other could be made.
     #[error(transparent)]
@@ -362,7 +362,7 @@ pub enum SkipReason {
     #[error("none of its changes could be made")]
     NoChange,
     /// For a pack: one of its certificates was not made.
-    #[error("a certificate it is to hold was not made in this run")]
+    #[error("a certificate for this store was not made in this run")]
     PackIncomplete,
 }
 
@@ -381,25 +381,25 @@ pub enum PackError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
     /// An entry to be removed was not listed.
-    #[error("an entry that leaves is not there")]
+    #[error("an entry to remove is not there")]
     NoEntry,
     /// An entry to be removed has a private key.
-    #[error("a certificate with a private key would be removed, which is never done")]
+    #[error("a certificate with a private key would be removed; trustmason never does that")]
     HasKey,
     /// An entry to be removed is not the machine's own.
-    #[error("a certificate would be removed that {by} keeps there")]
+    #[error("a certificate would be removed that {by} adds again")]
     Kept {
         /// Who keeps it there.
         by: String,
     },
     /// An entry to be removed holds no certificate.
-    #[error("an entry that leaves is no certificate")]
+    #[error("an entry to remove is not a certificate")]
     NoCertificate,
     /// A certificate is to get an alias.
-    #[error("certificates have no aliases there")]
+    #[error("certificates have no aliases in that store")]
     Alias,
     /// A private key is to be added.
-    #[error("keys are not brought there")]
+    #[error("trustmason adds no keys to that store")]
     Key,
     /// A certificate to be added cannot be encoded.
     #[error(transparent)]

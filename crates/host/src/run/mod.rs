@@ -112,7 +112,7 @@ pub enum RunError {
     Books(#[from] BeginError),
     /// The plan contradicts itself, which is a defect of the planner.
     #[error(
-        "nothing was done: the plan contradicts itself, which is a defect of trustmason ({}); report it with the plan \
+        "nothing was done: the plan contradicts itself ({}); this is a defect of trustmason; report it with the plan \
          (trustmason plan --out FILE)",
         clauses(defects)
     )]

@@ -15,7 +15,7 @@ use crate::volume::pair;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// A change is of an entry that is never changed.
-    #[error("change {change} would {action} a {kind} entry, which is never done")]
+    #[error("change {change} would {action} a {kind} entry; trustmason never does that")]
     Untouchable {
         /// The change.
         change: ChangeId,
@@ -25,10 +25,10 @@ pub enum ProofError {
         kind: &'static str,
     },
     /// A change names an entry that the store does not have.
-    #[error("change {0} speaks of an entry that is not there")]
+    #[error("change {0} needs an entry that is not there")]
     NoEntry(ChangeId),
     /// A new key would replace something that is not the identity's key entry.
-    #[error("{} is not the key entry the plan speaks of", .at.alias().map_or_else(|| "the key".to_owned(), |alias| format!("`{alias}`")))]
+    #[error("{} is not the key entry of the plan", .at.alias().map_or_else(|| "the key".to_owned(), |alias| format!("`{alias}`")))]
     NotItsKey {
         /// Which key of the store was to be written.
         at: KeyAt,
@@ -40,7 +40,7 @@ pub enum ProofError {
     #[error("the new content has another format")]
     Format,
     /// The bytes hold more or fewer entries than were planned.
-    #[error("the new content has {has} entries, {planned} were planned")]
+    #[error("the new content has {has} entries, but {planned} were planned")]
     Count {
         /// How many entries they hold.
         has: usize,

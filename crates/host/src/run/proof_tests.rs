@@ -115,7 +115,7 @@ fn what_was_planned_passes_and_anything_else_does_not() {
     let mut swapped = kept.clone();
     swapped.insert(ids[1], Disposition::Remove);
     for (wrong, want) in [
-        (other(disposition.clone(), vec![edits.add[1].clone()]), "4 entries, 5 were planned"),
+        (other(disposition.clone(), vec![edits.add[1].clone()]), "4 entries, but 5 were planned"),
         (other(kept, edits.add.clone()), "entries"),
         (other(renamed, edits.add.clone()), "entry `moved`"),
         (other(disposition.clone(), vec![trusted("new"), edits.add[1].clone()]), "entry `new`"),

@@ -62,12 +62,15 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
     match judge(piece, digest, disk::digest_if_there(&path)?) {
         Leftover::Ours => disk.remove(left),
         Leftover::Theirs => {
-            tracing::warn!("{} was written by another program while run {run} was cut off; put back", path.display());
+            tracing::warn!(
+                "another program wrote {} while run {run} was interrupted; that content was restored",
+                path.display()
+            );
             disk.give_back(left, &path, piece.after).map_err(|error| error.into_error(&path))
         }
         Leftover::Unknown => {
-            let cause = "the run that left it was cut off while another program wrote there; compare the two, keep the right \
-                         one, remove this one";
+            let cause = "the run that left this file was interrupted while another program wrote the store; compare the \
+                         two files, keep the right one and remove this one";
             let cause = std::io::Error::new(std::io::ErrorKind::InvalidData, cause);
             Err(DiskError::new("tell what is in", left, cause))
         }

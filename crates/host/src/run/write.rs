@@ -162,7 +162,7 @@ fn attempt(
     };
     let def = work.store(&view.id)?;
     if Site::of(def) != *site {
-        return Err(SiteError::Undeclared(format!("the spec does not have {} at {site}", view.id)).into());
+        return Err(SiteError::Undeclared(format!("the spec does not declare {} at {site}", view.id)).into());
     }
     let kind = match &def.reach {
         Reach::System { place, .. } => return windows::attempt(work, journal, view, place, placed, changes, meant),

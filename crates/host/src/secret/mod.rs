@@ -37,10 +37,10 @@ pub struct SecretError {
 enum Fault {
     #[error("environment variable {0} is not set; export it in the shell that runs this")]
     Unset(String),
-    #[error("environment variable {0} is not UTF-8 text; set it anew")]
+    #[error("environment variable {0} is not UTF-8 text; set it again")]
     NotText(String),
     #[error(
-        "{0} is empty; put the password there, or write `{{ empty: true }}` in its place if the store's password is the empty one"
+        "{0} is empty; put the password there, or, if the store's password is the empty one, write `{{ empty: true }}` instead"
     )]
     Empty(String),
     #[error("{0} is longer than any password; check that it is the right source")]
@@ -52,8 +52,8 @@ enum Fault {
     #[error("{} has no key {key}; check the key's spelling", file.display())]
     NoKey { file: PathBuf, key: String },
     #[error(
-        "{} has no key {key}, but {}, which differs in capital letters or in characters that are not seen; write it the same way \
-         in the file and in `key:`",
+        "{} has no key {key}, but it has {}, which differs in capital letters or invisible characters; write the key the \
+         same way in the file and in `key:`",
         file.display(),
         found.escape_debug()
     )]
@@ -88,7 +88,7 @@ impl std::fmt::Display for Noise {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             0 => Ok(()),
-            bytes => write!(f, " ({bytes} bytes of error output withheld, they may hold the secret)"),
+            bytes => write!(f, " ({bytes} bytes of error output are not shown, because they may hold the secret)"),
         }
     }
 }
@@ -297,15 +297,15 @@ pub fn oddity(password: &Password) -> Option<&'static str> {
     } else if value.ends_with(['\r', '\n']) {
         Some("ends with a line break")
     } else if value.contains(['\0', '\u{fffd}']) {
-        Some("holds bytes that are no text; is its source UTF-16 or another encoding?")
+        Some("holds bytes that are not text; its source may be UTF-16 or another encoding")
     } else if value.contains(['\u{feff}', '\u{200b}', '\u{200e}', '\u{a0}', '\u{2060}']) {
-        Some("holds a no-break blank or another character that is not seen")
+        Some("holds a no-break space or another invisible character")
     } else if value.ends_with(char::is_whitespace) {
-        Some("ends with a blank")
+        Some("ends with a space")
     } else if value.starts_with(char::is_whitespace) {
-        Some("begins with a blank")
+        Some("begins with a space")
     } else if value.starts_with(quote) && value.ends_with(quote) && value.chars().count() > 1 {
-        Some("stands in quotation marks, which are taken for a part of it")
+        Some("is in quotation marks, and they count as a part of it")
     } else if value.chars().any(char::is_control) {
         Some("holds a control character")
     } else {

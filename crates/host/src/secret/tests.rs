@@ -102,7 +102,7 @@ fn a_program_is_run_without_a_shell() {
 fn a_failing_program_is_named_and_its_noise_withheld() {
     let error = get(argv(&["sh", "-c", &format!("echo {CANARY} >&2; echo {CANARY}; exit 3")])).unwrap_err();
     assert!(error.contains("`sh` ended with exit status: 3"), "{error}");
-    assert!(error.contains("16 bytes of error output withheld"), "{error}");
+    assert!(error.contains("16 bytes of error output are not shown"), "{error}");
 }
 
 #[cfg(unix)]
@@ -154,16 +154,16 @@ fn values_given_out_are_withheld_from_what_programs_say() {
 #[test]
 fn what_is_odd_about_a_wrong_password_is_told_without_it() {
     let cases = [
-        (format!("{CANARY} "), "ends with a blank"),
-        (format!("{CANARY}\t"), "ends with a blank"),
-        (format!(" {CANARY}"), "begins with a blank"),
+        (format!("{CANARY} "), "ends with a space"),
+        (format!("{CANARY}\t"), "ends with a space"),
+        (format!(" {CANARY}"), "begins with a space"),
         (format!("{CANARY}\r"), "ends with a line break"),
         (format!("\"{CANARY}\""), "quotation marks"),
         (format!("'{CANARY}'"), "quotation marks"),
         (format!("\u{201c}{CANARY}\u{201d}"), "quotation marks"),
-        (format!("{CANARY}\u{a0}"), "no-break blank"),
+        (format!("{CANARY}\u{a0}"), "no-break space"),
         (format!("\u{feff}{CANARY}"), "not seen"),
-        (format!("{CANARY}\0"), "no text"),
+        (format!("{CANARY}\0"), "not text"),
         (String::new(), "is empty"),
     ];
     let from = SecretSource::File("secrets/pw.txt".into());

@@ -46,8 +46,8 @@ pub enum LockError {
     },
     /// The lock file was removed or replaced, so another run may be at work.
     #[error(
-        "the lock {} was removed or replaced while this run held it; nothing more is stored, since another run may be at \
-         work; leave the file alone and run again",
+        "the lock {} was removed or replaced during this run; another run may be at work, so this run writes nothing more; \
+         leave the file alone and run again",
         path.display()
     )]
     Lost {
@@ -62,7 +62,7 @@ pub enum LockError {
 fn by(holder: Option<&Holder>) -> String {
     match holder {
         Some(h) => format!(" (process {} on {}, since {})", h.pid, h.machine, h.since),
-        None => " (it is still looking and has not said who it is)".to_owned(),
+        None => " (it has not written its name yet)".to_owned(),
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
         assert!(error.contains(&pid) && error.contains("1970-01-01T00:00:00Z"), "{error}");
         first.unsign(&disk).unwrap();
         let unsigned = Lock::take(&state).unwrap_err().to_string();
-        assert!(unsigned.contains("still looking"), "{unsigned}");
+        assert!(unsigned.contains("has not written its name yet"), "{unsigned}");
         drop(first);
         assert!(Lock::take(&state).is_ok());
     }

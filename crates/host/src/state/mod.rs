@@ -169,14 +169,14 @@ impl State {
         let loose: Vec<_> =
             self.own().into_iter().filter_map(|(path, most)| Some((loose(&path, most)?, path, most))).collect();
         let Some((mode, path, most)) = loose.first() else { return Vec::new() };
-        let what = if *path == self.root { "the state folder" } else { "of the state folder," };
+        let what = if *path == self.root { "the state folder" } else { "in the state folder," };
         let more = match loose.len() - 1 {
             0 => String::new(),
-            1 => " (and another one in it)".to_owned(),
-            more => format!(" (and {more} others in it)"),
+            1 => " (and 1 more file in it)".to_owned(),
+            more => format!(" (and {more} more files in it)"),
         };
         vec![format!(
-            "{what} {}{more} has mode {mode:04o}: others can look at its staged keys and backups; chmod {most:o} it",
+            "{what} {}{more} has mode {mode:04o}: other accounts can read its staged keys and backups; chmod {most:o} it",
             path.display()
         )]
     }
@@ -207,7 +207,7 @@ impl State {
 /// Refuses a link.
 fn no_link(path: &Path) -> Result<(), DiskError> {
     if disk::named_if_there(path)?.is_some_and(|facts| facts.is_link()) {
-        let cause = "it is a link, and the state folder holds none; put what it leads to in its place";
+        let cause = "it is a link, but the state folder must hold no links; replace it with the file that it points to";
         return Err(DiskError::new("use", path, std::io::Error::other(cause)));
     }
     Ok(())
@@ -269,6 +269,6 @@ mod tests {
         open(&state.ledger(), 0o644).unwrap();
         open(&state.audit(), 0o644).unwrap();
         let said = state.warnings();
-        assert!(said.len() == 1 && said[0].contains("and another one in it"), "{said:?}");
+        assert!(said.len() == 1 && said[0].contains("and 1 more file in it"), "{said:?}");
     }
 }

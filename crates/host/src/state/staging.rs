@@ -47,7 +47,7 @@ pub enum StagingError {
         cause: String,
     },
     /// The format of the store holds no keys.
-    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks, pkcs12 or pem-pair store", format.as_str())]
+    #[error("the store of {identity} has format {}, which holds no private keys; declare a jks, jceks, pkcs12 or pem-pair store", format.as_str())]
     NoKeys {
         /// The identity whose key was to be staged.
         identity: IdentityId,
@@ -138,7 +138,7 @@ pub fn stage(
     if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
         return Err(StagingError::Unusable {
             path,
-            cause: "it holds another certificate than was put there".to_owned(),
+            cause: "it holds another certificate than the one written there".to_owned(),
         });
     }
     Ok(staged)
@@ -239,7 +239,7 @@ impl Failed {
         let cause = match self {
             Self::Disk(error) => return StagingError::Disk(error),
             Self::Read(error) => error.cause().to_owned(),
-            Self::NotOneKey => "it is not one private key with its certificate".to_owned(),
+            Self::NotOneKey => "it does not hold exactly one private key with its certificate".to_owned(),
         };
         StagingError::Unusable { path: path.to_owned(), cause }
     }

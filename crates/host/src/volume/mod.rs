@@ -108,7 +108,7 @@ pub enum Away {
     #[error("{} does not exist", .0.display())]
     NoRoot(PathBuf),
     /// The folder is empty.
-    #[error("{} is empty, as when nothing is mounted there", .0.display())]
+    #[error("{} is empty, so it counts as not mounted", .0.display())]
     Empty(PathBuf),
     /// The folder cannot be listed.
     #[error("{} cannot be read: {}", .0.display(), .1.why())]
@@ -117,7 +117,7 @@ pub enum Away {
     #[error("{0}")]
     Lost(DiskError),
     /// The spec never opens the host.
-    #[error("it is never opened (`access: none`)")]
+    #[error("trustmason never opens it (`access: none`)")]
     NeverOpened,
     /// The spec has no such host.
     #[error("the spec has no such host")]
@@ -174,7 +174,7 @@ impl Located {
 pub enum PathError {
     /// Two names differ in case only.
     #[error(
-        "{shown} may mean {} or {}, which differ in case only; rename the one the product does not use",
+        "{shown} may mean {} or {}, which differ only in upper and lower case; rename the one that the product does not use",
         first.display(),
         second.display()
     )]
@@ -187,7 +187,7 @@ pub enum PathError {
         second: PathBuf,
     },
     /// A step is no plain name.
-    #[error("{shown} has the step `{step}`, which is no plain file name; write the path without it")]
+    #[error("{shown} has the part `{step}`, which is not a plain file name; write the path without it")]
     Step {
         /// The path as the host writes it.
         shown: String,
@@ -196,7 +196,7 @@ pub enum PathError {
     },
     /// Windows takes a step for something else.
     #[error(
-        "{shown} has the step `{step}`, which Windows takes for a device or another name; write the path without it"
+        "{shown} has the part `{step}`, which Windows takes for a device or another name; write the path without it"
     )]
     Reserved {
         /// The path as the host writes it.
@@ -205,7 +205,7 @@ pub enum PathError {
         step: String,
     },
     /// A link leads nowhere.
-    #[error("{} is a link to something that does not exist; mend the link", path.display())]
+    #[error("{} is a link to a file that does not exist; repair the link", path.display())]
     Dangling {
         /// The link.
         path: PathBuf,

@@ -37,7 +37,7 @@ pub enum PairError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Certificate and key are the same file.
-    #[error("the key {} is the certificate's own file", path.display())]
+    #[error("the key {} and its certificate are the same file", path.display())]
     OneFile {
         /// The file.
         path: PathBuf,

@@ -227,7 +227,7 @@ fn a_disk_that_ceased_to_answer_is_no_disk_that_refuses() {
     use std::io;
     let host = Fqdn::parse(HOST).unwrap();
     let fault = |kind: io::ErrorKind| {
-        VolumeError::of(&host, PathError::Disk(DiskError::new("look at", Path::new("/x"), kind.into())))
+        VolumeError::of(&host, PathError::Disk(DiskError::new("examine", Path::new("/x"), kind.into())))
     };
     for kind in [io::ErrorKind::StaleNetworkFileHandle, io::ErrorKind::TimedOut, io::ErrorKind::NotConnected] {
         let error = fault(kind);

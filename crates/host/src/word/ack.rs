@@ -46,8 +46,8 @@ impl fmt::Display for Unread {
         let Self { service, store, why } = self;
         write!(
             f,
-            "what {service} read when it was restarted cannot be told, since nobody can see yet what a run did to {store} ({why}); \
-             say it once that can be looked at again"
+            "cannot tell what {service} read at its restart, because the result of a run on {store} is not known yet \
+             ({why}); acknowledge the restart when that store can be read again"
         )
     }
 }

@@ -49,7 +49,7 @@ impl Filed {
         }
         if let (true, Some(name)) = (slips.is_empty(), names.first()) {
             if !is_plain(name) {
-                return Err(format!("`{name}` is no name of a file in {}; correct `exported_as`", folder.display()));
+                return Err(format!("`{name}` is not a file name in {}; correct `exported_as`", folder.display()));
             }
             slips.push(Slip { path: folder.join(name), digest: None, holds: None });
         }

@@ -47,7 +47,7 @@ pub struct Claim<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
     /// The plan asks nothing of a person for this target.
-    #[error("nothing is asked of a person for {target} now{}; `trustmason plan` lists what is", if *by_hand { "" } else {
+    #[error("no hand-off of {target} is pending now{}; `trustmason plan` lists all pending hand-offs", if *by_hand { "" } else {
         ": trustmason writes it itself"
     })]
     NotHandOff {
@@ -57,7 +57,7 @@ pub enum ConfirmError {
         by_hand: bool,
     },
     /// A store and an identity of the same name both have packs.
-    #[error("{name} is both a store and an identity with a pack; say which is meant: {store} or {identity}")]
+    #[error("{name} is both a store and an identity with a pack; write {store} or {identity}")]
     Ambiguous {
         /// The name that was given.
         name: String,
@@ -73,9 +73,7 @@ pub enum ConfirmError {
         target: Called,
     },
     /// The plan asks for something else than the pack.
-    #[error(
-        "the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack"
-    )]
+    #[error("the pack for {target}, written on {written}, is outdated; run `trustmason apply` for a new pack")]
     MovedOn {
         /// The target.
         target: Called,
@@ -89,7 +87,7 @@ pub enum ConfirmError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The export does not show what the store holds.
-    #[error("{} does not tell what the store holds: {why}; export it again", path.display())]
+    #[error("{} is not a complete export of the store: {why}; export it again", path.display())]
     Unclear {
         /// The export.
         path: PathBuf,

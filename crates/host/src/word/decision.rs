@@ -18,7 +18,7 @@ use crate::state::lock::{Lock, LockError};
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
     /// Another run wrote the ledger after it was loaded and before the lock was signed.
-    #[error("{} was written in the meantime; say it again", ledger.display())]
+    #[error("{} was written in the meantime; repeat the command", ledger.display())]
     Overtaken {
         /// The ledger.
         ledger: PathBuf,

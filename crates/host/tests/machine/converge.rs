@@ -227,7 +227,7 @@ fn what_cannot_be_told_after_a_run_is_a_trouble() {
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
     assert!(round.outcomes.is_complete() && !round.is_complete());
     let [trouble @ RoundTrouble::Untold(_)] = round.troubles.as_slice() else { panic!("{:#?}", round.troubles) };
-    assert!(trouble.to_string().starts_with("what is left cannot be told: "), "{trouble}");
+    assert!(trouble.to_string().starts_with("the work that is left cannot be shown: "), "{trouble}");
     assert!(round.restarts.is_empty(), "nobody can tell what to restart");
     // The plan that was carried out is the last one that is known.
     assert_eq!(next.changes, round.plan.changes);

@@ -81,7 +81,7 @@ fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
                 Ok(Some(StoreOutcome::Written { .. })) => assert!(changed, "{struck:?}"),
                 Ok(Some(StoreOutcome::Failed { error })) if changed => {
                     let error = error.to_string();
-                    assert!(error.contains("it has the new content by now"), "{struck:?}: {error}");
+                    assert!(error.contains("the store has its new content now"), "{struck:?}: {error}");
                 }
                 Ok(Some(StoreOutcome::Unchanged | StoreOutcome::Stale { .. })) => panic!("{struck:?}: {outcomes:#?}"),
                 _ => assert!(!changed, "{struck:?}"),

@@ -70,8 +70,8 @@ fn a_store_written_after_the_exchange_is_left_to_its_writer_and_said() {
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(CACERTS)) else { panic!("{outcomes:#?}") };
     let error = error.to_string();
-    assert!(error.contains("somebody else wrote it") && error.contains("backup"), "{error}");
-    assert!(!error.contains("it has the new content"), "{error}");
+    assert!(error.contains("another program wrote it") && error.contains("backup"), "{error}");
+    assert!(!error.contains("has its new content"), "{error}");
     assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
 }

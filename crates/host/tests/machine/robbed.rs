@@ -103,7 +103,7 @@ fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
             Some(StoreOutcome::Written { .. }) => assert!(changed, "{robbery:?} at {step}"),
             Some(StoreOutcome::Failed { error }) if changed => {
                 let error = error.to_string();
-                assert!(error.contains("it has the new content by now"), "{robbery:?} at {step}: {error}");
+                assert!(error.contains("the store has its new content now"), "{robbery:?} at {step}: {error}");
             }
             _ => assert!(!changed, "{robbery:?} at {step}: {outcomes:#?}"),
         }

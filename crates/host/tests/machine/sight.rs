@@ -303,7 +303,7 @@ fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
     let mut world = World::new(Format::Jks);
     let file = world.root().join("pw.txt");
     for (content, odd) in
-        [(format!("{CANARY} \r\n"), Some("ends with a blank")), ("kanarienvogel-8\n".to_owned(), None)]
+        [(format!("{CANARY} \r\n"), Some("ends with a space")), ("kanarienvogel-8\n".to_owned(), None)]
     {
         fs::write(&file, content).unwrap();
         keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::File(file.clone());
@@ -363,7 +363,12 @@ fn a_near_miss_of_a_missing_file_is_told() {
     // Found by its content, under a name that says nothing.
     fs::copy(world.root().join("kept"), certs.join("ads2.crt")).unwrap();
     let said = near().unwrap();
-    assert!(said.contains("ads2.crt names this host; rename it to ADSads.cer"), "{said}");
+    assert!(
+        said.contains(
+            "ads2.crt names this host; if the service presents that certificate, rename the file to ADSads.cer"
+        ),
+        "{said}"
+    );
     fs::write(certs.join("ads2.crt"), pem(&make("other.example", &["other.example"]).certificate)).unwrap();
     assert_eq!(near(), None, "another host's");
 }

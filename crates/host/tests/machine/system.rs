@@ -299,7 +299,7 @@ fn a_system_that_is_no_windows_says_so() {
     machine.world.topology.hosts.insert(fqdn(&host), def);
     declare(&mut machine.world, &host, &chain("web.acme.example"));
     let why = blocked(&machine.plan());
-    assert!(why.contains("no Windows") && why.contains(".sst") && why.contains(".reg"), "{why}");
+    assert!(why.contains("not Windows") && why.contains(".sst") && why.contains(".reg"), "{why}");
 }
 
 #[test]

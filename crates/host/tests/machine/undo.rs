@@ -391,7 +391,7 @@ fn backups_of_another_run_that_cannot_be_removed_make_no_rollback_incomplete() {
     let undone = world.undo(Some(&second), &Disk::new()).unwrap();
     assert!(undone.is_complete(), "{undone:#?}");
     assert_eq!(undone.warnings.len(), 1, "{undone:#?}");
-    assert!(undone.warnings[0].contains("old backups stay"), "{undone:#?}");
+    assert!(undone.warnings[0].contains("old backups could not be removed"), "{undone:#?}");
     assert_eq!(world.ledger().ledger.run(&second).unwrap().undone_by, undone.run);
 }
 

@@ -7,12 +7,12 @@ use crate::der::{self, Der};
 use crate::error::Class;
 use crate::reader::Reader;
 
-const LIST: &str = "list it with the product it belongs to and export its certificates as Base-64 (.cer)";
+const LIST: &str = "open it with its own product and export its certificates as Base-64 (.cer)";
 const BOUNCY: &str = "convert it with keytool -importkeystore and the Bouncy Castle provider (-providerpath), -deststoretype as the role needs";
 const UNPACK: &str = "unpack it first";
 const PATH: &str = "check the path";
 const NOT_A_KEY: &str =
-    "check the path; only certificates are trusted, and a key belongs into the store of its own service";
+    "check the path; only certificates are trusted, and a key belongs in the store of its own service";
 
 /// A store or a file of certificates that this crate does not read.
 const fn store(format: &'static str, what: &'static str, hint: &'static str) -> Option<Detected> {
@@ -28,30 +28,36 @@ const fn nothing(what: &'static str, hint: &'static str) -> Option<Detected> {
 pub(crate) fn magic(bytes: &[u8]) -> Option<Detected> {
     match bytes {
         [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => bouncy_castle(bytes),
-        [b'k', b'y', b'c', b'h', ..] => store("keychain", "this is a macOS keychain, which is not read here", LIST),
+        [b'k', b'y', b'c', b'h', ..] => {
+            store("keychain", "this is a macOS keychain, which trustmason does not read", LIST)
+        }
         // GSKit's CMS key database: two numbers, then the name of the format.
         [_, _, _, _, _, _, _, _, b'X', b'5', b'0', b'9', b'K', b'E', b'Y', ..] => store(
             "kdb",
-            "this is an IBM key database (CMS .kdb), which is not read here",
+            "this is an IBM key database (CMS .kdb), which trustmason does not read",
             "export its certificates with gskcapicmd or ikeyman, or convert it to PKCS#12",
         ),
-        [0xa1, 0xf8, 0x4e, b'6'..=b'9', ..] => {
-            store("oracle-sso", "this is an Oracle auto-login wallet (cwallet.sso), which is not read here", LIST)
-        }
+        [0xa1, 0xf8, 0x4e, b'6'..=b'9', ..] => store(
+            "oracle-sso",
+            "this is an Oracle auto-login wallet (cwallet.sso), which trustmason does not read",
+            LIST,
+        ),
         [0, 6, 0x15, 0x61, ..] | [0x61, 0x15, 6, 0, ..] => store(
             "nss",
-            "this is a Berkeley database, perhaps an NSS store (cert8.db), which is not read here",
+            "this is a Berkeley database, perhaps an NSS store (cert8.db), which trustmason does not read",
             "export its certificates with certutil -L -a",
         ),
         _ if bytes.starts_with(b"SQLite format 3\0") => store(
             "nss",
-            "this is an SQLite database, perhaps an NSS store (cert9.db), which is not read here",
+            "this is an SQLite database, perhaps an NSS store (cert9.db), which trustmason does not read",
             "export its certificates with certutil -L -a",
         ),
         _ if bytes.starts_with(b"GnomeKeyring\n\r\0\n") => {
-            store("gnome-keyring", "this is a GNOME keyring, which is not read here", LIST)
+            store("gnome-keyring", "this is a GNOME keyring, which trustmason does not read", LIST)
         }
-        [0x03, 0xd9, 0xa2, 0x9a, ..] => store("keepass", "this is a KeePass database, which is not read here", LIST),
+        [0x03, 0xd9, 0xa2, 0x9a, ..] => {
+            store("keepass", "this is a KeePass database, which trustmason does not read", LIST)
+        }
         [0xac, 0xed, 0, 5, ..] => nothing("this is a serialised Java object, not a store", PATH),
         [b'b', b'p', b'l', b'i', b's', b't', ..] => {
             nothing("this is an Apple property list, not a store; a configuration profile, perhaps", PATH)
@@ -89,9 +95,9 @@ pub(crate) fn magic(bytes: &[u8]) -> Option<Detected> {
 fn bouncy_castle(bytes: &[u8]) -> Option<Detected> {
     let entry = bytes.get(32..).unwrap_or_default();
     if is_bks(entry) {
-        store("bks", "this is a Bouncy Castle BKS store, which is not read here", BOUNCY)
+        store("bks", "this is a Bouncy Castle BKS store, which trustmason does not read", BOUNCY)
     } else if !entry.is_empty() && entry.len().is_multiple_of(16) {
-        store("uber", "this is a Bouncy Castle UBER store, which is not read here", BOUNCY)
+        store("uber", "this is a Bouncy Castle UBER store, which trustmason does not read", BOUNCY)
     } else {
         store("bks", "this is a Bouncy Castle store (BKS or UBER) that was cut off, and neither is read here", BOUNCY)
     }
@@ -174,7 +180,7 @@ pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
         // NetscapeCertSequence
         ([der::OID, ..], _) if first.starts_with(b"\x06\x09\x60\x86\x48\x01\x86\xf8\x42\x02\x05") => store(
             "netscape",
-            "this is a Netscape certificate sequence, which is not read here",
+            "this is a Netscape certificate sequence, which trustmason does not read",
             "export the certificates as PKCS#7 (.p7b) instead",
         ),
         ([der::SEQUENCE, ..], [der::SEQUENCE, der::OCTET_STRING, ..]) => bcfks(),
@@ -189,7 +195,7 @@ pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
         {
             nothing(
                 "this is a certificate request (PKCS#10), not a certificate",
-                "send it to its authority and use what comes back",
+                "send it to the certificate authority and use the certificate from the reply",
             )
         }
         _ => None,
@@ -197,7 +203,7 @@ pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
 }
 
 const fn bcfks() -> Option<Detected> {
-    store("bcfks", "this is a Bouncy Castle FIPS store (BCFKS), which is not read here", BOUNCY)
+    store("bcfks", "this is a Bouncy Castle FIPS store (BCFKS), which trustmason does not read", BOUNCY)
 }
 
 /// The tags and encodings of the first elements inside an element. An element that is longer than the available bytes

@@ -88,7 +88,7 @@ fn text(bytes: &[u8]) -> Detected {
     if starts(b"<!doctype html") || starts(b"<html") || (starts(b"<?xml") && has(b"<html")) {
         return nothing(
             "this is a web page, not a store; perhaps a download that failed",
-            "fetch the file again and look at it",
+            "fetch the file again and check it",
         );
     }
     if starts(b"<!doctype plist") || starts(b"<plist") || (starts(b"<?xml") && has(b"<plist")) {

@@ -47,11 +47,11 @@ pub(super) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
     let text = head(bytes).filter(|text| begins && text.chars().any(|c| c.is_control() && !c.is_whitespace()))?;
     if text.contains('\u{fffd}') {
         return ruined(
-            "a text filter went over this binary file: each byte that is no UTF-8 text was replaced by U+FFFD (EF BF BD), and is lost",
+            "a text filter changed this binary file: each byte that is not UTF-8 text was replaced by U+FFFD (EF BF BD) and is lost",
             BINARY,
         );
     }
-    ruined("this binary file was taken for text and encoded as UTF-8: each byte above 127 became two or three", BINARY)
+    ruined("this binary file was encoded as UTF-8 text: each byte above 127 became two or three bytes", BINARY)
 }
 
 /// The first carriage return of a binary file in which one precedes each line feed. No binary file of some size has
@@ -88,7 +88,7 @@ pub(super) fn text(bytes: &[u8]) -> Option<Detected> {
         );
     }
     if text.contains(is_unseen) {
-        return ruined("its BEGIN line holds a no-break blank (U+00A0) or another character that is not seen", AGAIN);
+        return ruined("its BEGIN line holds a no-break space (U+00A0) or another invisible character", AGAIN);
     }
     if text.contains("BEGIN=20") || text.contains("=2D") {
         return ruined("this is PEM in quoted-printable, as mail programs write it", "save the attachment itself");
@@ -97,7 +97,7 @@ pub(super) fn text(bytes: &[u8]) -> Option<Detected> {
         return ruined("its BEGIN line is not in capital letters", AGAIN);
     }
     if text.contains("-BEGIN ") || text.contains("BEGIN ") {
-        return ruined("its BEGIN line has not five hyphens (-----) on both sides", AGAIN);
+        return ruined("its BEGIN line does not have five hyphens (-----) on both sides", AGAIN);
     }
     None
 }
@@ -152,8 +152,8 @@ mod tests {
             (good.replace("-----", "------"), "more than five hyphens"),
             (good.replace("BEGIN", "begin").replace("END CERT", "end cert"), "capital"),
             (good.to_lowercase(), "capital"),
-            (good.replace("BEGIN ", "BEGIN\u{a0}"), "no-break blank"),
-            (good.replace('\n', "\u{a0}\n"), "no-break blank"),
+            (good.replace("BEGIN ", "BEGIN\u{a0}"), "no-break space"),
+            (good.replace('\n', "\u{a0}\n"), "no-break space"),
             (good.replace("\nMII", "\n\u{200b}MII"), "not seen"),
             (percent, "percent-encoding"),
             (good.replace('\n', "%0A\n").replacen("%0A", "", 1), "percent-encoding"),

@@ -31,7 +31,7 @@ pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
         (Credential::Password(password), Some(found)) if !digest_matches(password, body, found) => {
             return Err(ReadError::new(
                 Class::WrongPassword,
-                "the password is not this store's, or the store was tampered with",
+                "the password is wrong, or the store was tampered with",
                 "use the store's own password, or restore it from a backup",
             )
             .format(name));
@@ -61,7 +61,7 @@ struct Parser<'a> {
 
 fn cut(what: &'static str) -> impl Fn(Short) -> ReadError {
     move |short| {
-        let cause = format!("{what}: {} bytes are announced and {} are left", short.wanted, short.left);
+        let cause = format!("{what}: {} bytes are announced, but {} are left", short.wanted, short.left);
         ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
     }
 }
@@ -72,7 +72,7 @@ impl Parser<'_> {
         self.reader.take(4).map_err(cut("the magic is cut off"))?;
         let version = self.reader.u32().map_err(cut("the version is cut off"))?;
         if !matches!(version, 1 | 2) {
-            let cause = format!("version {version} of {} does not exist; 1 and 2 do", self.kind.format());
+            let cause = format!("version {version} of {} does not exist; only 1 and 2 exist", self.kind.format());
             return Err(ReadError::new(Class::Unsupported, cause, "check where the file comes from").offset(4));
         }
         self.version = version;
@@ -90,7 +90,7 @@ impl Parser<'_> {
         let alias_start = self.reader.position() + 2;
         let alias = self.reader.block16().map_err(cut("an entry's alias is cut off"))?;
         let text = mutf8::decode(alias).ok_or_else(|| {
-            ReadError::new(Class::Corrupt, "an alias is no modified UTF-8", RESTORE).offset(alias_start)
+            ReadError::new(Class::Corrupt, "an alias is not modified UTF-8", RESTORE).offset(alias_start)
         })?;
         let created = self.reader.i64().map_err(cut("an entry's creation date is cut off"))?;
         let alias_range = alias_start..alias_start + alias.len();
@@ -156,7 +156,7 @@ impl Parser<'_> {
             // The Sun provider knows X.509 and X509 in any case. Any other type makes the whole load fail.
             if !(name.eq_ignore_ascii_case(b"X.509") || name.eq_ignore_ascii_case(b"X509")) {
                 let name = mutf8::decode(name).ok_or_else(|| {
-                    ReadError::new(Class::Corrupt, "a certificate's type is no modified UTF-8", RESTORE).offset(at)
+                    ReadError::new(Class::Corrupt, "a certificate's type is not modified UTF-8", RESTORE).offset(at)
                 })?;
                 foreign = Some(name.text);
             }

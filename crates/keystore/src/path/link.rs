@@ -78,18 +78,20 @@ fn contradicts(own: &Parts<'_>, issuer: &Certificate, theirs: &Parts<'_>) -> Res
     if let (Some(key), Some(is)) = (identifier.optional(0x80)?, issuer.subject_key_id())
         && key.body != is
     {
-        return Ok(Some("states another key identifier of its issuer than the issuer has"));
+        return Ok(Some("names a key identifier that its issuer does not have"));
     }
     if let Some(stated) = identifier.optional(0xa1)? {
         let mut stated = stated.inner();
         while !stated.is_empty() {
             let name = stated.next()?;
             if name.tag == names::DIRECTORY && name.body != issuer.issuer_der() {
-                return Ok(Some("states that another issued its issuer"));
+                return Ok(Some("names another issuer of its issuer"));
             }
         }
     }
     let serial = identifier.optional(0x82)?;
     identifier.end()?;
-    Ok(serial.filter(|serial| serial.body != theirs.serial).map(|_| "states another serial number of its issuer"))
+    Ok(serial
+        .filter(|serial| serial.body != theirs.serial)
+        .map(|_| "names a serial number that its issuer does not have"))
 }

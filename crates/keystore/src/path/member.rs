@@ -51,7 +51,7 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool,
     }
     let is_processed = |oid: &str| PROCESSED.contains(&oid) || (is_root && oid == POINTS_NAME);
     if let Some(oid) = certificate.critical_extensions().iter().find(|oid| !is_processed(oid)) {
-        let what = format!("has the critical extension {oid}, which is not processed");
+        let what = format!("has the critical extension {oid}, which trustmason does not process");
         faults.add(Rule::CriticalExtension, certificate, what);
     }
     let key = certificate.public_key();
@@ -69,7 +69,7 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool,
 /// Judges the rules for every issuer.
 pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
     if !certificate.is_ca() {
-        faults.add(Rule::BasicConstraints, certificate, "is no CA by its basic constraints");
+        faults.add(Rule::BasicConstraints, certificate, "is not a CA by its basic constraints");
     }
     if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
         faults.add(Rule::KeyCertSign, certificate, "may not sign certificates by its key usage");
@@ -81,7 +81,7 @@ pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
 /// pinned certificate (RFC 5280 §6.1.1 d).
 pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
     if !root.is_self_issued() {
-        faults.add(Rule::Issuer, root, "is not self-issued, and so is no root");
+        faults.add(Rule::Issuer, root, "is not self-issued, so it is not a root");
     }
     link::identifiers(root, parts, root, parts, faults);
     if !root.signature().may_be_made_by(root.public_key()) {
@@ -92,7 +92,7 @@ pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Fau
 /// Judges the path length. `below` is the number of issuers after this one that are not self-issued.
 pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Faults<'_>) {
     if let Some(most) = certificate.path_length().filter(|most| below > *most) {
-        faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, and {below} follow"));
+        faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, but {below} follow"));
     }
 }
 
@@ -121,7 +121,7 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
         JvmJudgement::Loads => {}
         JvmJudgement::Refused(why) => return broken(format!("is not loaded by a JVM: {why}")),
         JvmJudgement::CannotTell(why) => {
-            return broken(format!("may not be loaded by a JVM, which cannot be told: {why}"));
+            return broken(format!("may not load in a JVM; trustmason cannot tell: {why}"));
         }
     }
     if certificate.version() != 3 {

@@ -77,7 +77,7 @@ pub fn validate_without(
     if search.extend() {
         return Ok(Path { issuers: search.path });
     }
-    Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no issuer at hand"), |(_, refused)| refused))
+    Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no known issuer"), |(_, refused)| refused))
 }
 
 /// Judges whether a root may sign anything at a moment given in seconds since 1970. The root must be a CA that may sign
@@ -167,7 +167,7 @@ impl Search<'_> {
             if far >= LONGEST || self.signatures == 0 {
                 self.refuse(
                     far,
-                    Refused::new(Rule::Length, head, "is too far from the root, or too many could have issued it"),
+                    Refused::new(Rule::Length, head, "is too far from the root, or has too many possible issuers"),
                 );
                 return false;
             }
@@ -189,7 +189,7 @@ impl Search<'_> {
             self.path.pop();
         }
         if !named {
-            let what = format!("names {} as its issuer, and no certificate of that name is at hand", head.issuer());
+            let what = format!("names {} as its issuer, but there is no certificate of that name", head.issuer());
             self.refuse(far, Refused::new(Rule::Issuer, head, what));
         }
         false

@@ -120,7 +120,7 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
         };
         let is_none = matches!(&valid, Valid::These(these) if these.is_empty());
         if explicit == 0 && is_none {
-            refuse("has no policy that is valid along the whole path, and one is required");
+            refuse("has no policy that is valid along the whole path, but one is required");
         }
         // RFC 5280 §6.1.4 a.
         if !is_leaf && !is_none && said.mappings.iter().any(|(above, below)| *above == ANY || *below == ANY) {
@@ -149,7 +149,7 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
         mapping = mapping.min(said.inhibit_mapping.unwrap_or(u64::MAX));
         any = any.min(said.inhibit_any.unwrap_or(u64::MAX));
         if is_leaf && explicit == 0 && is_none {
-            refuse("has no policy that is valid along the whole path, and one is required");
+            refuse("has no policy that is valid along the whole path, but one is required");
         }
     }
 }

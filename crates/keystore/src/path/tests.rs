@@ -63,7 +63,7 @@ fn a_missing_issuer_and_a_ca_as_end_entity_are_named() {
     assert_eq!(refused.rule, Rule::Issuer);
     assert_eq!(
         refused.to_string(),
-        "CN=host.acme.example names CN=middle as its issuer, and no certificate of that name is at hand (rule `issuer`)"
+        "CN=host.acme.example names CN=middle as its issuer, but there is no certificate of that name (rule `issuer`)"
     );
     let refused = validate(&middle.certificate, &[], &root.certificate, AT).unwrap_err();
     assert_eq!((refused.rule, refused.certificate.as_str()), (Rule::EndEntityIsCa, "CN=middle"));

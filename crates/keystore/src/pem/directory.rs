@@ -227,7 +227,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
             }
             None if bundled => {
                 let why = format!(
-                    "`{}` is a PKCS#7 bundle of {entries} entries, which leave together or not at all; put PEM files in its place",
+                    "`{}` is a PKCS#7 bundle of {entries} entries, which can be removed only together; replace it with PEM files",
                     visible(name)
                 );
                 return Err(EditError::NotRepresentable { format, why });
@@ -280,9 +280,9 @@ fn file_name(name: &str) -> Result<String, EditError> {
     if name.is_empty() || name.starts_with('.') {
         bad("a file's name must not be empty or begin with a dot")
     } else if name.chars().any(forbidden) {
-        bad("it holds a character that no file's name may hold")
+        bad("it holds a character that a file name must not hold")
     } else if name.ends_with([' ', '.']) || name.len() > 200 {
-        bad("it ends in a blank or a dot, or is longer than 200 bytes")
+        bad("it ends in a space or a dot, or is longer than 200 bytes")
     } else {
         Ok(name.to_owned())
     }

@@ -91,7 +91,7 @@ impl Content for Pem {
             }
         }
         if left == 0 {
-            let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
+            let why = "no certificate would be left, and the file would have no format; delete the file instead";
             return Err(EditError::NotRepresentable { format, why: why.to_owned() });
         }
         write::still_read(format, &self.bytes, &cuts, edits.add.len(), &out)?;

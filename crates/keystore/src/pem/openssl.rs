@@ -75,7 +75,7 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
         let mut last = first.number;
         loop {
             let Some(line) = lines.next() else {
-                return Err(Stop { line: last, why: "no END line of its own follows" });
+                return Err(Stop { line: last, why: "it has no END line of its own" });
             };
             let stop = |why| Err(Stop { line: line.number, why });
             last = line.number;
@@ -88,11 +88,11 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
                     continue;
                 }
                 if header == Header::Past {
-                    return stop("a blank line stands between the lines of a block");
+                    return stop("there is an empty line between the lines of a block");
                 }
                 // The lines before the blank line were the header, or there were none.
                 if header == Header::Maybe && data > 0 {
-                    return stop("a blank line stands between the lines of a block");
+                    return stop("there is an empty line between the lines of a block");
                 }
                 header = Header::Past;
                 data = 0;
@@ -133,9 +133,9 @@ pub(super) fn unfound(bytes: &[u8]) -> Stop {
     } else if text.starts_with(b" ") || text.starts_with(b"\t") {
         "BEGIN is indented"
     } else if !text.starts_with(BEGIN) {
-        "something stands before BEGIN on its line"
+        "there is text before BEGIN on its line"
     } else {
-        "the rest of the block stands on the line of its BEGIN"
+        "the rest of the block is on the line of its BEGIN"
     };
     Stop { line: number, why }
 }

@@ -115,8 +115,7 @@ pub(crate) fn open(
             && let Err(stop) = loads(bytes, certificate, Extent::All)
         {
             let cause = format!("OpenSSL does not load it: in line {} {}", stop.line, stop.why);
-            let hint =
-                "write the certificate again in lines of 64 characters, without blanks before them or between them";
+            let hint = "write the certificate again in lines of 64 characters, without spaces or empty lines";
             return Err(named(ReadError::new(Class::Corrupt, cause, hint)));
         }
         // If one certificate of the chain cannot be read, it is not known which certificate comes first.
@@ -160,18 +159,18 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
         (None, _) => return Err(no_key(bytes)),
         (Some(_), Some(_)) => {
             let why = "its file holds several".to_owned();
-            return Err(KeyError::NotLoaded { why, hint: "leave only the one of this certificate in it" });
+            return Err(KeyError::NotLoaded { why, hint: "leave only the key of this certificate in it" });
         }
     };
     if is_encrypted(&block) {
         return Err(KeyError::NotLoaded {
-            why: "it stands under a passphrase, which nobody types when the service starts".to_owned(),
-            hint: "write it without one (openssl pkey -in FILE -out FILE.new) and protect the file by its mode",
+            why: "it has a passphrase, and nobody can type it when the service starts".to_owned(),
+            hint: "write the key without a passphrase (openssl pkey -in FILE -out FILE.new) and protect the file by its mode",
         });
     }
     if let Err(stop) = loads(bytes, |label| label.ends_with(b"PRIVATE KEY"), Extent::First) {
         let why = format!("in line {} of its file {}", stop.line, stop.why);
-        let hint = "write it again in lines of 64 characters, without blanks before them or between them";
+        let hint = "write it again in lines of 64 characters, without spaces or empty lines";
         return Err(KeyError::NotLoaded { why, hint });
     }
     let body = block.body.map_err(|why| KeyError::Corrupt(format!("its block at line {}: {why}", block.line)))?;
@@ -189,13 +188,13 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
         other => return Err(KeyError::Unsupported(format!("the form `{}`", crate::text::visible(other)))),
     };
     let key = key::in_the_clear(der).ok_or_else(|| {
-        KeyError::Corrupt("its block is no private key (RFC 5208 §5, RFC 8017 A.1.2, RFC 5915 §3)".to_owned())
+        KeyError::Corrupt("its block is not a private key (RFC 5208 §5, RFC 8017 A.1.2, RFC 5915 §3)".to_owned())
     })?;
     if !fits(&key) {
         let found = &key.algorithm;
         let why = match block.label {
             PKCS8 => {
-                format!("under `BEGIN PRIVATE KEY` its file holds what belongs under `BEGIN {found} PRIVATE KEY`")
+                format!("under `BEGIN PRIVATE KEY` its file holds a key that belongs under `BEGIN {found} PRIVATE KEY`")
             }
             label => format!("under `BEGIN {label}` its file holds a key of another kind ({found})"),
         };
@@ -221,7 +220,7 @@ fn no_key(bytes: &[u8]) -> KeyError {
             "its file is a PKCS#12 store",
             "take the key out of it (openssl pkcs12 -in FILE -nocerts -nodes -out FILE.pem)",
         ),
-        Detected::Readable(_) => ("its file is no PEM", "put the key of this certificate there in PEM"),
+        Detected::Readable(_) => ("its file is not PEM", "put the key of this certificate there, in PEM"),
     };
     KeyError::NotLoaded { why: why.to_owned(), hint }
 }
@@ -290,7 +289,7 @@ fn kept_key(bytes: &[u8]) -> Result<Option<Labelled<'_>>, EditError> {
     let cannot = |why: String| Err(EditError::NotRepresentable { format: Format::PemPair, why });
     for block in scan::blocks(bytes) {
         if is_key(block.label) && is_encrypted(&block) {
-            return cannot("its key stands under a passphrase, and a new one would stand in the clear".to_owned());
+            return cannot("its key has a passphrase, but a new key would be written without one".to_owned());
         }
         if !is_key(block.label) && block.label != "EC PARAMETERS" {
             let what = label::meaning(block.label);

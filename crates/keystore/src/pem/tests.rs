@@ -269,7 +269,7 @@ fn utf_16_is_refused_with_the_way_out() {
 fn what_is_no_certificate_has_a_name() {
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let cases = [
-        (block(b"x", "CERTIFICATE REQUEST"), "a certificate request, which its authority has yet to answer", false),
+        (block(b"x", "CERTIFICATE REQUEST"), "a certificate request that its authority has not answered yet", false),
         (block(b"x", "NEW CERTIFICATE REQUEST"), "(NEW CERTIFICATE REQUEST)", false),
         (block(b"x", "X509 CRL"), "a certificate revocation list", false),
         (block(b"x", "PUBLIC KEY"), "a public key", false),
@@ -298,7 +298,7 @@ fn what_others_did_to_a_block_is_named_and_not_undone() {
     let good = block(DER, "CERTIFICATE");
     let body = good.lines().nth(1).unwrap();
     let cases = [
-        (format!("-----BEGIN CERTIFICATE-----\\n{body}\\n-----END CERTIFICATE-----\\n"), "written out as `\\n`"),
+        (format!("-----BEGIN CERTIFICATE-----\\n{body}\\n-----END CERTIFICATE-----\\n"), "written as `\\n`"),
         (good.replace(body, &format!("{body}=3D")), "quoted-printable"),
         (good.replace(body, &format!("{}=\n{}", &body[..40], &body[40..])), "quoted-printable"),
         (good.replace(body, &format!("X-Note: one\n\n{body}")), "header lines (RFC 1421)"),

@@ -26,7 +26,7 @@ pub(super) fn still_read(
     let fresh = before.is_empty();
     if detect(after) != if fresh { Detected::Readable(Format::Pem) } else { detect(before) } {
         return cannot(
-            "what would then stand first makes the file look like another format; move that text behind the blocks",
+            "the file would then begin with text that looks like another format; move that text behind the blocks",
         );
     }
     let mut cuts = cuts.iter().peekable();
@@ -35,11 +35,11 @@ pub(super) fn still_read(
         if cuts.next_if(|cut| **cut == block.range).is_none()
             && now.next().map(|now| text(after, &now.range)) != Some(text(before, &block.range))
         {
-            return cannot("a damaged block beside it has no end and would change; remove that block first");
+            return cannot("a damaged block next to it has no end and would change; remove that block first");
         }
     }
     if now.count() != added {
-        return cannot("a damaged block has no end and would take in what is added; remove that block first");
+        return cannot("a damaged block has no end and would swallow the added certificate; remove that block first");
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ impl Budget {
         }
         let work = rounds.saturating_mul(blocks as u64);
         self.0 = self.0.checked_sub(work).ok_or_else(|| {
-            format!("its parts ask for more than {MOST_WORK} rounds of key derivation together, which is never needed")
+            format!("its parts together ask for more than {MOST_WORK} rounds of key derivation, which no store needs")
         })?;
         Ok(())
     }

@@ -84,14 +84,14 @@ impl Mac {
                 let why = if length < LEAST_KEY {
                     "a shorter one lets anybody forge the MAC"
                 } else {
-                    "no program makes a longer one, and deriving it would take without end"
+                    "no program makes a longer one, and to derive it would take too long"
                 };
                 return Err(SchemeError::Corrupt(format!(
-                    "its PBMAC1 key is {length} bytes long; {LEAST_KEY} to {MOST_KEY} are taken, {why}"
+                    "its PBMAC1 key is {length} bytes long, but {LEAST_KEY} to {MOST_KEY} are allowed: {why}"
                 )));
             }
             None => {
-                let why = "its PBMAC1 parameters do not say how long the key is (RFC 9579 demands it)";
+                let why = "its PBMAC1 parameters do not give the length of the key (RFC 9579 demands it)";
                 return Err(SchemeError::Corrupt(why.to_owned()));
             }
         }

@@ -67,7 +67,9 @@ fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
     let version = fields.expect(der::INTEGER).map_err(&fault)?;
     if version.body != [3] {
         let number = version.small().map_or_else(|_| "?".to_owned(), |number| number.to_string());
-        return Err(unsupported(format!("version {number} of PKCS#12; only version 3 is in use")).offset(version.at));
+        return Err(
+            unsupported(format!("it has version {number} of PKCS#12, but only version 3 is in use")).offset(version.at)
+        );
     }
     let mut content = fields.expect(der::SEQUENCE).map_err(&fault)?.inner();
     let kind = content.expect(der::OID).map_err(&fault)?;
@@ -236,11 +238,11 @@ impl Opening<'_> {
             )
         });
         if decrypts == Some(true) {
-            let cause = "the password opens its encrypted part, and the MAC does not match: the file was changed after it was \
-                         written";
+            let cause = "the password opens its encrypted part, but the MAC does not match: the file was changed after it \
+                         was written";
             return Err(corrupt(cause).offset(at));
         }
-        let cause = "the password is not this store's, or the store was tampered with";
+        let cause = "the password is wrong, or the store was tampered with";
         Err(ReadError::new(Class::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
     }
 
@@ -286,7 +288,8 @@ impl Opening<'_> {
         let scheme = scheme.map_err(|error| match error {
             SchemeError::Corrupt(why) => corrupt(format!("part {} cannot be decrypted: {why}", number + 1)).offset(at),
             SchemeError::Unsupported(what) => {
-                unsupported(format!("part {} is encrypted by {what}, which is not read here", number + 1)).offset(at)
+                unsupported(format!("part {} is encrypted by {what}, which trustmason does not read", number + 1))
+                    .offset(at)
             }
         })?;
         // The check of the MAC has shown how the password becomes bytes. Without a MAC every way is tried.
@@ -311,7 +314,7 @@ impl Opening<'_> {
         }
         let cause = if self.has_mac {
             format!(
-                "the password fits the MAC and not part {}, which is encrypted under another one; no JVM reads that",
+                "the password fits the MAC but not part {}, which has another password; no JVM reads such a store",
                 number + 1
             )
         } else {

@@ -131,7 +131,7 @@ impl Draft<'_> {
                 && self.was_hidden(*id) != now.hidden.is_some()
             {
                 return Some(format!(
-                    "a JVM would {} the private key `{}`, because keys without a localKeyId go by their order; export it again first",
+                    "a JVM would {} the private key `{}`, because it finds keys without a localKeyId by their order; export the key again first",
                     if now.hidden.is_some() { "no longer see" } else { "begin to see" },
                     crate::text::visible(now.alias.as_deref().unwrap_or_default())
                 ));
@@ -142,8 +142,8 @@ impl Draft<'_> {
             let invented = chain.is_empty() && !now_prints.is_empty() && now.hidden.is_none();
             if !now_prints.starts_with(&chain) || invented {
                 return Some(format!(
-                    "the chain of `{}` would not be what it should be, because another certificate in the file bears the name of \
-                     one of its issuers; remove that one first",
+                    "the chain of `{}` would be wrong, because another certificate in the file has the name of one of its \
+                     issuers; remove that certificate first",
                     crate::text::visible(name)
                 ));
             }
@@ -154,7 +154,7 @@ impl Draft<'_> {
             };
             if !same {
                 return Some(format!(
-                    "an entry would be called `{}` afterwards; give it a name of its own first",
+                    "an entry would get the name `{}`; give that entry a name of its own first",
                     crate::text::visible(name)
                 ));
             }

@@ -75,7 +75,7 @@ pub(super) fn of(bags: &[Placed<'_>]) -> Vec<Seen> {
                 }
             }
             What::PlainKey(_) => {
-                hidden = Some("it stands in an unencrypted KeyBag");
+                hidden = Some("it is in an unencrypted KeyBag");
                 (Role::Key(Vec::new()), name)
             }
             What::Secret => (Role::Secret, Some(name.unwrap_or_else(&mut next_name))),

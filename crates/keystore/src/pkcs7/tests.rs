@@ -219,7 +219,10 @@ fn in_a_folder_a_bundle_leaves_whole_or_not_at_all() {
     let gone = Disposition::Remove;
     for at in [0, 4] {
         let error = edit(&[(at, gone.clone())]).unwrap_err();
-        assert!(error.to_string().contains("a PKCS#7 bundle of 2 entries, which leave together"), "{error}");
+        assert!(
+            error.to_string().contains("a PKCS#7 bundle of 2 entries, which can be removed only together"),
+            "{error}"
+        );
     }
     let all = edit(&[(0, gone.clone()), (1, gone.clone()), (2, gone)]);
     assert_eq!(all, Ok(Image::Directory(vec![("a.p7b".to_owned(), None), ("b.p7b".to_owned(), None)])));

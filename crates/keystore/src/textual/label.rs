@@ -9,9 +9,9 @@ use crate::text::is_unseen;
 pub(crate) fn damage(error: &DecodeError) -> String {
     match error {
         DecodeError::InvalidByte(_, byte) if byte.is_ascii_graphic() => {
-            format!("its Base64 is damaged (`{}` stands in it)", char::from(*byte))
+            format!("its Base64 is damaged (it contains `{}`)", char::from(*byte))
         }
-        DecodeError::InvalidByte(_, byte) => format!("its Base64 is damaged (byte {byte:#04x} stands in it)"),
+        DecodeError::InvalidByte(_, byte) => format!("its Base64 is damaged (it contains byte {byte:#04x})"),
         DecodeError::InvalidLength(_) | DecodeError::InvalidLastSymbol(..) | DecodeError::InvalidPadding => {
             "its Base64 is damaged (a part of it is missing, or its end is)".to_owned()
         }
@@ -27,7 +27,7 @@ pub(crate) fn is_certificate_label(label: &str) -> bool {
 pub(crate) fn meaning(label: &str) -> String {
     let what = match label {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
-            "a certificate request, which its authority has yet to answer"
+            "a certificate request that its authority has not answered yet"
         }
         "X509 CRL" | "CRL" => "a certificate revocation list",
         "ATTRIBUTE CERTIFICATE" => "an attribute certificate",
@@ -60,9 +60,9 @@ pub(crate) fn disguise(body: &[u8]) -> Option<&'static str> {
         soft |= line.ends_with(b"=") && lines.peek().is_some();
     }
     if body.starts_with(b"-") || body.ends_with(b"-") {
-        Some("there are more than five hyphens beside its BEGIN or END; leave five (-----)")
+        Some("there are more than five hyphens next to its BEGIN or END; leave five (-----)")
     } else if has(b"\\n") || has(b"\\r") {
-        Some("its line breaks are written out as `\\n`, as in JSON or YAML; put real line breaks in their place")
+        Some("its line breaks are written as `\\n`, as in JSON or YAML; replace them with real line breaks")
     } else if has(b"=3D") || has(b"=0D") || has(b"=0A") || soft {
         Some(
             "it is quoted-printable, as mail programs write it; save the attachment itself, or decode it (perl -MMIME::QuotedPrint)",
@@ -71,7 +71,7 @@ pub(crate) fn disguise(body: &[u8]) -> Option<&'static str> {
         Some("a text filter replaced a part of it by U+FFFD; take the original")
     } else if text.contains(is_unseen) {
         Some(
-            "its lines hold no-break blanks (U+00A0) or other characters that are not seen, as text from web pages does; take them out",
+            "its lines hold no-break spaces (U+00A0) or other invisible characters, as text from web pages does; remove them",
         )
     } else if ["%2B", "%2F", "%3D", "%0A", "%0D", "%2b", "%2f", "%3d", "%0a", "%0d"]
         .iter()
@@ -79,7 +79,7 @@ pub(crate) fn disguise(body: &[u8]) -> Option<&'static str> {
     {
         Some("it is in percent-encoding (%2B, %0A), as in a web address; decode it")
     } else if text.contains(['-', '_']) && text.chars().all(url) {
-        Some("it is in the url-safe alphabet of Base64 (- and _ for + and /); put + and / in their place")
+        Some("it is in the url-safe alphabet of Base64 (- and _ for + and /); replace them with + and /")
     } else if body.contains(&b':') {
         Some("it has header lines (RFC 1421), which no certificate has; remove them")
     } else if has(b"...") || body.windows(3).any(|window| window == "…".as_bytes()) {

@@ -90,7 +90,7 @@ impl<'a> Blocks<'a> {
             Closing::End { at: end, label: other, after } if other == name => {
                 let (end_of_line, follows) = line_end(bytes, after);
                 if follows {
-                    loose = loose.or(Some("something stands after END on its line"));
+                    loose = loose.or(Some("there is text after END on its line"));
                 }
                 let body = bytes.get(body_start..end).unwrap_or_default();
                 let glued = |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
@@ -100,7 +100,7 @@ impl<'a> Blocks<'a> {
                 (Ok(body), end_of_line)
             }
             Closing::End { label: other, after, .. } => {
-                let why = format!("it begins as `{name}` and ends as `{}`", crate::text::visible(other));
+                let why = format!("it begins as `{name}` but ends as `{}`", crate::text::visible(other));
                 (Err(why), line_end(bytes, after).0)
             }
             Closing::Begin(next) => {
@@ -154,8 +154,8 @@ fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
     let start = marker - blanks;
     match head.get(..start).unwrap_or_default() {
         [] | [.., b'\n' | b'\r'] => (start, (blanks > 0).then_some("BEGIN is indented")),
-        b"\xef\xbb\xbf" => (marker, Some("a byte order mark stands before BEGIN")),
-        _ => (marker, Some("something stands before BEGIN on its line")),
+        b"\xef\xbb\xbf" => (marker, Some("there is a byte order mark before BEGIN")),
+        _ => (marker, Some("there is text before BEGIN on its line")),
     }
 }
 

@@ -113,10 +113,10 @@ fn record<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, ReadError> {
         return Err(corrupt("a property of id 0 where a certificate (id 32) should come", at));
     }
     if encoding != ENCODING {
-        return Err(corrupt(format!("property {id} has encoding {encoding}, and only 1 is known"), at + 4));
+        return Err(corrupt(format!("property {id} has encoding {encoding}, but only 1 is known"), at + 4));
     }
     let value = reader.take(length as usize).map_err(|short| {
-        corrupt(format!("property {id} is {length} bytes long and only {} are left", short.left), short.at)
+        corrupt(format!("property {id} is {length} bytes long, but only {} are left", short.left), short.at)
     })?;
     Ok(Property { id, value })
 }

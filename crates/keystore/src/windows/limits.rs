@@ -15,9 +15,11 @@ pub(super) fn words(element: &Element<'_>) -> Vec<String> {
             property::DISALLOWED_TIME => format!("disallowed since {}", date(value)),
             property::DISALLOWED_CA_TIME => format!("disallowed as an authority since {}", date(value)),
             property::NOT_BEFORE_TIME => {
-                format!("what it issues is trusted only if it begins before {}", date(value))
+                format!("certificates that it issued are trusted only if they begin before {}", date(value))
             }
-            property::NOT_BEFORE_USAGE => format!("a date from which nothing new is trusted for {}", usages(value)),
+            property::NOT_BEFORE_USAGE => {
+                format!("a date after which new certificates are not trusted for {}", usages(value))
+            }
             _ => return None,
         })
     };

@@ -29,7 +29,7 @@ pub(super) fn edit(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
         ([], [new]) => return Ok(new.bytes.clone()),
         ([], []) => "no certificate would be left; delete the file instead".to_owned(),
         (stays, added) => {
-            format!("it would hold {} certificates and has room for one; use a .sst file", stays.len() + added.len())
+            format!("it would hold {} certificates, but has room for one; use a .sst file", stays.len() + added.len())
         }
     };
     Err(EditError::NotRepresentable { format: store.kind.format(), why })

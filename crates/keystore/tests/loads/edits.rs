@@ -77,7 +77,7 @@ fn a_store_that_holds_one_is_judged_by_the_same_rules() {
     );
     let unsure = said("c").unwrap();
     assert!(matches!(unsure, Remark::JvmCannotTell { .. }) && !unsure.is_jvm_unloadable());
-    assert!(unsure.to_string().contains("cannot be told"), "{unsure}");
+    assert!(unsure.to_string().contains("cannot tell"), "{unsure}");
 }
 
 #[test]

@@ -252,13 +252,14 @@ impl<'a> Assembly<'a> {
             let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
             let Some(def) = self.ground.topology.identities.get(id) else { continue };
             let (finding, why) = match &one.course {
-                Course::Renew(installation) => (installation.finding, "its rotation is immediate"),
+                Course::Renew(installation) => (installation.finding, "its rotation is `immediate`"),
                 // The issuers of the new certificate are trusted before it is installed; the steps of the hand-off say
                 // when.
                 Course::ByHand { .. } if matches!(&def.issuer, Issuer::Authority(_)) => continue,
-                Course::ByHand { finding, .. } => {
-                    (*finding, "where a person makes it anew the certificate is known only when it is in use already")
-                }
+                Course::ByHand { finding, .. } => (
+                    *finding,
+                    "a person makes its new certificate, and trustmason sees that certificate only when it is already in use",
+                ),
                 Course::Unknown
                 | Course::Rest
                 | Course::Rotate(_)

@@ -128,8 +128,8 @@ fn judge(
     let mut bad = Vec::new();
     for (file, other) in all.iter().filter(|(_, c)| !c.is_ca() && constraints::names(c, def) && !spent(c)) {
         let what = format!(
-            "{}: its key is not the one that waits in staging; was another request sent since? Send the present one to its \
-             authority",
+            "{}: it belongs to another key than the key in staging; perhaps it answers an older request. Send the present \
+             request to the certificate authority",
             file.path.display()
         );
         bad.push((Kind::ReplyKeyMismatch, what, Some(other.fingerprint())));
@@ -224,8 +224,8 @@ fn no_path(authority: &Authority<'_>, leaf: &Certificate, refused: &Refused) -> 
         Rule::Signature if is_leaf => {
             let issuer = text::escape(leaf.issuer());
             return format!(
-                "no chain leads from it to the pinned root: it says that {issuer} issued it, and no certificate of that name \
-                 here signed it with a chain to the root"
+                "no chain leads from it to the pinned root: it names the issuer {issuer}, but no certificate of that name \
+                 here signed it and leads to the root"
             );
         }
         _ => super::said(refused),
@@ -235,7 +235,7 @@ fn no_path(authority: &Authority<'_>, leaf: &Certificate, refused: &Refused) -> 
 
 fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp) -> Option<(Kind, String)> {
     if !constraints::names(leaf, def) {
-        let what = format!("it names {}, must name {}", constraints::carries(leaf), def.id.host);
+        let what = format!("it names {}, but must name {}", constraints::carries(leaf), def.id.host);
         return Some((Kind::ReplyName, what));
     }
     if let Some(fault) = judged.iter().find(|fault| matches!(fault, Fault::CnNotFqdn { .. } | Fault::NotNamed { .. })) {
@@ -244,21 +244,21 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp
     let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<String>>();
     let (asked, got) = (lower(&mint::order(def, now).names), lower(leaf.dns_names()));
     if let Some(cn) = leaf.common_name().filter(|cn| !asked.contains(&cn.to_lowercase())) {
-        let what = format!("its CN is {}, the request asked for {}", text::escape(cn), def.id.host);
+        let what = format!("its CN is {}, but the request asked for {}", text::escape(cn), def.id.host);
         return Some((Kind::ReplyName, what));
     }
     let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
     if leaf.other_alternative_names() > 0 {
         let count = text::count(leaf.other_alternative_names(), "name");
         let what = format!(
-            "its subject alternative name has {count} of other kinds than DNS (addresses, URIs, mail), the request asked for {}",
+            "its subject alternative name has {count} of other kinds than DNS (addresses, URIs, mail), but the request asked for {}",
             list(asked)
         );
         return Some((Kind::ReplySan, what));
     }
     (asked != got).then(|| {
         let got = if got.is_empty() { "nothing".to_owned() } else { text::escape(&list(got)) };
-        let what = format!("its subject alternative name lists {got}, the request asked for {}", list(asked));
+        let what = format!("its subject alternative name lists {got}, but the request asked for {}", list(asked));
         (Kind::ReplySan, what)
     })
 }
@@ -266,7 +266,7 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp
 fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
     let mut faults: Vec<String> = Vec::new();
     if let Some(by) = leaf.taken_for_ca_by() {
-        faults.push(format!("the certificate {by}, not a server's"));
+        faults.push(format!("the certificate {by}; it must be a server's"));
     }
     let (name, key) = (text::escape(leaf.subject()), leaf.public_key());
     if leaf.signature().is_weak() {

@@ -118,10 +118,13 @@ impl<'a> Comparison<'a> {
             Half::Next if !overlap.is_settling() => (
                 Kind::RotationWaiting,
                 overlap.next().map_or(Severity::Info, |next| overlap::patience(self.ground, next.since)),
-                format!("{} gets another certificate, which is trusted here before it is used", wish.edge.subject),
+                format!(
+                    "{} gets a new certificate; this store must trust it before the service presents it",
+                    wish.edge.subject
+                ),
             ),
             Half::Old | Half::Next => {
-                let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
+                let reason = format!("this store must trust {}: {}", wish.edge.subject, wish.edge.why);
                 (missing, missing.severity(), reason)
             }
         };

@@ -96,7 +96,7 @@ impl<'a> Comparison<'a> {
             remedy: match wish.edge.anchor {
                 Anchor::Chain => "give that entry another alias".to_owned(),
                 _ => format!(
-                    "move it, or give the edge another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
+                    "move that entry, or give this trust relation another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
                     wish.edge.rule
                 ),
             },

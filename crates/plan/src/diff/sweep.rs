@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
             return Fate::Unmanaged(slot);
         }
         if let Some(identity) = self.settlement.predecessors.get(&print).filter(|id| self.is_succeeded(id)) {
-            let reason = format!("{identity} has another certificate now");
+            let reason = format!("{identity} has a new certificate now");
             let waits = self.settlement.successor_of(print);
             let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
             return Fate::Leaves(Box::new(self.patient(entry, draft)));
@@ -89,18 +89,18 @@ impl<'a> Comparison<'a> {
             if self.outlived(wish, certificate).is_some() {
                 return Fate::Unmanaged(slot);
             }
-            let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
+            let reason = format!("an old certificate of {} under an older alias", wish.edge.subject);
             return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
         }
         if let Some(wish) = self.came_back(entry, certificate) {
             return Fate::Newer(wish, print);
         }
         if self.placed_by_us(entry, print) {
-            let reason = "this tool placed it and no rule wants it any more".to_owned();
+            let reason = "trustmason added it, and no rule wants it any more".to_owned();
             return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
         }
         if self.status.def.ownership == Ownership::Exclusive {
-            let reason = "the store is exclusive and the spec does not declare it".to_owned();
+            let reason = "the store is exclusive, and the spec does not declare this certificate".to_owned();
             let waits = self.settlement.successor_of(print);
             return leaves(DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
         }
@@ -118,8 +118,8 @@ impl<'a> Comparison<'a> {
     fn unconstrained(&mut self, entry: &Entry, print: Fingerprint) {
         let Some(lost) = authority::lost_as_anchor(self.ground.authorities, print) else { return };
         let message = format!(
-            "an issuer of an authority is a trust anchor here, so that nobody who uses this store keeps to its {}; delete it here \
-             (services send it along), or say `as_anchor: unconstrained` beside its file",
+            "an intermediate of an authority is a trust anchor here, so services that use this store ignore its {}; delete it here \
+             (services send it with their certificates), or write `as_anchor: unconstrained` next to its `file:`",
             lost.join(", ")
         );
         let finding = Finding::of_store(Kind::IssuerWithheld, self.id(), message);
@@ -166,7 +166,8 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn keep_newer(&mut self, wish: Wish<'a>, entry: &Entry, fingerprint: Fingerprint) {
-        let message = format!("a certificate of {} issued later than the one known here; it stays", wish.edge.subject);
+        let message =
+            format!("this certificate of {} was issued later than the known one; it stays", wish.edge.subject);
         self.out
             .findings
             .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.clone(), Some(fingerprint)));
@@ -218,15 +219,18 @@ impl<'a> Comparison<'a> {
             self.status.def.ownership == Ownership::Vendor && certificate.is_none_or(|c| c.is_ca() && !ours(c));
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
         if !vendor {
-            let message = format!("nobody declared it, it stays: {}", text::escape(subject));
+            let message = format!("the spec does not declare it, so it stays: {}", text::escape(subject));
             self.out.findings.push(
                 Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
             );
         }
         let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.ground.now).is_past();
         if let Some(end) = certificate.filter(is_past).map(Certificate::not_after) {
-            let message =
-                format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
+            let message = format!(
+                "the spec does not declare it, and it expired on {}: {}",
+                text::day(end),
+                text::escape(subject)
+            );
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
                     .at(entry.alias.clone(), Some(fingerprint))
@@ -270,8 +274,8 @@ impl<'a> Comparison<'a> {
         let any = self.entries.iter().filter_map(trusted).any(|s| wanted.contains(&s.fingerprint()));
         if !any {
             let message = format!(
-                "none of the {} entries placed here is left in {}; was the store reset by an update, or does the spec name another \
-                 file for it now?",
+                "none of the {} entries that trustmason added is left in {}; an update may have reset the store, or the \
+                 spec now names another file",
                 wanted.len(),
                 self.status.path
             );

@@ -84,7 +84,7 @@ impl<'a> Comparison<'a> {
             if !is_foreign_ca(entry, wish.edge) {
                 let stored = entry.alias.as_deref().unwrap_or("");
                 let message = format!(
-                    "the certificate of {} stands under `{}`, which is not ours to rename; the profile's alias is `{alias}`",
+                    "{} is already trusted under the alias `{}`, so there is nothing to do; trustmason did not add that entry and does not rename it to `{alias}`",
                     wish.edge.subject,
                     text::escape(stored)
                 );
@@ -125,9 +125,12 @@ impl<'a> Comparison<'a> {
         let reason = if entry.is_called(&overlap::next_alias(to)) {
             format!("{} presents it now", wish.edge.subject)
         } else if entry.is_called(to) {
-            format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(stored))
+            format!(
+                "a JVM finds only lower-case aliases in this format, and `{}` is not in lower case",
+                text::escape(stored)
+            )
         } else {
-            format!("`{}` is an older document's alias for {}", text::escape(stored), wish.edge.subject)
+            format!("`{}` is the alias that an older document gives to {}", text::escape(stored), wish.edge.subject)
         };
         self.serve(
             wish,
@@ -266,7 +269,7 @@ impl<'a> Comparison<'a> {
             self.settle_edge(wish, Verdict::Blocked(Why::Unread { what }));
             return;
         }
-        let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
+        let reason = format!("this store must trust {}: {}", wish.edge.subject, wish.edge.why);
         let after = self.after(&material);
         // The store holds another part of the chain, which builds no path alone.
         let broken = wish.edge.anchor == Anchor::Chain && self.has_more_of(wish);
@@ -344,14 +347,14 @@ impl<'a> Comparison<'a> {
         };
         let went_back = matches!(wish.settled.from().map(|f| f.kind), Some(FromKind::Store));
         let remedy = match &wish.edge.subject {
-            Subject::Certificate(_) => "name the later one in the spec",
+            Subject::Certificate(_) => "declare the later one in the spec",
             Subject::Identity(_) if went_back => {
-                "was its own store put back? Restore the later key, or make a new one with --replace"
+                "perhaps its own store was restored from an old copy. Restore the later key, or make a new key with --replace"
             }
             Subject::Identity(_) => "export it again",
         };
         let message = format!(
-            "the store holds a certificate of {} issued on {}, later than the one known here; {remedy}",
+            "the store holds a certificate of {} issued on {}, later than the known one; {remedy}",
             wish.edge.subject,
             text::day(held.not_before())
         );

@@ -45,7 +45,7 @@ pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Findin
         for mut finding in judged {
             let other = right.get(setting.name.as_str()).filter(|other| other.name != def.name);
             if let (Some(other), Kind::OptionWrong) = (other, finding.kind) {
-                finding.message.push_str(&format!("; {} has it right, and the two should agree", place(other)));
+                finding.message.push_str(&format!("; {} has the right value, and the two should agree", place(other)));
             }
             findings.push(finding);
         }
@@ -56,15 +56,15 @@ pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Findin
 
 /// The finding for a file that could not be seen; information only.
 fn unseen(def: &OptionsDef, look: &OptionsLook) -> Option<Finding> {
-    let doubt = format!("whether {} names its stores rightly is not known", def.host);
+    let doubt = format!("cannot tell whether {} names its stores rightly", def.host);
     let message = match (look, &def.at) {
         (OptionsLook::Undeclared, OptionsAt::Undeclared(variables)) => format!(
-            "nobody says where a copy of {} lies, so {doubt}; put one on the host's disk and set {} in `vars:`",
+            "the spec does not say where a copy of {} is: {doubt}; put a copy on the host's disk and set {} in `vars:`",
             escape(&def.about),
             variables.join(", ")
         ),
         (OptionsLook::Undeclared | OptionsLook::Absent, _) => format!(
-            "{} is not there ({}), so {doubt}; put a copy there, or correct its path in `vars:`",
+            "{} is not there ({}): {doubt}; put a copy there, or correct its path in `vars:`",
             place(def),
             escape(&def.about)
         ),
@@ -216,18 +216,18 @@ impl File<'_> {
             Spelling::OtherCase => (
                 Severity::Warning,
                 format!(
-                    "{at} gives `{name}` in other letters; whether the product takes that is not documented, so write"
+                    "{at} spells `{name}` with other upper and lower case, and no document says whether the product accepts that; write"
                 ),
             ),
             Spelling::Dash => {
-                (Severity::Error, format!("{at} has a dash of a word processor where `{name}` has a hyphen; write"))
+                (Severity::Error, format!("{at} has a typographic dash where `{name}` has a hyphen; write"))
             }
             Spelling::Mistake(written) => {
-                (Severity::Error, format!("{at} has `{}`, which means nothing to the product; write", escape(written)))
+                (Severity::Error, format!("{at} has `{}`, which the product does not know; write", escape(written)))
             }
             Spelling::Beginning(beginning) => (
                 Severity::Error,
-                format!("{at} has something longer that begins with `{beginning}`, where `{name}` is meant; write"),
+                format!("{at} has a longer name that begins with `{beginning}`, but `{name}` is meant; write"),
             ),
         };
         // If the right name is there too, the wrong one has no effect.
@@ -241,10 +241,7 @@ impl File<'_> {
         let (at, name) = (self.at(said), &setting.name);
         let wrong = |message: String| Some(Finding::of_store(Kind::OptionWrong, &setting.store, message));
         if setting.wanted == Wanted::Unset {
-            return wrong(format!(
-                "{at} gives `{name}`{}; take it out, or give the host another role",
-                without(setting)
-            ));
+            return wrong(format!("{at} gives `{name}`{}; remove it, or give the host another role", without(setting)));
         }
         let right = self.right(setting);
         match &said.value {
@@ -255,10 +252,10 @@ impl File<'_> {
             ValueLook::Unclear if matches!(said.spelling, Spelling::Beginning(_)) => None,
             ValueLook::Unclear => self.unclear(setting, said),
             ValueLook::Unquoted => {
-                wrong(format!("{at} gives `{name}` a path with blanks and no quotes; write {right}"))
+                wrong(format!("{at} gives `{name}` a path with spaces but without quotes; write {right}"))
             }
             ValueLook::Withheld => wrong(format!(
-                "{at} gives `{name}` something else, not repeated here because it may be a password; write {right}"
+                "{at} gives `{name}` another value, which is not shown because it may be a password; write {right}"
             )),
             ValueLook::Text(text) => self.text(setting, said, text),
             ValueLook::Password(look, _) => match look {
@@ -267,7 +264,7 @@ impl File<'_> {
                     wrong(format!("{at} gives `{name}` a password that does not open {}; write {right}", setting.store))
                 }
                 PasswordLook::Differs => wrong(format!(
-                    "{at} gives `{name}` a password that differs from the one the spec names for {}; write {right}",
+                    "{at} gives `{name}` another password than the spec names for {}; write {right}",
                     setting.store
                 )),
             },
@@ -284,17 +281,17 @@ impl File<'_> {
                 Path::Same => None,
                 Path::Unclear => self.unclear(setting, said),
                 Path::OtherCase => wrong(format!(
-                    "{at} gives `{name}` the path {shown}, and on this host capital letters count; write {right}"
+                    "{at} gives `{name}` the path {shown}, but on this host capital letters count; write {right}"
                 )),
-                Path::Other => wrong(format!("{at} gives `{name}` the path {shown}, where {} is not; write {right}", setting.store)),
+                Path::Other => wrong(format!("{at} gives `{name}` the path {shown}, but {} is elsewhere; write {right}", setting.store)),
             },
             Wanted::Word(word) if word == text => None,
             Wanted::Word(word) if word.eq_ignore_ascii_case(text) => wrong(format!(
-                "{at} gives `{name}` the value `{shown}`; whether the product takes other letters than `{word}` is not documented, so write {right}"
+                "{at} gives `{name}` the value `{shown}`, and no document says whether the product accepts another spelling than `{word}`; write {right}"
             ))
             .map(|finding| finding.with_severity(Severity::Warning)),
             Wanted::Word(_) => {
-                wrong(format!("{at} gives `{name}` the value `{shown}`, which is not it{}; write {right}", without(setting)))
+                wrong(format!("{at} gives `{name}` the wrong value `{shown}`{}; write {right}", without(setting)))
             }
             Wanted::Format(word) => {
                 let real = self.real(setting);
@@ -303,9 +300,9 @@ impl File<'_> {
                     return None;
                 }
                 let because = if real.is_some_and(|real| real != word) {
-                    format!("and the file is {meant}; write {name} {meant}, or make the file {word} again")
+                    format!("but the file is {meant}; write {name} {meant}, or convert the file back to {word}")
                 } else {
-                    format!("and {} is {meant}; write {right}", setting.store)
+                    format!("but {} is {meant}; write {right}", setting.store)
                 };
                 wrong(format!("{at} gives `{name}` the value `{shown}`, {because}"))
             }
@@ -326,8 +323,8 @@ impl File<'_> {
 
     fn unclear(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
         let message = format!(
-            "{} gives `{}` a value that cannot be judged from the text: it has a variable, no folder, or letters of an \
-             unknown code page; compare it with {}",
+            "{} gives `{}` a value that cannot be judged from the text: the value has a variable, no folder, or letters of \
+             an unknown code page; compare it with {}",
             self.at(said),
             setting.name,
             self.right(setting)

@@ -122,8 +122,8 @@ fn the_slips_of_the_documents_are_named_with_what_is_right() {
         &engagement(),
         &GOOD.replace("= JKS", "= MSCAP").replace("-ca-pwd = right", &format!("-pwd = {CANARY}")),
         &[
-            "error option-wrong: /opt/gwe/options.cfg line 5 gives `trusted-ca-type` the value `MSCAP`",
-            "error option-wrong: /opt/gwe/options.cfg line 7 has `trusted-pwd`, which means nothing",
+            "error option-wrong: /opt/gwe/options.cfg line 5 gives `trusted-ca-type` the wrong value `MSCAP`",
+            "error option-wrong: /opt/gwe/options.cfg line 7 has `trusted-pwd`, which the product does not know",
             "does not open u.x.example/trusted-ca; write `trusted-ca-pwd = <the password of u.x.example/trusted-ca>`",
         ],
     );
@@ -135,7 +135,7 @@ fn the_slips_of_the_documents_are_named_with_what_is_right() {
         &["does not give `trusted-ca-type` in [security]"],
     );
     expect(&engagement(), &GOOD.replace("= JKS", "= jks"), &["warning option-wrong"]);
-    expect(&engagement(), &GOOD.replace("= JKS", &format!("= {CANARY}")), &["not repeated here"]);
+    expect(&engagement(), &GOOD.replace("= JKS", &format!("= {CANARY}")), &["which is not shown"]);
     expect(&engagement(), &GOOD.replace("trusted-ca =", "trusted-ac ="), &["has `trusted-ac`"]);
     expect(&engagement(), &GOOD.replace("trusted-ca =", "Trusted-CA ="), &["warning option-wrong"]);
     expect(&engagement(), &GOOD.replace("[security]", "[securty]"), &["no section [security], only [securty]"]);
@@ -144,7 +144,7 @@ fn the_slips_of_the_documents_are_named_with_what_is_right() {
     expect(
         &engagement(),
         &format!("{GOOD}trusted-ca-type = PEM\n"),
-        &["differently in lines 5 and 8", "line 8 gives `trusted-ca-type` the value `PEM`"],
+        &["differently in lines 5 and 8", "line 8 gives `trusted-ca-type` the wrong value `PEM`"],
     );
 }
 
@@ -167,13 +167,13 @@ fn arguments_are_read_with_quotes_and_judged_as_windows_would() {
         &ARGUMENTS
             .replace("-cert_store_file \"C:\\gcti\\lync ucc.pfx\"", "-cert_store_<path to .pfx file on UCC host>"),
         &[
-            "begins with `-cert_store_`, where `-cert_store_file` is meant; write `-cert_store_file \"C:\\gcti\\lync ucc.pfx\"`",
+            "begins with `-cert_store_`, but `-cert_store_file` is meant; write `-cert_store_file \"C:\\gcti\\lync ucc.pfx\"`",
         ],
     );
-    expect(&def, &ARGUMENTS.replace('"', ""), &["a path with blanks and no quotes"]);
-    expect(&def, &ARGUMENTS.replace("-key_store_file", "\u{2014}key_store_file"), &["a dash of a word processor"]);
-    expect(&def, &ARGUMENTS.replace("-key_store_file", "\u{2013} key_store_file"), &["a dash of a word processor"]);
-    expect(&def, &ARGUMENTS.replace(" JKS", " pkcs12"), &["`pkcs12`, and u.x.example/trust is jks"]);
+    expect(&def, &ARGUMENTS.replace('"', ""), &["a path with spaces but without quotes"]);
+    expect(&def, &ARGUMENTS.replace("-key_store_file", "\u{2014}key_store_file"), &["a typographic dash"]);
+    expect(&def, &ARGUMENTS.replace("-key_store_file", "\u{2013} key_store_file"), &["a typographic dash"]);
+    expect(&def, &ARGUMENTS.replace(" JKS", " pkcs12"), &["`pkcs12`, but u.x.example/trust is jks"]);
     expect(
         &def,
         &ARGUMENTS.replace("-key_store_pass right", "-key_store_pass"),
@@ -182,7 +182,7 @@ fn arguments_are_read_with_quotes_and_judged_as_windows_would() {
     expect(&def, &ARGUMENTS.replace("-key_store_pass right", ""), &["does not give `-key_store_pass`"]);
     expect(&def, &ARGUMENTS.replace("c:/gcti", "%UCC%"), &["info options-unobserved"]);
     expect(&def, &ARGUMENTS.replace("c:/gcti/", ""), &["cannot be judged from the text"]);
-    expect(&def, &ARGUMENTS.replace("c:/gcti/TRUST.jks", "etc/OTHER.jks"), &["not repeated here"]);
+    expect(&def, &ARGUMENTS.replace("c:/gcti/TRUST.jks", "etc/OTHER.jks"), &["which is not shown"]);
     expect(&def, &format!("# was: -key_store_file x\n{ARGUMENTS}"), &[]);
 }
 
@@ -267,7 +267,7 @@ fn two_places_that_disagree_are_told_of_one_another() {
     assert_eq!(all.len(), 1, "{all:?}");
     assert!(all[0].message.contains(r"the path C:\gcti\other.jks"), "{}", all[0].message);
     assert!(
-        all[0].message.ends_with(r"C:\gcti\arguments.txt has it right, and the two should agree"),
+        all[0].message.ends_with(r"C:\gcti\arguments.txt has the right value, and the two should agree"),
         "{}",
         all[0].message
     );
@@ -286,7 +286,7 @@ fn what_cannot_be_seen_is_said_and_counts_for_nothing() {
     let mut def = engagement();
     for (look, part) in [
         (OptionsLook::Absent, "is not there"),
-        (OptionsLook::Unreadable("it is no text".to_owned()), "it is no text; whether"),
+        (OptionsLook::Unreadable("it is no text".to_owned()), "it is no text; cannot tell whether"),
         (look(&def, b"\xfe\xed\xfe\xed\0\0\0\x02"), "no text"),
     ] {
         let all = judged(&[(&def, look)]);
@@ -304,7 +304,7 @@ fn a_setting_that_must_not_be_there_is_named_where_it_is() {
     let mut def = connector(OptionsSyntax::Arguments);
     def.settings.truncate(3);
     def.settings.push(setting("-key_store_file", "cacerts", Wanted::Unset, &[]));
-    expect(&def, ARGUMENTS, &["gives `-key_store_file`; take it out, or give the host another role"]);
+    expect(&def, ARGUMENTS, &["gives `-key_store_file`; remove it, or give the host another role"]);
     let without = ARGUMENTS.split(" -key_store_file").next().unwrap();
     expect(&def, without, &[]);
     assert_eq!(forbidden(&def).count(), 1);
@@ -366,7 +366,8 @@ fn the_format_is_compared_with_the_file_where_it_opens() {
     let wrong = told(ARGUMENTS);
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].contains("`JKS`, and the file is pkcs12; write -key_store_type pkcs12, or make the file jks again")
+        wrong[0]
+            .contains("`JKS`, but the file is pkcs12; write -key_store_type pkcs12, or convert the file back to jks")
     );
     assert!(told(&ARGUMENTS.replace(" JKS", " PKCS12")).is_empty());
 }

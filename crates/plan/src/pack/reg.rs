@@ -37,8 +37,11 @@ pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved
     let key = |certificate: &Certificate| place.registry_key(place.store_for(certificate));
     let mut elements = Vec::new();
     for (item, certificate) in coming(manual, certificates) {
-        let verify =
-            if manual.verify.contains(item) { " Only if it is not there: its name and limits are lost." } else { "" };
+        let verify = if manual.verify.contains(item) {
+            " Only if it is absent: otherwise its friendly name and limits are lost."
+        } else {
+            ""
+        };
         let comment = format!(
             "Add {}, {}, SHA-256 {}.{verify}",
             text::escape(&item.subject),
@@ -100,25 +103,26 @@ pub(super) fn commands(page: &mut Markdown, manual: &Manual, place: &SystemPlace
         page.commands(&cert_util);
         if !cisco_util.is_empty() {
             page.paragraph(
-                "Or, where Cisco's tool is there, for what is added (it refuses what is there already, which is no harm):",
+                "Or, if Cisco's tool is installed, add the certificates with it (it refuses a certificate that is there already; that does no harm):",
             );
             page.commands(&cisco_util);
         }
     }
     if file {
-        let or = if matches!(place.location, Location::LocalMachine) { "Or all of it at once: read" } else { "Read" };
+        let or =
+            if matches!(place.location, Location::LocalMachine) { "Or do everything at once: read" } else { "Read" };
         page.paragraph(inline![
             or,
             " `import.reg`, then on ",
             host(),
-            ", as administrator: `reg import import.reg`. It takes effect at once; what is there already loses its friendly name \
-             and its limits.",
+            ", as administrator: `reg import import.reg`. It takes effect at once; a certificate that is there already \
+             loses its friendly name and its limits.",
         ]);
     }
     for (material, other) in &manual.elsewhere {
         if let Some(certificate) = certificates.get(material) {
             let (subject, other) = (markdown::code(certificate.subject()), markdown::text(other));
-            page.item(inline![subject, " comes with the pack of ", other, ": it is the same system store."]);
+            page.item(inline![subject, " is in the pack of ", other, ": it is the same system store."]);
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn renew_staged(
                 entry,
                 finding: Kind::RotationWaiting,
                 severity: overlap::patience(ground, look.since),
-                reason: "every truster knows its next certificate".to_owned(),
+                reason: "all stores that trust it hold the new certificate".to_owned(),
                 key: NewKey::Staged(Arc::clone(&look.certificate)),
             };
             overlap::go_on(ground, def, home, &current, Next::of(look), installation)
@@ -105,7 +105,7 @@ pub(super) fn with_reply(
     let course = if let Some(current) = in_use {
         let installation = Installation {
             finding: Kind::RotationWaiting,
-            reason: "every truster knows the issuers of its reply".to_owned(),
+            reason: "all stores that trust it hold the issuers of the new certificate".to_owned(),
             ..installation
         };
         let overlap = overlap::go_on(ground, def, home, current, next, installation);
@@ -240,7 +240,9 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
     edges.filter_map(|e| ground.statuses.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
         let id = &truster.def.id;
         if !truster.selected {
-            return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
+            return Some(Why::OutsideSelection {
+                what: format!("{id}, which trusts {} and would lose that trust,", def.id),
+            });
         }
         if let Some(finding) = truster.blocking().filter(|_| works && !truster.is_hand_off() && id != home) {
             return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });

@@ -56,7 +56,7 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut kno
             Some(current) => format!("was issued by {}", text::escape(current.issuer())),
             None => "does not exist".to_owned(),
         };
-        reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, the spec wants it issued by {name}")));
+        reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, but the spec wants one issued by {name}")));
     }
     let staged = ground.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &known));
     let Some(staged) = staged else {
@@ -65,7 +65,7 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut kno
             None => rest(ground, def, known),
         };
     };
-    let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
+    let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key is in staging".to_owned()));
     let current = known.current.as_deref();
     match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
         Judged::Nothing => waits(ground, def, name, known, staged, Vec::new()),
@@ -122,7 +122,7 @@ fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, 
     if known.home.selected {
         let message = match &hindered {
             Some(why) => format!("{reason}; {why}"),
-            None => format!("{reason}; a key and a request for {name} are made"),
+            None => format!("{reason}; apply makes a key and a request for {name}"),
         };
         findings.push(Finding::of_identity(finding, &def.id, message).at(known.key.at.stored(), print));
     }
@@ -148,10 +148,10 @@ fn waits(
     let asked = present(&known, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
-    let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
+    let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
     let folder = ground.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
-    let into = folder.map_or_else(String::new, |folder| format!(" (put it into {})", folder.display()));
-    let message = format!("its request was made on {day} and waits for the reply of {name}{into}{late}");
+    let into = folder.map_or_else(String::new, |folder| format!(" (put the reply into {})", folder.display()));
+    let message = format!("its request was made on {day} and waits for the reply from {name}{into}{late}");
     let mut findings = known.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
     let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);

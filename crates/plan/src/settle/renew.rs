@@ -43,7 +43,7 @@ pub(super) fn present(
     if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
         let day = text::day(key.since.as_second());
         let message = format!(
-            "a key made on {day} waits in staging and is older than the certificate in use; it is not used; remove {}",
+            "the key in staging, made on {day}, is older than the certificate in use and is not used; remove {}",
             key.path.display()
         );
         findings.push(Finding::of_identity(Kind::Stale, &def.id, message).with_severity(Severity::Info));
@@ -69,7 +69,7 @@ pub(super) fn present(
     let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
     let reason = reason.or_else(|| {
         let from = text::escape(current.issuer());
-        back.then(|| (Kind::IssuerMismatch, format!("it was issued by {from}, the spec wants it self-signed")))
+        back.then(|| (Kind::IssuerMismatch, format!("it was issued by {from}, but the spec wants it self-signed")))
     });
     let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
     let settling = overlap::is_staged(def) && usable;
@@ -85,7 +85,7 @@ pub(super) fn present(
         (Some(reason), _) => Some(reason),
         (None, Some(look)) if !foreign => {
             let day = text::day(look.since.as_second());
-            Some((Kind::RotationWaiting, format!("its next key, made on {day}, waits in staging")))
+            Some((Kind::RotationWaiting, format!("its next key, made on {day}, is in staging")))
         }
         (None, _) => None,
     };
@@ -138,15 +138,17 @@ fn key_findings(def: &IdentityDef, status: &StoreStatus<'_>, entry: &Entry, curr
     let text = match look {
         KeyLook::Opens => return Vec::new(),
         KeyLook::OtherPassword => {
-            "the private key has another password than its store, the service will fail to start with \
-             UnrecoverableKeyException; set it with keytool -keypasswd"
+            "the private key has another password than its store, so the service will not start \
+             (UnrecoverableKeyException); set the key password with keytool -keypasswd"
         }
-        KeyLook::Mismatch => "the private key does not belong to the certificate beside it; make the identity anew",
+        KeyLook::Mismatch => {
+            "the private key does not belong to the certificate in its entry; make a new key and certificate with --replace"
+        }
         KeyLook::Unknown(why) => {
             let finding = Finding::of_identity(
                 Kind::KeyPasswordMismatch,
                 &def.id,
-                format!("the private key could not be judged: {why}"),
+                format!("the private key could not be checked: {why}"),
             );
             return vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))];
         }

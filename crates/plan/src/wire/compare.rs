@@ -12,7 +12,10 @@ impl Document {
     pub fn differences(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.format_version != now.format_version || self.tool_version != now.tool_version {
-            lines.push(format!("made by version {}, this is {}", self.tool_version, now.tool_version));
+            lines.push(format!(
+                "the plan was made by version {}, but this is version {}",
+                self.tool_version, now.tool_version
+            ));
         }
         if self.options != now.options {
             lines.push("the options differ".to_owned());
@@ -34,9 +37,11 @@ impl Document {
         for (old, new) in paired(&self.changes, &now.changes) {
             match (old, new) {
                 (Some(old), Some(new)) if old == new => {}
-                (Some(old), None) => lines.push(format!("change no longer needed: {}", line(old))),
-                (None, Some(new)) => lines.push(format!("change not in the saved plan: {}", line(new))),
-                (Some(old), Some(_)) => lines.push(format!("change differs: {}", line(old))),
+                (Some(old), None) => {
+                    lines.push(format!("a change of the saved plan is no longer needed: {}", line(old)))
+                }
+                (None, Some(new)) => lines.push(format!("a change is not in the saved plan: {}", line(new))),
+                (Some(old), Some(_)) => lines.push(format!("a change differs: {}", line(old))),
                 (None, None) => {}
             }
         }

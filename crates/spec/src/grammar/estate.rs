@@ -13,18 +13,22 @@ pub(crate) static SPEC: Record = record(
     &[
         must("trustmason", Shape::Words(&["1"]), "version of this language, 1"),
         must("estate", NAME, "the estate's name"),
-        must("profile", Shape::OneOrMore(&TEXT), "a built-in profile, the path of one's own, or a list of them"),
+        must("profile", Shape::OneOrMore(&TEXT), "a built-in profile, the path of your own profile, or a list of them"),
         may("state", TEXT, "folder of journal, ledger, staging, backups and lock"),
         may("access", Shape::Either(&Shape::Words(REACHES), &ACCESS), "how this machine reaches the hosts' disks"),
-        may("certificates_dir", TEXT, "folder where certificates exported by hand are dropped"),
+        may("certificates_dir", TEXT, "folder for certificates that are exported by hand"),
         may("secrets", Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)), "passwords, by reference"),
-        may("identity", Shape::Record(&IDENTITY), "how identities are made"),
+        may("identity", Shape::Record(&IDENTITY), "how certificates and keys of identities are made"),
         may("authorities", Shape::Map(Lexeme::Name, &Shape::Record(&AUTHORITY)), "certification authorities"),
         must("hosts", Shape::Map(Lexeme::Fqdn, &Shape::Record(&HOST)), "the hosts, by full name"),
-        may("retired", Shape::List(&FQDN), "hosts that left; trust that names only these leaves"),
-        may("distrust", Shape::List(&Shape::Record(&DISTRUST)), "certificates removed wherever they are found"),
+        may(
+            "retired",
+            Shape::List(&FQDN),
+            "hosts that left; trusted certificates that name only these hosts are deleted",
+        ),
+        may("distrust", Shape::List(&Shape::Record(&DISTRUST)), "certificates that are removed from every store"),
         may("certificates", Shape::Map(Lexeme::Name, &Shape::Record(&ANCHOR)), "certificates that belong to no host"),
-        may("trust", Shape::List(&Shape::Record(&TRUST)), "trust beyond the profile's"),
+        may("trust", Shape::List(&Shape::Record(&TRUST)), "trust in addition to the rules of the profile"),
         may(
             "rules",
             Shape::Map(Lexeme::Pair, &Shape::Record(&TWEAK)),
@@ -40,7 +44,7 @@ pub(crate) static SPEC: Record = record(
             Shape::Map(Lexeme::Pair, &Shape::Record(&SERVICE)),
             "how services are restarted, by ROLE/SERVICE, FQDN/SERVICE or a glob",
         ),
-        may("accept", Shape::List(&Shape::Record(&ACCEPT)), "findings we live with, for a time"),
+        may("accept", Shape::List(&Shape::Record(&ACCEPT)), "findings that are accepted for a time"),
         may("policy", Shape::Record(&POLICY), "estate-wide limits"),
     ],
 );
@@ -49,7 +53,7 @@ static ACCESS: Record = record(
     "access",
     &[
         must("root", TEXT, "folder that stands for the host's disks, `{fqdn}` and `{host}` allowed"),
-        may("drive", TEXT, "how a drive is called below it, `{letter}$` for admin shares"),
+        may("drive", TEXT, "name of a drive in that folder, `{letter}$` for admin shares"),
     ],
 );
 
@@ -61,8 +65,8 @@ static IDENTITY: Record = record(
         may("key", Shape::Words(KEYS), "key kind and size"),
         may("signature", Shape::Words(HASHES), "signature hash"),
         may("validity", DAYS, "how long a new certificate is valid"),
-        may("renew_before", DAYS, "how long before its end it is made anew"),
-        may("rotation", Shape::Words(&["staged", "immediate"]), "make before break, or at once"),
+        may("renew_before", DAYS, "how long before its end a new one is made"),
+        may("rotation", Shape::Words(&["staged", "immediate"]), "staged (trusted before it is used), or immediate"),
     ],
 );
 
@@ -87,7 +91,7 @@ static INTERMEDIATE: Record = record(
     &[
         must("file", TEXT, "the file, PEM or DER"),
         may("sha256", SHA256, "its fingerprint, as a pin"),
-        may("as_anchor", Shape::Words(&["unconstrained"]), "trust it though Java stores drop its constraints"),
+        may("as_anchor", Shape::Words(&["unconstrained"]), "trust it although Java stores drop its constraints"),
     ],
 );
 
@@ -97,8 +101,8 @@ static AUTHORITY: Record = record(
         must("root", Shape::Record(&ANCHOR), "its root certificate"),
         may("intermediates", Shape::List(&Shape::Record(&INTERMEDIATE)), "its intermediates, top down"),
         may("requests_dir", TEXT, "folder where requests are put"),
-        may("inbox", TEXT, "folder where replies are dropped"),
-        may("sign_with", TEXT, "its private key; for labs"),
+        may("inbox", TEXT, "folder for the replies"),
+        may("sign_with", TEXT, "its private key; only for labs"),
     ],
 );
 
@@ -118,12 +122,12 @@ static HOST: Record = record(
         ),
         may("identity", Shape::Record(&IDENTITY), "how this host's identities are made"),
         may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&IDENTITY)), "how one identity is made, by its name"),
-        may("profile", Shape::OneOrMore(&TEXT), "a profile of its own"),
+        may("profile", Shape::OneOrMore(&TEXT), "the profile of this host"),
         may("formerly", Shape::List(&FQDN), "names it had before"),
         may(
             "access",
             Shape::Either(&Shape::Words(REACHES), &ACCESS),
-            "how its disk is reached, `this-machine` or `none`",
+            "how its disk is reached: a root, `this-machine` or `none`",
         ),
     ],
 );
@@ -132,13 +136,13 @@ static HOST_CERTIFICATE: Record = record(
     "a host's certificate",
     &[
         may("file", TEXT, "the exported certificate"),
-        may("names", Shape::List(&FQDN), "names it carries beside the host's own"),
+        may("names", Shape::List(&FQDN), "other names that it may carry besides the name of the host"),
     ],
 );
 
 static DISTRUST: Record = record(
     "a distrusted certificate",
-    &[must("sha256", SHA256, "its fingerprint"), must("why", TEXT, "why it must go")],
+    &[must("sha256", SHA256, "its fingerprint"), must("why", TEXT, "why it must be removed")],
 );
 
 static TRUST: Record = Record {
@@ -158,7 +162,11 @@ static TWEAK: Record = record(
     "a rule setting",
     &[
         may("enabled", Shape::Flag, "false switches the rule off"),
-        may("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that truster and subject must share"),
+        may(
+            "same",
+            Shape::OneOrMore(&NAME),
+            "labels (or `side`, `cluster`) that the trusting host and the subject must share",
+        ),
         may("alias", TEXT, "another alias"),
         may("why", TEXT, "why"),
     ],
@@ -175,7 +183,7 @@ static OVERRIDE: Record = record(
         may(
             "ownership",
             Shape::Words(&["shared", "exclusive"]),
-            "exclusive: every trusted entry nobody declared leaves",
+            "exclusive: trusted entries that the spec does not declare are deleted",
         ),
         may("create", Shape::Flag, "whether it may be created"),
         may("scheme", Shape::Words(SCHEMES), "of a pkcs12 file that is created: what its service reads"),
@@ -206,10 +214,10 @@ static ACCEPT: Record = record(
 static POLICY: Record = record(
     "a policy",
     &[
-        may("warn_before", DAYS, "certificates that end within this are `expiring`"),
-        may("patience", DAYS, "how long a wait is information before it is an error"),
-        may("observation_max_age", DAYS, "how old a mirror or a claim may be"),
-        may("keep_runs", COUNT, "the newest so many runs keep their backups whatever their age"),
+        may("warn_before", DAYS, "certificates that end within this time are `expiring`"),
+        may("patience", DAYS, "how long a pending step stays information before it becomes an error"),
+        may("observation_max_age", DAYS, "how old a mirror or a confirmation may be"),
+        may("keep_runs", COUNT, "number of newest runs that keep their backups at any age"),
         may("keep_for", DAYS, "how long older runs keep their backups"),
     ],
 );

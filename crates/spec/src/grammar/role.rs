@@ -15,13 +15,13 @@ pub(crate) static PROFILE: Record = record(
         may(
             "extends",
             TEXT,
-            "the profile it is made from: equal names here replace its stores, identities, services and rules",
+            "the profile that it extends; stores, identities, services and rules of the same name replace those of that profile",
         ),
         may("needs", Shape::Record(&NEEDS), "what an estate must supply"),
         may(
             "secrets",
             Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)),
-            "where passwords are by default; the estate's `secrets:` win",
+            "default places of passwords; `secrets:` of the estate override them",
         ),
         may("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
         may("rules", Shape::Map(Lexeme::Name, &Shape::Record(&RULE)), "who trusts whom"),
@@ -46,14 +46,14 @@ static ROLE_FIELDS: &[Field] = &[
     may("cluster", Shape::Flag, "its hosts are nodes of clusters with one publisher"),
     may("vars", Shape::Map(Lexeme::Variable, &Shape::Record(&VAR)), "variables of its paths"),
     may("stores", Shape::Map(Lexeme::Name, &Shape::Record(&STORE)), "its stores"),
-    may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)), "what it presents"),
-    may("services", Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)), "what is restarted on it"),
+    may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)), "the identities that it presents"),
+    may("services", Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)), "the services that are restarted on it"),
     may(
         "options",
         Shape::Map(Lexeme::Name, &Shape::Record(&OPTIONS)),
-        "where its product is told about its stores; read, never written",
+        "options files that tell its product about its stores; they are read, never written",
     ),
-    may("restart_order", COUNT, "of roles whose services are restarted, the lower comes first; 50 where none is given"),
+    may("restart_order", COUNT, "restart order of roles: the lower number first; 50 by default"),
 ];
 
 static VAR: Record = record(
@@ -61,7 +61,11 @@ static VAR: Record = record(
     &[
         may("default", TEXT, "its value where a host sets none"),
         may("about", TEXT, "what it is"),
-        may("sequence", Shape::Record(&SEQUENCE), "how its product counts it: another value on a host is a warning"),
+        may(
+            "sequence",
+            Shape::Record(&SEQUENCE),
+            "how its product numbers it; another value on a host gives a warning",
+        ),
     ],
 );
 
@@ -69,34 +73,34 @@ static SEQUENCE: Record = record(
     "a sequence",
     &[
         must("of", Shape::Scalar(Lexeme::Variable), "the variable it follows from, counted from 1"),
-        must("first", Shape::Scalar(Lexeme::Port), "its value where that one is 1"),
-        must("step", Shape::Scalar(Lexeme::Port), "how much comes with each one more"),
+        must("first", Shape::Scalar(Lexeme::Port), "its value if that variable is 1"),
+        must("step", Shape::Scalar(Lexeme::Port), "the difference for each step of that variable"),
     ],
 );
 
 static STORE: Record = record(
     "a store",
     &[
-        may("path", HOST_PATH, "where it is; of a hand-off store, where its mirror is dropped"),
+        may("path", HOST_PATH, "where it is; of a hand-off store: where its mirror is"),
         may("certificate", HOST_PATH, "of a pair: the certificate file"),
         may("key", HOST_PATH, "of a pair: the key file"),
-        may("previous", HOST_PATH, "of a pair: where the first certificate is kept; never written over"),
+        may("previous", HOST_PATH, "of a pair: where the first certificate is kept; never overwritten"),
         may(
             "copies",
             Shape::List(&HOST_PATH),
-            "of a pair: files that hold the certificate as well, where their folder exists",
+            "of a pair: files that hold the certificate too, if their folder exists",
         ),
         must("format", Shape::Words(FORMATS), "its format"),
         may("password", NAME, "the secret that opens it"),
         may("write", Shape::Words(WRITES), "direct (default), or hand-off: only people write it"),
-        may("create", Shape::Flag, "whether it may be created where its folder exists"),
+        may("create", Shape::Flag, "whether it may be created if its folder exists"),
         may("scheme", Shape::Words(SCHEMES), "of a pkcs12 file that is created: what its service reads"),
         may("place", Shape::Record(&PLACEMENT), "of a Windows store: which certificate goes into which system store"),
         may("vendor_entries", Shape::Flag, "whether the vendor ships entries of its own in it"),
         may("shadows", Shape::List(&HOST_PATH), "files that are used instead of it, if they exist"),
         may("restart", Shape::List(&NAME), "services that read it at start"),
-        may("steps", Shape::List(&TEXT), "what a person does to bring a pack in"),
-        may("removal_steps", Shape::List(&TEXT), "what a person does to take certificates out"),
+        may("steps", Shape::List(&TEXT), "the steps of a person to add the certificates of a pack"),
+        may("removal_steps", Shape::List(&TEXT), "the steps of a person to remove certificates"),
         may("source", TEXT, "the document that names it"),
     ],
 );
@@ -105,10 +109,10 @@ static OPTIONS: Record = record(
     "an options file",
     &[
         may("about", TEXT, "what it is, for people"),
-        must("path", HOST_PATH, "where it lies; with a variable that has no value on a host, nobody says"),
+        must("path", HOST_PATH, "where it is; unknown on a host where a variable of the path has no value"),
         must("syntax", Shape::Words(SYNTAXES), "ini, arguments (-name value), or batch: a Windows batch file"),
         may("section", TEXT, "of an ini file: the section of its settings"),
-        may("only_if_used", Shape::Flag, "whether one that has none of the settings is taken to be unused"),
+        may("only_if_used", Shape::Flag, "whether a file with none of the settings counts as unused"),
         must("settings", Shape::Map(Lexeme::Text, &Shape::Record(&SETTING)), "its settings"),
         must("source", TEXT, "the document that names it"),
     ],
@@ -117,16 +121,12 @@ static OPTIONS: Record = record(
 static SETTING: Record = Record {
     what: "a setting",
     fields: &[
-        must("store", NAME, "the store it binds"),
-        may(
-            "is",
-            Shape::Words(EXPECTED),
-            "of that store the path, the format in Java's words, or the password; or unset",
-        ),
-        may("value", TEXT, "what it should be; an absolute path is compared as a path"),
+        must("store", NAME, "the store that the setting is about"),
+        may("is", Shape::Words(EXPECTED), "the path, the Java format name or the password of that store; or unset"),
+        may("value", TEXT, "its right value; an absolute path is compared as a path"),
         may("needed", Shape::Flag, "whether it must be there (default)"),
-        may("was", Shape::List(&TEXT), "names it has by mistake; with * at the end, a beginning"),
-        may("without", TEXT, "what comes of it where it is missing"),
+        may("was", Shape::List(&TEXT), "wrong names that occur for it; with * at the end: any name that begins so"),
+        may("without", TEXT, "the consequence if it is missing"),
     ],
     one_of: &["is", "value"],
 };
@@ -138,13 +138,13 @@ static PROFILE_IDENTITY: Record = record(
         may("alias", TEXT, "the alias of its key entry; a pem-pair has none"),
         may("write", Shape::Words(WRITES), "direct: made in its store; hand-off: a person makes it"),
         may("exported_as", Shape::List(&TEXT), "names of its exported certificate, in any case"),
-        may("served_at", Shape::Scalar(Lexeme::Port), "TCP port it is served at"),
+        may("served_at", Shape::Scalar(Lexeme::Port), "TCP port where it is presented"),
         may("constraints", Shape::Record(&CONSTRAINTS), "what the role demands of it"),
         may("restart", Shape::List(&NAME), "services restarted when it changes"),
-        may("export_steps", Shape::List(&TEXT), "what a person does to export it"),
-        may("renew_steps", Shape::List(&TEXT), "what a person does to make it anew, self-signed"),
-        may("request_steps", Shape::List(&TEXT), "what a person does to have it issued by a CA"),
-        may("install_steps", Shape::List(&TEXT), "what a person does with the CA's reply"),
+        may("export_steps", Shape::List(&TEXT), "the steps of a person to export it"),
+        may("renew_steps", Shape::List(&TEXT), "the steps of a person to make a new self-signed one"),
+        may("request_steps", Shape::List(&TEXT), "the steps of a person to have it issued by a CA"),
+        may("install_steps", Shape::List(&TEXT), "the steps of a person with the reply of the CA"),
         must("source", TEXT, "the document that names it"),
     ],
 );
@@ -157,20 +157,20 @@ static CONSTRAINTS: Record = record(
         may(
             "eku",
             Shape::List(&Shape::Words(&["serverAuth", "clientAuth"])),
-            "extended key usages needed, if it has any",
+            "extended key usages that it must have, if it has any",
         ),
         may("cn_is_fqdn", Shape::Flag, "whether the CN must be the full host name"),
     ],
 );
 
-static SERVICE: Record = record("a service", &[must("name", TEXT, "the name people know it by")]);
+static SERVICE: Record = record("a service", &[must("name", TEXT, "the name that people use")]);
 
 static RULE: Record = record(
     "a rule",
     &[
         must("truster", Shape::OneOrMore(&PAIR), "ROLE/STORE"),
         must("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY"),
-        may("where", Shape::Record(&WHERE), "which subjects only"),
+        may("where", Shape::Record(&WHERE), "only these subjects"),
         may("self", Shape::Flag, "whether a host trusts itself by this rule"),
         may("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that both must share"),
         may("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),

@@ -70,7 +70,7 @@ impl<'p> Catalog<'p> {
                 None => one,
                 Some(before) => beside(before, one).map_err(|why| {
                     Box::new(
-                        spec.error(at.place, why).hint("use one of the two, or a profile of your own that settles it"),
+                        spec.error(at.place, why).hint("use one of the two, or a profile of your own that defines it"),
                     )
                 })?,
             });
@@ -91,7 +91,7 @@ impl<'p> Catalog<'p> {
             };
             if chain.iter().any(|p| std::ptr::eq(*p, *next)) {
                 let message = format!("the profile `{}` extends itself in a circle", parent.value.text());
-                return Err(Some(Box::new(current.source.error(parent.place, message).hint("take one `extends` out"))));
+                return Err(Some(Box::new(current.source.error(parent.place, message).hint("remove one `extends`"))));
             }
             chain.push(next);
             current = next;
@@ -135,7 +135,7 @@ fn fold(chain: &[&Profile]) -> Effective {
 /// Joins two effective profiles. The error names the definition that differs.
 fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
     let clash = |what: &str, name: &str, left: &str, right: &str| {
-        Err(format!("the profiles `{left}` and `{right}` both have {what} `{name}`, and not the same"))
+        Err(format!("the profiles `{left}` and `{right}` both have {what} `{name}`, but not the same"))
     };
     for (name, role) in right.roles {
         match left.roles.get_mut(&name) {
@@ -289,13 +289,16 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
                 match role.stores.get(store) {
                     None => faults.push(dangling(source, at.place, "store", store, role.stores.keys())),
                     Some(found) if found.format == DeclaredFormat::PemPair => {
-                        let message =
-                            format!("the store `{}` is one key with its certificate and trusts nobody", at.value);
-                        faults.push(source.error(at.place, message).hint("name the store that is asked whom to trust"));
+                        let message = format!(
+                            "the store `{}` holds one key with its certificate and trusts no certificate",
+                            at.value
+                        );
+                        faults
+                            .push(source.error(at.place, message).hint("name a store that holds trusted certificates"));
                     }
                     Some(found) if rule.alias.is_none() && takes_alias(found.format) => {
                         let message =
-                            format!("rule `{}` gives no alias, and the store `{}` needs one", rule.id, at.value);
+                            format!("rule `{}` gives no alias, but the store `{}` needs one", rule.id, at.value);
                         faults.push(source.error(rule.origin.place, message).hint("add `alias:`, such as '{fqdn}'"));
                     }
                     Some(_) => {}

@@ -75,7 +75,7 @@ impl Options {
     pub(super) fn check(&self, source: &Source, role: &Role, faults: &mut Faults) {
         let place = self.origin.place;
         if self.section.is_some() != (self.syntax == OptionsSyntax::Ini) {
-            let fault = source.error(place, "`section` belongs to `syntax: ini`, and only to it");
+            let fault = source.error(place, "`section` is only for `syntax: ini`");
             faults.push(fault.hint("name the section of an ini file; arguments and batch files have none"));
         }
         let mut names: BTreeSet<&str> = self.settings.keys().map(String::as_str).collect();
@@ -86,8 +86,8 @@ impl Options {
                     let own = store.write == Write::Direct && matches!(store.spot, Spot::Path(_));
                     if !own {
                         let message =
-                            format!("the setting `{name}` is the path of `{}`, which is no file", setting.store);
-                        faults.push(source.error(place, message).hint("write what it should be as `value`"));
+                            format!("the setting `{name}` is the path of `{}`, which is not a file", setting.store);
+                        faults.push(source.error(place, message).hint("write its right value as `value`"));
                     }
                 }
                 Some(_) => {}

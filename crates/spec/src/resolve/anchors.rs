@@ -21,7 +21,7 @@ pub(crate) fn anchors(
     needs(work, machines);
     for at in spec.accept.iter().filter_map(|one| one.store.as_ref()) {
         if let Err(error) = Glob::new(&at.value) {
-            let message = format!("`{}` is no usable pattern: {}", at.value, error.kind());
+            let message = format!("`{}` is not a usable pattern: {}", at.value, error.kind());
             work.faults.push(spec.source.error(at.place, message).hint("write it like '*/cacerts'"));
         }
     }
@@ -36,7 +36,7 @@ pub(crate) fn anchors(
     for (name, at) in &spec.authorities {
         if let Some(key) = &at.value.sign_with {
             let message =
-                format!("the key of the authority `{name}` lies on this machine and signs whatever a plan asks for");
+                format!("the key of the authority `{name}` is on this machine and signs every request of a plan");
             work.warnings.push(
                 spec.source
                     .warning(key.place, message)
@@ -66,8 +66,9 @@ fn wanted_and_gone(work: &mut Work<'_>) {
     let pins: Vec<_> = own.chain(roots).filter_map(|(what, one)| one.sha256.as_ref().map(|at| (what, at))).collect();
     for gone in &spec.distrust {
         for (what, pin) in pins.iter().filter(|(_, pin)| pin.value == gone.value.0) {
-            let message = format!("this fingerprint is distrusted here and wanted on line {} ({what})", pin.place.line);
-            work.faults.push(spec.source.error(gone.place, message).hint("take it out of one of the two places"));
+            let message =
+                format!("this fingerprint is distrusted here, but wanted on line {} ({what})", pin.place.line);
+            work.faults.push(spec.source.error(gone.place, message).hint("remove it from one of the two places"));
         }
     }
 }

@@ -165,7 +165,7 @@ impl<'n> Net<'n> {
             let alias = entry.alias.as_ref().map_or_else(|| Alias::of(&certificate.value), plain);
             if alias.as_str().contains('{') {
                 let at = entry.alias.as_ref().map_or(entry.place, |at| at.place);
-                let fault = work.spec.source.error(at, "the alias of a certificate without a host has no variables");
+                let fault = work.spec.source.error(at, "an alias of a certificate without a host cannot use variables");
                 work.faults.push(fault.hint("write a plain name"));
             }
             for (truster, store) in trusters {
@@ -201,7 +201,7 @@ impl<'n> Net<'n> {
         };
         let with_alias = takes_alias(store.format());
         if with_alias && draft.alias.is_none() {
-            let message = format!("{} gives no alias, and entries of {} need one", draft.rule, draft.store);
+            let message = format!("{} gives no alias, but entries of {} need one", draft.rule, draft.store);
             work.faults.push(work.spec.source.error(draft.place, message).hint("add `alias:`, such as '{fqdn}'"));
             return;
         }
@@ -224,7 +224,7 @@ impl<'n> Net<'n> {
             if known.alias != edge.alias {
                 let shown = |alias: &Option<Alias>| alias.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!(
-                    "{} and {} want {id} under two aliases, `{}` and `{}`",
+                    "{} and {} want {id} under two different aliases, `{}` and `{}`",
                     known.rule,
                     edge.rule,
                     shown(&known.alias),

@@ -134,16 +134,14 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         };
         if joined.iter().any(|(name, _)| *name == at.value) {
             work.faults
-                .push(source.error(at.place, format!("the role `{}` stands here twice", at.value)).hint("keep one"));
+                .push(source.error(at.place, format!("the role `{}` is listed twice", at.value)).hint("keep one"));
         } else if let Err(what) = role.absorb(found) {
             let other = joined.iter().find(|(_, r)| (*r).clone().absorb(found).is_err()).map_or("", |(name, _)| name);
             let message =
                 format!("the roles `{other}` and `{}` of {} define the {what} differently", at.value, spec.fqdn);
-            work.faults.push(
-                source.error(at.place, message).hint(
-                    "one machine cannot be both; give one role to another host, or write a profile that joins them",
-                ),
-            );
+            work.faults.push(source.error(at.place, message).hint(
+                "one machine cannot have both roles; give one role to another host, or write a profile that joins them",
+            ));
         }
         joined.push((&at.value, found));
     }
@@ -225,8 +223,10 @@ fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<
         let text = |name: &str| vars.get(name).map_or("", String::as_str);
         let message = match (counted, number(name)) {
             (Some(counted), Some(given)) if counted == u64::from(given) => continue,
-            (Some(counted), _) => format!("{name} is `{}`, and for {of} {} it is {counted}", text(name), text(of)),
-            (None, _) => format!("{of} is `{}`, which is no number from 1 on", text(of)),
+            (Some(counted), _) => {
+                format!("{name} is `{}`, but for {of} {} it should be {counted}", text(name), text(of))
+            }
+            (None, _) => format!("{of} is `{}`, which is not a number from 1 upwards", text(of)),
         };
         let hint = format!("{name} is {first} + {step} * ({of} - 1)");
         work.warnings.push(work.spec.source.warning(at.1.place, message).hint(hint));
@@ -282,17 +282,17 @@ fn former(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     let live: BTreeMap<_, _> = work.spec.hosts.iter().map(|host| (&host.fqdn, host.place.line)).collect();
     for at in &work.spec.retired {
         if let Some(line) = live.get(&at.value) {
-            let message = format!("{} is retired here and a host on line {line}", at.value);
-            work.faults.push(source.error(at.place, message).hint("take it out of `retired:` or out of `hosts:`"));
+            let message = format!("{} is retired here, but a host on line {line}", at.value);
+            work.faults.push(source.error(at.place, message).hint("remove it from `retired:` or from `hosts:`"));
         }
     }
     for machine in machines {
         for at in &machine.spec.formerly {
             if let Some(line) = live.get(&at.value) {
                 let message =
-                    format!("{} is the former name of {} here and a host on line {line}", at.value, machine.host.fqdn);
+                    format!("{} is the former name of {} here, but a host on line {line}", at.value, machine.host.fqdn);
                 work.faults.push(
-                    source.error(at.place, message).hint("a name belongs to one host; take it out of `formerly:`"),
+                    source.error(at.place, message).hint("a name belongs to one host; remove it from `formerly:`"),
                 );
             }
         }

@@ -56,7 +56,7 @@ fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
         if let Some(authority) = spec.authorities.get(&at.value) {
             let ways = &authority.value;
             if ways.sign_with.is_none() && (ways.requests_dir.is_none() || ways.inbox.is_none()) {
-                let message = format!("nothing says how `{}` is asked and where it answers", at.value);
+                let message = format!("the authority `{}` has no folder for requests and replies", at.value);
                 let hint = "give the authority a `requests_dir:` and an `inbox:`";
                 work.once(source.error(authority.place, message).hint(hint));
             }

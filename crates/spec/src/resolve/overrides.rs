@@ -54,7 +54,7 @@ pub(super) fn overrides<'s, T>(
             match globset::GlobBuilder::new(&pattern.value).literal_separator(true).case_insensitive(true).build() {
                 Ok(found) => glob = Some(found.compile_matcher()),
                 Err(error) => {
-                    let message = format!("`{}` is no usable pattern: {}", pattern.value, error.kind());
+                    let message = format!("`{}` is not a usable pattern: {}", pattern.value, error.kind());
                     let fault = work.spec.source.error(pattern.place, message);
                     work.faults.push(fault.hint(format!("write it like '*/{right}'")));
                     continue;
@@ -113,12 +113,12 @@ pub(super) fn top<'o, T, V>(
             Some((rank, known, first)) if rank == hit.rank => {
                 if !same(&known.value, &at.value) {
                     let message = format!(
-                        "two overrides of the same rank give {id} a different `{field}`; the other is on line {}",
+                        "two equally specific entries give {id} a different `{field}`; the other is on line {}",
                         first.line
                     );
                     let fault = work.spec.source.error(hit.pattern.place, message);
                     work.faults.push(
-                        fault.hint(format!("write `{id}:` with the `{field}` that is meant; a host's own entry wins")),
+                        fault.hint(format!("write `{id}:` with the right `{field}`; an entry for one host wins")),
                     );
                 }
             }

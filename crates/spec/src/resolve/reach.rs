@@ -73,9 +73,8 @@ pub(super) fn find<'m, 's>(
             return Vec::new();
         }
         if matches!(part, Part::Store) && !host.is_opened() {
-            let fault =
-                source.error(at.place, format!("{left} has `access: none`, so nothing can be brought into its stores"));
-            work.faults.push(fault.hint("take the entry out, or give the host an access root"));
+            let fault = source.error(at.place, format!("{left} has `access: none`, so its stores cannot be changed"));
+            work.faults.push(fault.hint("remove the entry, or give the host an access root"));
             return Vec::new();
         }
         vec![(host, right)]
@@ -116,7 +115,7 @@ pub(super) fn shares(
             if value.is_none() {
                 let because = tweak.map_or(String::new(), |t| format!(" (line {})", t.rule.place.line));
                 let message =
-                    format!("{} has no label `{label}`, which the rule {rule} asks for{because}", machine.host.fqdn);
+                    format!("{} has no label `{label}`, which the rule {rule} needs{because}", machine.host.fqdn);
                 let hint = match *label {
                     "side" => "add `side: a` or `side: b`".to_owned(),
                     "cluster" => "add `cluster:`".to_owned(),

@@ -51,15 +51,15 @@ impl Secrets {
             (work.spec.secrets.keys()).chain(machine.effective.secrets.keys()).map(String::as_str).collect();
         if at.is_some() {
             // The text may be the password itself instead of its name, so the message does not repeat it.
-            let fault = work.spec.source.error(place, format!("`password` of {id} is no name under `secrets:`"));
+            let fault = work.spec.source.error(place, format!("`password` of {id} is not a name under `secrets:`"));
             work.faults.push(fault.suggest(nearest(name, known.iter().copied())).hint(format!(
-                "name one of {}, or write the way to it: {{ env: VARIABLE }}",
+                "name one of {}, or write where it is: {{ env: VARIABLE }}",
                 known.into_iter().collect::<Vec<_>>().join(", ")
             )));
         } else if self.missing.insert(name.clone()) {
-            let fault = work.spec.source.error(place, format!("nobody says where the password of {id} is"));
+            let fault = work.spec.source.error(place, format!("no entry says where the password of {id} is"));
             // The profile may have the password itself instead of its name, so the hint does not print it.
-            let hint = "add the name its profile gives it, with { env: VARIABLE } or the like, under `secrets:`";
+            let hint = "under `secrets:`, add the name that the profile uses, for example with { env: VARIABLE }";
             work.faults.push(fault.suggest(nearest(name, work.spec.secrets.keys().map(String::as_str))).hint(hint));
         }
         None
@@ -93,9 +93,9 @@ impl Secrets {
                 work.warnings.push(warn(at.place, &format!("the secret `{name}`")));
             }
             if !machines.is_empty() && !asked.contains(name.as_str()) {
-                let fault = spec.source.warning(at.place, format!("no store asks for the secret `{name}`"));
+                let fault = spec.source.warning(at.place, format!("no store uses the secret `{name}`"));
                 work.warnings
-                    .push(fault.suggest(nearest(name, asked.iter().copied())).hint("take it out, or mend its name"));
+                    .push(fault.suggest(nearest(name, asked.iter().copied())).hint("remove it, or correct its name"));
             }
         }
     }

@@ -68,7 +68,7 @@ fn argv(
             let mut fault = source.error(at.place, format!("the restart of {id} has {} in an argument", held.what));
             fault.text = None;
             work.once(fault.hint(
-                "everybody on the machine can read a program's arguments; let the program fetch what it needs itself",
+                "everybody on the machine can read the arguments of a program; let the program fetch the secret itself",
             ));
             return None;
         }

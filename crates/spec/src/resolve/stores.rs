@@ -65,7 +65,10 @@ fn one(
     if let Some(at) = exclusive.filter(|at| at.value && vendor_entries) {
         let message = format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
         work.faults.push(
-            work.spec.source.error(at.place, message).hint("name the certificates that must go under `distrust:`"),
+            work.spec
+                .source
+                .error(at.place, message)
+                .hint("list the certificates that must be removed under `distrust:`"),
         );
     }
     let spots = Spots { id, store, path, certificate, key };
@@ -231,7 +234,7 @@ impl Spots<'_> {
             (Some(at), _) => located(work, machine, self.id, &at.value, Some(at.place)),
             (None, Some(text)) => located(work, machine, self.id, text, None),
             (None, None) => {
-                let message = format!("{} has format {format:?} and lacks its path", self.id);
+                let message = format!("{} has format {format:?} but no path", self.id);
                 let at = self.path.or(self.certificate).or(self.key);
                 let place = at.map_or(machine.spec.place, |at| at.place);
                 let hint = "a pem-pair has `certificate` and `key`, every other format has `path`";
@@ -272,7 +275,7 @@ pub(crate) fn filled(work: &mut Work<'_>, machine: &Machine<'_>, steps: &[String
             Ok(text) => out.push(text),
             Err(why) => {
                 let fault =
-                    work.spec.source.error(machine.spec.place, format!("a step of {}: {why}", machine.host.fqdn));
+                    work.spec.source.error(machine.spec.place, format!("in the steps of {}: {why}", machine.host.fqdn));
                 work.faults.push(fault.hint(format!("set it in `vars:`; known variables: {}", machine.known_vars())));
             }
         }

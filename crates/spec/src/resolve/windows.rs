@@ -35,15 +35,15 @@ pub(super) fn write(
     let Some(at) = top(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else {
         if live == Some(false) && store.write == Write::Direct {
             let message =
-                format!("{id} is a Windows store and its path is a file, which only people bring into Windows");
+                format!("{id} is a Windows store, but its path is a file, which only people can import into Windows");
             let hint = "give it `path: 'windows://LocalMachine/Root'`, or `write: hand-off` with the path of a mirror";
             let Reported = fault(work, machine, None, message, hint);
         }
         return store.write;
     };
     let (why, hint) = match live {
-        None => ("is no Windows store", "leave `write` out; the profile knows who writes it"),
-        Some(false) if at.value == Write::Direct => ("is seen in a mirror, which nobody reads", mirrored),
+        None => ("is not a Windows store", "leave `write` out; the profile knows who writes it"),
+        Some(false) if at.value == Write::Direct => ("is seen only in a mirror, which no service reads", mirrored),
         Some(_) => return at.value,
     };
     let fault = work.spec.source.error(at.place, format!("how {id} is written cannot be changed: it {why}"));
@@ -74,11 +74,11 @@ pub(super) fn foreign(
     let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
     if windows::is_system(text) {
         let message =
-            format!("`{text}` is a certificate store of Windows, and {id} has the format {}", format.as_str());
+            format!("`{text}` is a certificate store of Windows, but {id} has the format {}", format.as_str());
         return Err(fault(work, machine, at, message, "declare `format: windows`, or the path of the file"));
     }
     if let Some(at) = placed {
-        let message = format!("{id} has the format {}, and `place` is about Windows stores", format.as_str());
+        let message = format!("{id} has the format {}, but `place` is only for Windows stores", format.as_str());
         return Err(fault(work, machine, Some(at.place), message, "leave `place` out"));
     }
     Ok(())

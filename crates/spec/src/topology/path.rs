@@ -25,7 +25,7 @@ impl HostPath {
         let (drive, rest) = split_drive(shown);
         let windows = drive.is_some();
         if drive.is_none() && !shown.starts_with('/') {
-            return Err(format!("`{shown}` is no absolute path of a host"));
+            return Err(format!("`{shown}` is not an absolute path of a host"));
         }
         let steps: Vec<&str> =
             rest.split(separators(windows)).filter(|step| !step.is_empty() && *step != ".").collect();
@@ -38,10 +38,10 @@ impl HostPath {
         if let Some(step) =
             steps.iter().find(|step| step.chars().any(|c| c.is_control() || (windows && "<>:\"|?*".contains(c))))
         {
-            return Err(format!("`{shown}` has a step that no file can have (`{step}`)"));
+            return Err(format!("`{shown}` has a part that is not a valid file name (`{step}`)"));
         }
         if let Some(step) = steps.iter().find(|step| windows && is_no_windows_name(step)) {
-            return Err(format!("`{shown}` has a step that Windows takes for something else (`{step}`)"));
+            return Err(format!("`{shown}` has a part that means something else on Windows (`{step}`)"));
         }
         Ok(Self {
             host: host.clone(),

@@ -44,7 +44,7 @@ pub enum JournalError {
         cause: String,
     },
     /// Another version of the program wrote the journal.
-    #[error("the journal {path} of run {run} has layout version {found}, this program knows {VERSION}; {}", remedy(*found))]
+    #[error("the journal {path} of run {run} has layout version {found}, but this program reads {VERSION}; {}", remedy(*found))]
     Version {
         /// The file.
         path: String,
@@ -55,7 +55,7 @@ pub enum JournalError {
     },
     /// The journal and the ledger describe different runs.
     #[error(
-        "the journal {path} of run {run} and the ledger tell of different runs: {cause}; restore both from one backup of the state folder"
+        "the journal {path} of run {run} does not fit the ledger: {cause}; restore both from one backup of the state folder"
     )]
     Contradicts {
         /// The file.

@@ -70,7 +70,7 @@ fn a_ledger_that_changed_meanwhile_is_not_written_over() {
     let ours = Ledger { version: VERSION, estate: "ours".into(), ..Ledger::default() };
     for expected in [Some(first), None] {
         let error = store(&disk, &state, &ours, expected, &run("r")).unwrap_err().to_string();
-        assert!(error.contains("another program wrote it meanwhile"), "{error}");
+        assert!(error.contains("another program wrote it at the same time"), "{error}");
         assert!(std::fs::read_to_string(state.ledger()).unwrap().contains("theirs"));
     }
     store(&disk, &state, &ours, Some(second), &run("r")).unwrap();

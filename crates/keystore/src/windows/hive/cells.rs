@@ -91,7 +91,7 @@ fn check(base: &[u8]) -> Result<()> {
     }
     let version = (number(20), number(24), number(28), number(32));
     if !matches!(version, (1, 3..=6, 0, 1)) {
-        let cause = format!("a registry hive of version {}.{}, which is not read here", version.0, version.1);
+        let cause = format!("a registry hive of version {}.{}, which trustmason does not read", version.0, version.1);
         return unsupported(cause, "export the key as a .reg file instead", 20);
     }
     Ok(())

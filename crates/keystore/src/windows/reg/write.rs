@@ -26,12 +26,14 @@ pub(in crate::windows) fn edit(store: &Windows, wish: &Wish) -> Result<Vec<u8>, 
 fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
     let refuse = |why: String| EditError::NotRepresentable { format: Format::WindowsReg, why };
     if store.bytes.is_empty() {
-        return Err(refuse("nothing says for which store; begin with an export of the store's key".to_owned()));
+        return Err(refuse(
+            "the file does not name its store; begin with an export of the key of the store".to_owned(),
+        ));
     }
     let document = Document::read(&store.bytes).map_err(|error| refuse(error.to_string()))?;
     let section = |id: &EntryId| document.sections.get(id.position());
     if wish.stays.is_empty() && wish.added.is_empty() && !document.home_stands && !wish.leaves.is_empty() {
-        let why = "no certificate would be left, and nothing could tell which store it is; delete the file instead";
+        let why = "no certificate would be left, and the file would not name its store; delete the file instead";
         return Err(refuse(why.to_owned()));
     }
     let mut lines = Lines::new(&document.text);
@@ -67,13 +69,13 @@ fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditErro
     let mut now = after.entries.list().iter();
     for id in &wish.stays {
         if now.next().map(|entry| after.raw(entry.id)) != Some(store.raw(*id)) {
-            return Err(refuse("a damaged section beside it has no end and would change; remove that section first"));
+            return Err(refuse("a damaged section next to it has no end and would change; remove that section first"));
         }
     }
     let name = |entry: &Entry| entry.certificates().first().map(|slot| key_name(slot.der()));
     if !now.map(name).eq(wish.added.iter().map(|new| Some(new.name.clone()))) {
         return Err(refuse(
-            "a value of the file has no end and would take in what is added; mend or remove that value first",
+            "a value of the file has no end and would swallow the added certificate; repair or remove that value first",
         ));
     }
     Ok(())
@@ -86,7 +88,7 @@ fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
         (Some(home), None) if !home.contains('\u{fffd}') => Ok(home),
         (Some(_), None) => Err("the key's name is written in an unknown code page; export it as version 5".to_owned()),
         _ => Err(format!(
-            "it holds {} stores, and nobody can tell which one is meant; use an export of one store",
+            "it holds {} stores, and the right one is unknown; use an export of one store",
             document.homes.len()
         )),
     }

@@ -133,7 +133,7 @@ fn bad_sections_do_not_hide_good_ones() {
         ("\"Blob\"=hex:zz\n", "byte 0"),
         ("\"Blob\"=hex:01,,02\n", "byte 1"),
         ("\"Blob\"=hex:\n", "cut"),
-        ("\"Blob\"=hex:03,00,00,00,01,00,00,00,ff,ff,ff,7f\n", "2147483647 bytes long and only 0"),
+        ("\"Blob\"=hex:03,00,00,00,01,00,00,00,ff,ff,ff,7f\n", "2147483647 bytes long, but only 0"),
         ("\"Blob\"=hex:01\n\"blob\"=hex:01\n", "two values"),
     ] {
         let text = format!("{}{key}{value}{good}", title("\n"));
