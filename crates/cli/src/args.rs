@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) log: Log,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 /// How much is said on stderr, and how.
@@ -73,7 +73,7 @@ pub(crate) enum LogFormat {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     Plan(PlanArgs),
     Apply(ApplyArgs),
     Drift(DriftArgs),
@@ -215,7 +215,7 @@ pub(crate) struct DriftArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true, requires = "probe")]
     pub(crate) connect_to: Vec<Detour>,
     /// How long one service may take to answer, in seconds [default: 10]
-    #[arg(long, value_name = "SECONDS", value_parser = patience, hide_short_help = true, requires = "probe")]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, hide_short_help = true, requires = "probe")]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) select: Select,
@@ -295,7 +295,7 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true)]
     pub(crate) connect_to: Vec<Detour>,
     /// How long one service may take to answer, in seconds [default: 10]
-    #[arg(long, value_name = "SECONDS", value_parser = patience, hide_short_help = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, hide_short_help = true)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -471,7 +471,7 @@ fn detour(text: &str) -> Result<Detour, String> {
     Ok(Detour { host, port: port_of(port)?, to, to_port: port_of(to_port)? })
 }
 
-fn patience(text: &str) -> Result<Duration, String> {
+fn timeout(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
         _ => Err("write whole seconds, 1 to 3600".to_owned()),
@@ -508,10 +508,10 @@ mod tests {
     #[test]
     fn an_optional_spec_before_a_target() {
         let args = Args::try_parse_from(["trustmason", "explain", "a.example"]).unwrap();
-        let Command::Explain(explain) = args.command else { panic!() };
+        let CliCommand::Explain(explain) = args.command else { panic!() };
         assert_eq!((explain.spec, explain.target.as_str()), (None, "a.example"));
         let args = Args::try_parse_from(["trustmason", "explain", "lab.yaml", "a.example/keystore"]).unwrap();
-        let Command::Explain(explain) = args.command else { panic!() };
+        let CliCommand::Explain(explain) = args.command else { panic!() };
         assert_eq!((explain.spec, explain.target.as_str()), (Some("lab.yaml".into()), "a.example/keystore"));
     }
 
@@ -529,7 +529,7 @@ mod tests {
     fn a_single_word_is_a_run_if_it_looks_like_one() {
         let named = |words: &[&str]| {
             let words = ["trustmason", "rollback"].iter().chain(words);
-            let Command::Rollback(args) = Args::try_parse_from(words).unwrap().command else { panic!() };
+            let CliCommand::Rollback(args) = Args::try_parse_from(words).unwrap().command else { panic!() };
             let (spec, run) = args.named();
             (spec.map(Path::to_owned), run.map(str::to_owned))
         };

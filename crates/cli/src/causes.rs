@@ -8,41 +8,41 @@ use trustmason_host::converge::Round;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::StoreId;
 
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 
 /// The causes that keep an apply from its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
     /// Failures and blocked things. A person has to repair them.
-    mend: Vec<Cause>,
+    mend: Vec<CountedCause>,
     /// Tasks and approvals for a person.
-    act: Vec<Cause>,
+    act: Vec<CountedCause>,
     interrupted: bool,
 }
 
 /// A number of equal causes, with the words for one and for several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Cause {
+struct CountedCause {
     number: usize,
-    what: Words,
+    what: Plural,
 }
 
-type Words = (&'static str, &'static str);
+type Plural = (&'static str, &'static str);
 
-const UNWRITTEN: Words = ("store was not written", "stores were not written");
-const LEFT_OUT: Words = ("change was left out", "changes were left out");
-const NO_PACK: Words = ("pack was not written", "packs were not written");
-const UNASKED: Words = ("key or request was not made", "keys or requests were not made");
-const DOWN: Words = ("service was not restarted", "services were not restarted");
-const TROUBLE: Words = ("problem is marked with ! above", "problems are marked with ! above");
-const BLOCKED: Words = ("item is blocked", "items are blocked");
-const RESTART: Words = ("restart", "restarts");
-const BY_HAND: Words = ("task by hand", "tasks by hand");
-const REPLY: Words = ("reply from a certificate authority", "replies from certificate authorities");
-const ELSEWHERE: Words = ("change on a host that was not selected", "changes on hosts that were not selected");
-const FOLLOWS: Words = ("follow-up change for the next apply", "follow-up changes for the next apply");
+const UNWRITTEN: Plural = ("store was not written", "stores were not written");
+const LEFT_OUT: Plural = ("change was left out", "changes were left out");
+const NO_PACK: Plural = ("pack was not written", "packs were not written");
+const UNASKED: Plural = ("key or request was not made", "keys or requests were not made");
+const DOWN: Plural = ("service was not restarted", "services were not restarted");
+const TROUBLE: Plural = ("problem is marked with ! above", "problems are marked with ! above");
+const BLOCKED: Plural = ("item is blocked", "items are blocked");
+const RESTART: Plural = ("restart", "restarts");
+const BY_HAND: Plural = ("task by hand", "tasks by hand");
+const REPLY: Plural = ("reply from a certificate authority", "replies from certificate authorities");
+const ELSEWHERE: Plural = ("change on a host that was not selected", "changes on hosts that were not selected");
+const FOLLOWS: Plural = ("follow-up change for the next apply", "follow-up changes for the next apply");
 
-impl fmt::Display for Cause {
+impl fmt::Display for CountedCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, what: (one, several) } = self;
         write!(f, "{number} {}", if *number == 1 { one } else { several })
@@ -82,9 +82,9 @@ impl Causes {
     }
 
     /// The facts that decide the exit code.
-    pub(crate) fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> ExitFacts {
         let Self { mend, act, interrupted } = self;
-        Facts { interrupted: *interrupted, blocked: !mend.is_empty(), waiting: !act.is_empty(), ..Facts::FINE }
+        ExitFacts { interrupted: *interrupted, blocked: !mend.is_empty(), waiting: !act.is_empty(), ..ExitFacts::FINE }
     }
 
     /// Whether anything failed that these rounds began.
@@ -99,7 +99,7 @@ impl Causes {
 
     /// The line with the exit code and its causes. `None` if the exit code is 0.
     pub(crate) fn line(&self) -> Option<String> {
-        let words = |causes: &[Cause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let words = |causes: &[CountedCause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let parts = [("to repair: ", &self.mend), ("still to do: ", &self.act)];
         let parts: Vec<String> = parts
             .iter()
@@ -112,13 +112,13 @@ impl Causes {
 }
 
 #[derive(Default)]
-struct Tally(Vec<Cause>);
+struct Tally(Vec<CountedCause>);
 
 impl Tally {
-    fn add(&mut self, number: usize, what: Words) {
+    fn add(&mut self, number: usize, what: Plural) {
         match self.0.iter_mut().find(|cause| cause.what == what) {
             Some(cause) => cause.number += number,
-            None if number > 0 => self.0.push(Cause { number, what }),
+            None if number > 0 => self.0.push(CountedCause { number, what }),
             None => {}
         }
     }

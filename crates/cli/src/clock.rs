@@ -8,9 +8,9 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use trustmason_host::converge::{self, Reconciler, Sight};
+use trustmason_host::converge::{self, Observation, Reconciler};
 use trustmason_host::state::lock::Lock;
-use trustmason_plan::clock::{Evidence, Verdict, judge};
+use trustmason_plan::clock::{ClockVerdict, Evidence, judge};
 use trustmason_plan::text;
 
 use crate::console::{Console, person};
@@ -21,12 +21,12 @@ const REMEDY: &str = "Set the clock and run again; if the clock is right, add --
 
 /// The moment at which the process began.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct ProcessClock {
     read: Timestamp,
     since: Instant,
 }
 
-impl Clock {
+impl ProcessClock {
     /// Reads the clock; called once per process. A clock before 1970 or beyond the year 9999 is refused: no certificate
     /// is made before 1970, and no later date can be computed.
     pub(crate) fn read() -> Result<Self, Stop> {
@@ -36,7 +36,7 @@ impl Clock {
     }
 }
 
-impl converge::Clock for Clock {
+impl converge::Clock for ProcessClock {
     /// The current moment. If the process outlives the calendar, the calendar's last moment.
     fn exactly(&self) -> Timestamp {
         self.read.checked_add(self.since.elapsed()).unwrap_or(Timestamp::MAX)
@@ -68,27 +68,32 @@ fn understood(now: SystemTime) -> Result<Timestamp, String> {
 /// The statement of a person that a doubted clock is right. The statement must be recorded before anything else.
 #[must_use]
 #[derive(Debug)]
-pub(crate) struct Word(Option<Verdict>);
+pub(crate) struct VouchedClock(Option<ClockVerdict>);
 
 /// Refuses a clock that cannot be right, unless a person says that it is right. Every command that writes a date into the
 /// ledger calls this.
-pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Sight, vouched: bool) -> Result<Word, Stop> {
+pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Observation, vouched: bool) -> Result<VouchedClock, Stop> {
     match reconciler.doubt(sight) {
         Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
-        doubt => Ok(Word(doubt)),
+        doubt => Ok(VouchedClock(doubt)),
     }
 }
 
 /// Warns about such a clock, for commands that write no date.
-pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Sight, console: Console) {
+pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Observation, console: Console) {
     if let Some(verdict) = reconciler.doubt(sight) {
         console.warn(&format!("{verdict}; apply refuses to work with this clock. {REMEDY}"));
     }
 }
 
-impl Word {
+impl VouchedClock {
     /// Records the statement if one was needed.
-    pub(crate) fn record(self, reconciler: &Reconciler<'_>, sight: &mut Sight, lock: &mut Lock) -> Result<(), Stop> {
+    pub(crate) fn record(
+        self,
+        reconciler: &Reconciler<'_>,
+        sight: &mut Observation,
+        lock: &mut Lock,
+    ) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
         reconciler.vouch(&verdict, &person(), sight, lock).map_err(|e| {
             Stop::refused(format!(
@@ -103,8 +108,8 @@ impl Word {
 pub(crate) fn is_past(name: &str, made: Timestamp, now: Timestamp) -> Result<(), Stop> {
     let evidence = Evidence { remembered: Some(moment(name, made)), ..Evidence::default() };
     match judge(now, &evidence) {
-        Verdict::Right | Verdict::Early { .. } | Verdict::Ahead { .. } => Ok(()),
-        behind @ Verdict::Behind { .. } => {
+        ClockVerdict::Right | ClockVerdict::Early { .. } | ClockVerdict::Ahead { .. } => Ok(()),
+        behind @ ClockVerdict::Behind { .. } => {
             Err(Stop::refused(format!("{behind}; nothing was done. Set the clock, or make a new plan with --out")))
         }
     }
@@ -155,9 +160,9 @@ mod tests {
 
     #[test]
     fn a_clock_goes_on_and_never_beyond_the_calendar() {
-        let clock = Clock { read: Timestamp::MAX, since: Instant::now() };
+        let clock = ProcessClock { read: Timestamp::MAX, since: Instant::now() };
         assert_eq!(clock.exactly(), Timestamp::MAX);
-        let clock = Clock { read: Timestamp::UNIX_EPOCH, since: Instant::now() };
+        let clock = ProcessClock { read: Timestamp::UNIX_EPOCH, since: Instant::now() };
         assert!(clock.exactly() <= clock.exactly());
         assert_eq!(clock.now().subsec_nanosecond(), 0);
     }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 use trustmason_plan::text::{escape, terminal};
-use trustmason_spec::fault::{Fault, Severity};
+use trustmason_spec::fault::{Fault, FaultSeverity};
 
 use crate::args::{Log, LogFormat};
 use crate::view::{BAD, BOLD, WARN, paint};
@@ -90,8 +90,8 @@ impl Console {
     pub(crate) fn fault(self, fault: &Fault) {
         match (self.log.log_format, fault.severity) {
             (LogFormat::Text, _) => quiet(writeln!(anstream::stderr(), "{}", terminal(&fault.to_string()))),
-            (LogFormat::Json, Severity::Error) => tracing::error!("{fault}"),
-            (LogFormat::Json, Severity::Warning) => tracing::warn!("{fault}"),
+            (LogFormat::Json, FaultSeverity::Error) => tracing::error!("{fault}"),
+            (LogFormat::Json, FaultSeverity::Warning) => tracing::warn!("{fault}"),
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 /// The facts of a command. If several are true, the gravest decides: 64 > 130 > 1 > 3 > 4 > 5 > 2 > 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct ExitFacts {
     /// The command line was wrong.
     pub(crate) usage: bool,
     /// A person interrupted the run. The store in work was finished, and the next run continues.
@@ -26,7 +26,7 @@ pub(crate) struct Facts {
     pub(crate) pending: bool,
 }
 
-impl Facts {
+impl ExitFacts {
     /// Nothing is wrong and nothing is left to do.
     pub(crate) const FINE: Self = Self {
         usage: false,
@@ -69,8 +69,8 @@ impl Facts {
     }
 }
 
-impl From<Facts> for ExitCode {
-    fn from(facts: Facts) -> Self {
+impl From<ExitFacts> for ExitCode {
+    fn from(facts: ExitFacts) -> Self {
         Self::from(facts.code())
     }
 }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_gravest_fact_decides() {
-        let mut facts = Facts {
+        let mut facts = ExitFacts {
             usage: true,
             interrupted: true,
             refused: true,

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use globset::GlobBuilder;
 use jiff::Timestamp;
 use trustmason_host::converge::{Clock, Declared, Reconciler};
-use trustmason_host::disk::{self, Limit};
+use trustmason_host::disk::{self, ReadLimit};
 use trustmason_keystore::Digest;
 use trustmason_plan::observed::{Input, InputKind};
-use trustmason_plan::outline::Options;
+use trustmason_plan::outline::PlanOptions;
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Topology;
 use trustmason_spec::{ProfileRef, profile};
@@ -71,12 +71,12 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
 }
 
 /// The reason why a spec or profile could not be read, without its path.
-struct Unread {
+struct SpecReadError {
     absent: bool,
     why: String,
 }
 
-impl Unread {
+impl SpecReadError {
     fn stop(self, path: &Path) -> Stop {
         let path = path.display();
         Stop::refused(if self.absent {
@@ -87,12 +87,12 @@ impl Unread {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, Unread> {
-    let bytes = disk::read(path, Limit::Spec)
-        .map_err(|error| Unread { absent: matches!(disk::facts_if_there(path), Ok(None)), why: error.why() })?;
+fn read_text(path: &Path) -> Result<String, SpecReadError> {
+    let bytes = disk::read(path, ReadLimit::Spec)
+        .map_err(|error| SpecReadError { absent: matches!(disk::facts_if_there(path), Ok(None)), why: error.why() })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Unread { absent: false, why: format!("it is not UTF-8 text from byte {at} on; save it as UTF-8") }
+        SpecReadError { absent: false, why: format!("it is not UTF-8 text from byte {at} on; save it as UTF-8") }
     })
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Question {
 impl Estate {
     /// The options of a plan. A selection without any host is refused, because the plan would say "No changes." about
     /// nothing.
-    pub(crate) fn options(&self, question: Question) -> Result<Options, Stop> {
+    pub(crate) fn options(&self, question: Question) -> Result<PlanOptions, Stop> {
         for glob in &question.select.host {
             let matcher = GlobBuilder::new(glob).build().map(|g| g.compile_matcher());
             let any = matcher.is_ok_and(|m| self.topology.hosts.keys().any(|h| m.is_match(h.as_str())));
@@ -135,7 +135,7 @@ impl Estate {
                 self.name
             )));
         }
-        let options = Options {
+        let options = PlanOptions {
             spec: self.name.clone(),
             hosts: question.select.host,
             side,
@@ -165,8 +165,8 @@ impl Estate {
     }
 
     /// The options of a plan for the whole estate.
-    pub(crate) fn whole(&self) -> Options {
-        Options { spec: self.name.clone(), ..Options::default() }
+    pub(crate) fn whole(&self) -> PlanOptions {
+        PlanOptions { spec: self.name.clone(), ..PlanOptions::default() }
     }
 
     /// The reconciler for this estate on this machine, with this clock.

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // If the stream is closed, nothing is left to report that on.
             let _closed = error.print();
-            return if error.use_stderr() { exit::Facts::USAGE.into() } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { exit::ExitFacts::USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
     let console = console::Console::open(args.log);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trustmason_host::converge::Reconciler;
-use trustmason_host::endpoint::{self, Way};
+use trustmason_host::endpoint::{self, AskOptions};
 use trustmason_plan::observed::ServedLook;
 use trustmason_spec::name::IdentityId;
 
@@ -13,7 +13,7 @@ use crate::console::Console;
 pub(crate) fn probe(
     reconciler: &Reconciler<'_>,
     identities: &[(IdentityId, u16)],
-    way: &Way,
+    way: &AskOptions,
     console: Console,
 ) -> BTreeMap<IdentityId, ServedLook> {
     let bar = crate::progress::asking(console, identities.len());

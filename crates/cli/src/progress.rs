@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trustmason_host::converge::Event;
+use trustmason_host::converge::ConvergeEvent;
 use trustmason_host::run::{self, PackOutcome, StoreOutcome};
 use trustmason_plan::outline::Plan;
 
@@ -28,7 +28,7 @@ pub(crate) fn asking(console: Console, services: usize) -> ProgressBar {
 }
 
 /// Shows the events of looking at an estate and carrying out a plan.
-pub(crate) fn painted(console: Console) -> impl FnMut(Event<'_>) {
+pub(crate) fn painted(console: Console) -> impl FnMut(ConvergeEvent<'_>) {
     let mut painter = Painter { console, bar: ProgressBar::hidden() };
     move |event| painter.tell(event)
 }
@@ -39,42 +39,42 @@ struct Painter {
 }
 
 impl Painter {
-    fn tell(&mut self, event: Event<'_>) {
+    fn tell(&mut self, event: ConvergeEvent<'_>) {
         let console = self.console;
         match event {
-            Event::Exposed { warning } => console.warn(warning),
-            Event::Recovered { run } => {
+            ConvergeEvent::Exposed { warning } => console.warn(warning),
+            ConvergeEvent::Recovered { run } => {
                 console.note(&format!("Run {run} was interrupted; its results were read from its journal."));
             }
-            Event::Unclear(unclear) => console.warn(&format!(
+            ConvergeEvent::Unclear(unclear) => console.warn(&format!(
                 "cannot tell yet what run {} did to {}, so every change is assumed done: {}",
                 unclear.run, unclear.store, unclear.why
             )),
-            Event::Looking { items } => {
+            ConvergeEvent::Looking { items } => {
                 self.bar = bar(console, items, "{spinner} reading {len} stores and files ({elapsed})");
             }
-            Event::Running { plan } => self.bar = bar(console, steps(plan), "{spinner} [{pos}/{len}] {msg}"),
-            Event::Looked | Event::Ran => self.bar.finish_and_clear(),
-            Event::Run(event) => self.run(event),
-            Event::Restarting(restart) => {
+            ConvergeEvent::Running { plan } => self.bar = bar(console, steps(plan), "{spinner} [{pos}/{len}] {msg}"),
+            ConvergeEvent::Looked | ConvergeEvent::Ran => self.bar.finish_and_clear(),
+            ConvergeEvent::Run(event) => self.run(event),
+            ConvergeEvent::Restarting(restart) => {
                 console.note(&format!("Restarting {}: {} …", restart.service, restart.name));
             }
         }
     }
 
     /// Shows one event of a run.
-    fn run(&self, event: run::Event<'_>) {
+    fn run(&self, event: run::RunEvent<'_>) {
         match event {
-            run::Event::Minting { identity } => self.bar.set_message(format!("making a key for {identity}")),
-            run::Event::Staged { identity, certificate } => {
+            run::RunEvent::Minting { identity } => self.bar.set_message(format!("making a key for {identity}")),
+            run::RunEvent::Staged { identity, certificate } => {
                 tracing::info!(%identity, sha256 = %certificate.fingerprint(), "key staged");
                 self.bar.inc(1);
             }
-            run::Event::Writing { store, changes } => {
+            run::RunEvent::Writing { store, changes } => {
                 tracing::debug!(%store, changes, "writing");
                 self.bar.set_message(format!("writing {store}"));
             }
-            run::Event::Stored { store, outcome } => {
+            run::RunEvent::Stored { store, outcome } => {
                 match outcome {
                     StoreOutcome::Written { .. } | StoreOutcome::Unchanged => tracing::info!(%store, "store done"),
                     StoreOutcome::Stale { why } => {
@@ -89,7 +89,7 @@ impl Painter {
                 }
                 self.bar.inc(1);
             }
-            run::Event::Packed { target, outcome } => {
+            run::RunEvent::Packed { target, outcome } => {
                 let target = target.full();
                 match outcome {
                     PackOutcome::Written { folder } => {

@@ -3,18 +3,18 @@
 use trustmason_spec::Faults;
 
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::view::named;
 
 /// An early end of a command.
 #[derive(Debug)]
 pub(crate) struct Stop {
-    facts: Facts,
-    words: Words,
+    facts: ExitFacts,
+    words: StopMessage,
 }
 
 #[derive(Debug)]
-enum Words {
+enum StopMessage {
     /// One message.
     Message(String),
     /// Faults of a file, each with its place.
@@ -24,7 +24,7 @@ enum Words {
 impl Stop {
     /// Nothing was done. The message says why.
     pub(crate) fn refused(message: impl std::fmt::Display) -> Self {
-        Self { facts: Facts::REFUSED, words: Words::Message(named(message)) }
+        Self { facts: ExitFacts::REFUSED, words: StopMessage::Message(named(message)) }
     }
 
     /// Nothing was done because of this error.
@@ -34,14 +34,14 @@ impl Stop {
 
     /// The saved plan no longer holds, so nothing was done.
     pub(crate) fn outdated(message: impl Into<String>) -> Self {
-        Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }
+        Self { facts: ExitFacts::OUTDATED, words: StopMessage::Message(message.into()) }
     }
 
     /// Prints the message, and gives the facts for the exit code.
-    pub(crate) fn say(self, console: Console) -> Facts {
+    pub(crate) fn say(self, console: Console) -> ExitFacts {
         match self.words {
-            Words::Message(message) => console.error(&message),
-            Words::Faults(faults) => {
+            StopMessage::Message(message) => console.error(&message),
+            StopMessage::Faults(faults) => {
                 for fault in &faults {
                     console.fault(fault);
                 }
@@ -56,6 +56,6 @@ impl Stop {
 
 impl From<Faults> for Stop {
     fn from(faults: Faults) -> Self {
-        Self { facts: Facts::REFUSED, words: Words::Faults(faults) }
+        Self { facts: ExitFacts::REFUSED, words: StopMessage::Faults(faults) }
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use support::{Estate, SPEC, Said, Wish, certificate, files, put, said};
+use support::{CertificateContent, Estate, SPEC, Said, certificate, files, put, said};
 
 /// The moment 2021-06-01T00:00:00Z.
 const IN_2021: u64 = 1_622_505_600;
@@ -152,10 +152,10 @@ fn ledger(estate: &Estate) -> String {
 
 /// An estate whose ledger has something of every kind: runs, entries, a predecessor, a pack, restarts, acknowledgements.
 fn busy() -> Estate {
-    let estate = Estate::with(SPEC, |id, wish| {
+    let estate = Estate::with(SPEC, |id, content| {
         if id.to_string() == "cvp1.acme.example/wsm" {
-            wish.cn = "cvp1".to_owned();
-            wish.sans.clear();
+            content.cn = "cvp1".to_owned();
+            content.sans.clear();
         }
     });
     estate.remove("adsa/cacerts", "rgrb.acme.example_iis");
@@ -276,7 +276,7 @@ fn a_run_of_long_ago_stops_nothing() {
 
 /// An estate whose certificates are valid in these years, and whose files are dated June 2021.
 fn of_years(from: i32, to: i32) -> Estate {
-    let estate = Estate::with(SPEC, |_, wish| wish.years = (from, to));
+    let estate = Estate::with(SPEC, |_, content| content.years = (from, to));
     for id in estate
         .topology
         .stores
@@ -285,7 +285,7 @@ fn of_years(from: i32, to: i32) -> Estate {
         .map(|def| def.id.clone())
     {
         let short = format!("{}/{}", id.host.host(), id.name);
-        let root = Wish { years: (2010, 2020), ..Wish::of("vendor-root.example", 7) };
+        let root = CertificateContent { years: (2010, 2020), ..CertificateContent::of("vendor-root.example", 7) };
         estate.put(&short, "vendorroot", certificate(&root));
     }
     for path in files(estate.dir.path()).keys() {
@@ -351,7 +351,7 @@ fn a_file_of_today_speaks_for_the_clock() {
 
 #[test]
 fn a_clock_by_which_nothing_is_valid_yet_stops_what_stamps_the_ledger() {
-    let estate = Estate::with(SPEC, |_, wish| wish.years = (2990, 2999));
+    let estate = Estate::with(SPEC, |_, content| content.years = (2990, 2999));
     refused(
         &estate,
         &[

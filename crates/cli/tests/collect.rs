@@ -8,7 +8,7 @@ use crate::support;
 use std::fs;
 
 use server::{Server, nobody};
-use support::{Estate, Wish, certificate, files, key, put};
+use support::{CertificateContent, Estate, certificate, files, key, put};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::IdentityId;
 
@@ -27,9 +27,9 @@ fn settled(estate: &Estate, identity: &str, n: usize) -> Server {
 
 /// A newer certificate of a host, and a server that presents it.
 fn renewed(fqdn: &str) -> (Fingerprint, Vec<u8>, Server) {
-    let wish = Wish { years: (2026, 2048), ..Wish::of(fqdn, 4711) };
-    let der = certificate(&wish);
-    let server = Server::presenting(&der, &key(wish.key));
+    let content = CertificateContent { years: (2026, 2048), ..CertificateContent::of(fqdn, 4711) };
+    let der = certificate(&content);
+    let server = Server::presenting(&der, &key(content.key));
     (Fingerprint::of(&der), der, server)
 }
 
@@ -198,7 +198,7 @@ fn a_person_is_asked_and_only_yes_counts() {
 #[test]
 fn the_certificate_of_another_host_is_shown_and_refused() {
     let estate = Estate::new();
-    let other = certificate(&Wish::of("finb.acme.example", 5));
+    let other = certificate(&CertificateContent::of("finb.acme.example", 5));
     let server = Server::presenting(&other, &key(7));
     let print = Fingerprint::of(&other).to_string();
     let before = files(estate.dir.path());

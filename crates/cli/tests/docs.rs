@@ -14,8 +14,8 @@ use page::{Block, Page, matches};
 use room::{Room, runnable};
 use serde_json::Value;
 use tempfile::TempDir;
-use trustmason_host::disk::{Limit, MOST_IN_FOLDER, MOST_NAMES};
-use trustmason_plan::finding::Kind;
+use trustmason_host::disk::{MOST_IN_FOLDER, MOST_NAMES, ReadLimit};
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::wire;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_trustmason");
@@ -26,7 +26,8 @@ fn top() -> PathBuf {
 
 /// README.md, CHANGELOG.md and every page below docs/.
 fn pages() -> Vec<Page> {
-    let mut found: Vec<_> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].iter().map(|name| top().join(name)).collect();
+    let mut found: Vec<_> =
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].iter().map(|name| top().join(name)).collect();
     for folder in [top().join("docs"), top().join("docs/design")] {
         let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
         found.extend(files.filter(|f| f.extension().is_some_and(|e| e == "md")));
@@ -210,8 +211,8 @@ fn every_command_exists() {
 #[test]
 fn findings_are_all_explained_with_their_severity() {
     let rows = page("docs/findings.md").rows();
-    let expected = |k: &Kind| vec![format!("`{k}`"), k.severity().to_string(), k.meaning().to_owned()];
-    for kind in Kind::ALL {
+    let expected = |k: &FindingKind| vec![format!("`{k}`"), k.severity().to_string(), k.meaning().to_owned()];
+    for kind in FindingKind::ALL {
         let hits: Vec<_> = rows.iter().filter(|row| row[0] == format!("`{kind}`")).collect();
         assert_eq!(hits.len(), 1, "{kind} has {} rows", hits.len());
         assert_eq!(hits[0][..3], expected(kind)[..], "the row of {kind}");
@@ -221,7 +222,7 @@ fn findings_are_all_explained_with_their_severity() {
         let hits: Vec<_> = rows.iter().filter(|row| row[0] == format!("D{n}")).collect();
         assert_eq!(hits.len(), 1, "D{n}");
         for id in hits[0][2].split('`').skip(1).step_by(2).filter(|id| id.contains('-') && !id.contains('.')) {
-            assert!(Kind::ALL.iter().any(|k| k.as_str() == id), "D{n}: there is no finding {id}");
+            assert!(FindingKind::ALL.iter().any(|k| k.as_str() == id), "D{n}: there is no finding {id}");
         }
     }
 }
@@ -231,8 +232,8 @@ fn limits_are_those_of_the_program() {
     let page = page("docs/formats.md");
     let rows = page.rows();
     let (head, _) = rows.iter().enumerate().find(|(_, row)| row[0] == "a keystore").unwrap();
-    let shown: Vec<_> = rows[head..].iter().take(Limit::ALL.len()).map(|row| row[..2].to_vec()).collect();
-    let limits: Vec<_> = Limit::ALL.iter().map(|limit| vec![limit.noun().to_owned(), limit.to_string()]).collect();
+    let shown: Vec<_> = rows[head..].iter().take(ReadLimit::ALL.len()).map(|row| row[..2].to_vec()).collect();
+    let limits: Vec<_> = ReadLimit::ALL.iter().map(|limit| vec![limit.noun().to_owned(), limit.to_string()]).collect();
     assert_eq!(shown, limits);
     let text = std::fs::read_to_string(top().join("docs/formats.md")).unwrap();
     let mebibytes = MOST_IN_FOLDER / 1024 / 1024;

@@ -55,10 +55,10 @@ fn staged() -> String {
 #[test]
 fn what_is_printed_leads_to_the_end() {
     for spec in [staged(), SPEC.to_owned()] {
-        let estate = Estate::with(&spec, |id, wish| {
+        let estate = Estate::with(&spec, |id, content| {
             if id.host.as_str() == "cvp1.acme.example" {
-                wish.cn = "cvp1".to_owned();
-                wish.sans.clear();
+                content.cn = "cvp1".to_owned();
+                content.sans.clear();
             }
         });
         let run = follow(&estate, "apply");
@@ -84,10 +84,10 @@ fn what_was_begun_on_one_side_goes_on_there() {
 #[test]
 fn what_was_begun_on_a_few_hosts_goes_on_with_all() {
     for limits in ["--side a", "--host 'cvp*'", "--side b"] {
-        let estate = Estate::with(&staged(), |id, wish| {
+        let estate = Estate::with(&staged(), |id, content| {
             if id.host.as_str() == "cvp1.acme.example" {
-                wish.cn = "cvp1".to_owned();
-                wish.sans.clear();
+                content.cn = "cvp1".to_owned();
+                content.sans.clear();
             }
         });
         let first = shell(&estate, &format!("apply {limits}"));

@@ -2,7 +2,7 @@
 
 use crate::support;
 
-use support::{CANARY, Estate, SPEC, Said, Wish, certificate, pem, put};
+use support::{CANARY, CertificateContent, Estate, SPEC, Said, certificate, pem, put};
 
 /// Checks that the plan blocks exactly what it must, with this message.
 #[track_caller]
@@ -67,7 +67,7 @@ fn missing_certificate_file() {
 #[test]
 fn certificate_of_another_host() {
     let estate = Estate::new();
-    let other = certificate(&Wish::of("rgrc.acme.example", 5));
+    let other = certificate(&CertificateContent::of("rgrc.acme.example", 5));
     put(&estate.path("certs/ICMrgrb.cer"), pem(&other).as_bytes());
     let said = blocked(&estate, "(name-mismatch)", "rgrc.acme.example");
     // The entry that existed before stays.
@@ -80,7 +80,7 @@ fn certificate_of_another_host() {
 #[test]
 fn two_different_exports() {
     let estate = Estate::new();
-    let other = certificate(&Wish::of("adsa.acme.example", 5));
+    let other = certificate(&CertificateContent::of("adsa.acme.example", 5));
     put(&estate.path("certs/ICMadsa.cer"), pem(&other).as_bytes());
     let _ = blocked(&estate, "(source-ambiguous)", "ICMadsa.cer");
 }
@@ -124,7 +124,7 @@ fn read_only_folder() {
 fn store_changed_between_plan_and_apply() {
     let estate = Estate::troubled();
     let _ = estate.run(&["plan", "--out", "p"]).code(0);
-    estate.put("adsa/cacerts", "somebody-was-faster", certificate(&Wish::of("proxy.example", 8)));
+    estate.put("adsa/cacerts", "somebody-was-faster", certificate(&CertificateContent::of("proxy.example", 8)));
     let before = support::files(estate.dir.path());
     let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("cacerts changed:");
     let _ = said.err_has("for example: trustmason plan estate.yaml --out p");
@@ -171,7 +171,7 @@ fn unknown_profile() {
 #[test]
 fn alias_conflict() {
     let estate = Estate::new();
-    estate.put("adsa/cacerts", "fina.acme.example", certificate(&Wish::of("somebody-else.example", 8)));
+    estate.put("adsa/cacerts", "fina.acme.example", certificate(&CertificateContent::of("somebody-else.example", 8)));
     let said = blocked(&estate, "(alias-conflict)", "which trustmason does not change");
     let _ = said.out_has("rules:");
     let before = std::fs::read(estate.file("adsa/cacerts")).unwrap();
@@ -196,10 +196,10 @@ fn windows_paths_with_blanks_and_unicode() {
         "cvp1.acme.example: { role: cvp, side: a }",
         r"cvp1.acme.example: { role: cvp, side: a, vars: { CVP_HOME: 'D:\Cisco Systems\CVP Köln 北京' } }",
     );
-    let estate = Estate::with(&spec, |id, wish| {
+    let estate = Estate::with(&spec, |id, content| {
         if id.to_string() == "cvp1.acme.example/wsm" {
-            wish.cn = "cvp1".to_owned();
-            wish.sans.clear();
+            content.cn = "cvp1".to_owned();
+            content.sans.clear();
         }
     });
     // The host's folders have another case than the spec.
@@ -216,10 +216,10 @@ fn windows_paths_with_blanks_and_unicode() {
 #[test]
 fn host_name_in_another_case() {
     let spec = SPEC.replace("  cvp1.acme.example:", "  CVP1.Acme.Example:");
-    let estate = Estate::with(&spec, |id, wish| {
+    let estate = Estate::with(&spec, |id, content| {
         if id.host.host() == "cvp1" {
-            wish.cn = "CVP1.ACME.EXAMPLE".to_owned();
-            wish.sans = vec!["CVP1.ACME.EXAMPLE".to_owned()];
+            content.cn = "CVP1.ACME.EXAMPLE".to_owned();
+            content.sans = vec!["CVP1.ACME.EXAMPLE".to_owned()];
         }
     });
     std::fs::rename(estate.path("certs/ADSadsa.cer"), estate.path("certs/adsADSA.CER")).unwrap();

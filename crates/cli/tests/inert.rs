@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, parse_document};
-use support::{Estate, SPEC, Wish, certificate};
+use support::{CertificateContent, Estate, SPEC, certificate};
 use trustmason_keystore::{Alias, Certificate, is_hidden};
 use trustmason_plan::text::escape;
 
@@ -37,8 +37,9 @@ fn hostile() -> (Estate, BTreeMap<String, String>) {
     let mut planted = Vec::new();
     let mut whys = BTreeMap::new();
     for (n, text) in pieces.into_iter().enumerate() {
-        let wish = Wish { cn: text.clone(), ..Wish::of("cvp9.acme.example", 9000 + n as u64) };
-        let der = certificate(&wish);
+        let content =
+            CertificateContent { cn: text.clone(), ..CertificateContent::of("cvp9.acme.example", 9000 + n as u64) };
+        let der = certificate(&content);
         let print = Certificate::parse(&der).unwrap().fingerprint().to_string();
         // The spec needs a reason without control characters.
         if !text.trim().is_empty() && !text.contains(char::is_control) {
@@ -55,12 +56,12 @@ fn hostile() -> (Estate, BTreeMap<String, String>) {
 }
 
 #[derive(Default)]
-struct Seen {
+struct FileState {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
-fn walk<'a>(node: &'a AstNode<'a>, seen: &mut Seen) {
+fn walk<'a>(node: &'a AstNode<'a>, seen: &mut FileState) {
     for one in node.descendants() {
         match &one.data().value {
             NodeValue::Heading(_) => seen.headings.push(words(one)),
@@ -87,7 +88,7 @@ fn a_ticket_shows_names_of_strangers_as_text() {
     let (estate, whys) = hostile();
     let args = ["plan", "--allow-deletes", "1000", "--format"];
     let ticket = estate.run(&[&args[..], &["markdown"]].concat()).code(0).out;
-    let mut seen = Seen::default();
+    let mut seen = FileState::default();
     let arena = Arena::new();
     walk(parse_document(&arena, &ticket, &options()), &mut seen);
     let own = [

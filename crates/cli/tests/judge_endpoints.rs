@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use judge::build::StoreAt;
 use judge::craft::{self, HOW_TO_GET, run};
 use judge::jvm::Jvm;
-use support::Wish;
+use support::CertificateContent;
 
 /// `openssl s_server` on a port of its own, ended on drop.
 struct Server {
@@ -87,9 +87,9 @@ fn version_one(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
 /// A certificate that ended long ago.
 fn expired(folder: &Path, fqdn: &str) -> (PathBuf, PathBuf) {
     let at = |name: &str| folder.join(format!("{fqdn}.{name}"));
-    let wish = Wish { years: (2005, 2010), ..Wish::of(fqdn, 7) };
-    fs::write(at("crt"), support::pem(&support::certificate(&wish))).unwrap();
-    fs::write(at("key"), support::key(wish.key).serialize_pem()).unwrap();
+    let wanted = CertificateContent { years: (2005, 2010), ..CertificateContent::of(fqdn, 7) };
+    fs::write(at("crt"), support::pem(&support::certificate(&wanted))).unwrap();
+    fs::write(at("key"), support::key(wanted.key).serialize_pem()).unwrap();
     (at("crt"), at("key"))
 }
 

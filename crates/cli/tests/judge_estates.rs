@@ -59,7 +59,7 @@ fn converges(spec: &str, hosts: usize) {
         "{} applies after the first, {} restarts, {} certificates carried",
         climbed.rungs, climbed.restarts, climbed.carried
     );
-    let by_hand = built.wishes.iter().filter(|wish| wish.store == "tomcat-trust").count();
+    let by_hand = built.wanted_trust.iter().filter(|wanted| wanted.store == "tomcat-trust").count();
     assert!(climbed.carried >= by_hand, "{} carried to voice browsers, document 003 has {by_hand}", climbed.carried);
 
     let after = dumps(&mut jvm, &built);
@@ -146,7 +146,7 @@ fn tool_is_content(built: &Built) {
         direct += 1;
         verdicts.that(edge["verdict"] == "in-sync", || edge.to_string());
     }
-    let wanted = built.wishes.iter().filter(|wish| wish.store != "tomcat-trust").count();
+    let wanted = built.wanted_trust.iter().filter(|wanted| wanted.store != "tomcat-trust").count();
     verdicts.that(direct == wanted, || format!("{direct} edges on direct stores, document 003 has {wanted}"));
     verdicts.that(plan["changes"].as_array().unwrap().is_empty(), || format!("still to change: {}", plan["changes"]));
     verdicts.close("the tool's own plan after apply");
@@ -156,16 +156,17 @@ fn tool_is_content(built: &Built) {
 /// left.
 fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
     let mut verdicts = Verdicts::default();
-    for wish in built.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
-        let right = match built.files.get(&(wish.host.clone(), wish.identity)) {
+    for wanted in built.wanted_trust.iter().filter(|wanted| wanted.store != "tomcat-trust") {
+        let right = match built.files.get(&(wanted.host.clone(), wanted.identity)) {
             Some(file) => jvm.certificate(file),
-            None => after[&wish.host][&format!("{}_certificate", wish.identity)].certificates[0].clone(),
+            None => after[&wanted.host][&format!("{}_certificate", wanted.identity)].certificates[0].clone(),
         };
-        let alias = wish.alias.as_ref().unwrap();
-        let held = after[&wish.truster].get(alias);
+        let alias = wanted.alias.as_ref().unwrap();
+        let held = after[&wanted.truster].get(alias);
         let holds = held.is_some_and(|held| held.kind == "trusted-certificate" && held.certificates == [right.clone()]);
-        verdicts
-            .that(holds, || format!("{}: {} under {alias} should be {right}, is {held:?}", wish.rule, wish.truster));
+        verdicts.that(holds, || {
+            format!("{}: {} under {alias} should be {right}, is {held:?}", wanted.rule, wanted.truster)
+        });
     }
     for ((host, identity), file) in &built.stale {
         let stale = jvm.certificate(file);
@@ -222,10 +223,10 @@ fn others_are_untouched(built: &Built, before: &Dumps, after: &Dumps) {
             kinds.insert((was.kind.as_str(), was.key.as_ref().map(|(password, _)| *password)));
         }
         let wanted: BTreeSet<&str> = built
-            .wishes
+            .wanted_trust
             .iter()
-            .filter(|wish| wish.truster == *host)
-            .filter_map(|wish| wish.alias.as_deref())
+            .filter(|wanted| wanted.truster == *host)
+            .filter_map(|wanted| wanted.alias.as_deref())
             .chain(built.keys.iter().filter(|key| key.host == *host).map(|key| key.alias.as_str()))
             .collect();
         for alias in after[host].keys().filter(|alias| !old.contains_key(*alias)) {
@@ -253,19 +254,19 @@ fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String,
     for host in &built.bare {
         let store = StoreAt { path: copies[host].clone(), ..built.store(host, "cacerts").clone() };
         let mut imports = Vec::new();
-        for wish in built.wishes.iter().filter(|wish| wish.truster == *host) {
-            let file = built.files.get(&(wish.host.clone(), wish.identity)).cloned().unwrap_or_else(|| {
-                let file = built.root.join("copies").join(format!("{}_{}.crt", wish.host, wish.identity));
+        for wanted in built.wanted_trust.iter().filter(|wanted| wanted.truster == *host) {
+            let file = built.files.get(&(wanted.host.clone(), wanted.identity)).cloned().unwrap_or_else(|| {
+                let file = built.root.join("copies").join(format!("{}_{}.crt", wanted.host, wanted.identity));
                 if !file.exists() {
                     craft::exportcert(
-                        built.store(&wish.host, "keystore"),
-                        &format!("{}_certificate", wish.identity),
+                        built.store(&wanted.host, "keystore"),
+                        &format!("{}_certificate", wanted.identity),
                         &file,
                     );
                 }
                 file
             });
-            imports.push((wish.alias.clone().unwrap(), file));
+            imports.push((wanted.alias.clone().unwrap(), file));
         }
         compared.push((store.clone(), imports.len()));
         jobs.push(Box::new(move || {
@@ -316,10 +317,10 @@ fn voice_browsers_trust(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Du
     for (host, mirror) in &built.mirrors {
         let held: BTreeSet<String> =
             fs::read_dir(mirror).unwrap().map(|entry| jvm.certificate(&entry.unwrap().path())).collect();
-        for wish in built.wishes.iter().filter(|wish| wish.truster == *host) {
-            let right = &after[&wish.host][&format!("{}_certificate", wish.identity)].certificates[0];
+        for wanted in built.wanted_trust.iter().filter(|wanted| wanted.truster == *host) {
+            let right = &after[&wanted.host][&format!("{}_certificate", wanted.identity)].certificates[0];
             verdicts.that(held.contains(right), || {
-                format!("{}: {host} lacks {} of {}", wish.rule, wish.identity, wish.host)
+                format!("{}: {host} lacks {} of {}", wanted.rule, wanted.identity, wanted.host)
             });
         }
         for key in built.keys.iter().filter(|key| key.unfit) {

@@ -135,7 +135,7 @@ fn announced(dir: &Path) -> BTreeMap<PathBuf, BTreeSet<String>> {
     all
 }
 
-fn litter(dir: &Path) -> Vec<PathBuf> {
+fn leftovers(dir: &Path) -> Vec<PathBuf> {
     let ours = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
     support::files(dir).into_keys().filter(ours).collect()
 }
@@ -278,7 +278,7 @@ fn one(
     figures.old += old;
     figures.new += new;
     figures.mixed += usize::from(old > 0 && new > 0);
-    figures.littered += usize::from(!litter(&copy.dir).is_empty());
+    figures.littered += usize::from(!leftovers(&copy.dir).is_empty());
 
     // The next run finishes the work, wherever the estate is.
     if numbers.next().is_multiple_of(2) {
@@ -289,7 +289,7 @@ fn one(
     let next = said(&mut copy.apply());
     assert!(matches!(next.code, 0 | 5), "exit {}\n{}\n{}", next.code, next.out, next.err);
     figures.interrupted += usize::from(next.err.contains("was interrupted"));
-    assert_eq!(litter(&copy.dir), Vec::<PathBuf>::new(), "{}", next.out);
+    assert_eq!(leftovers(&copy.dir), Vec::<PathBuf>::new(), "{}", next.out);
     assert_eq!(reader.all(&stores), wanted, "{}", next.out);
     let plan = said(&mut copy.tool(&["plan", "--format", "json"])).code(0).json();
     assert_eq!(plan["changes"], Value::Array(Vec::new()));

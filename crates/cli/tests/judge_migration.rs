@@ -67,14 +67,14 @@ impl Estate {
         verdicts.that(refused.is_empty(), || format!("{refused:?}"));
         let disk: BTreeMap<_, _> =
             self.built.stores.iter().map(|s| ((s.host.clone(), s.name), self.jvm.read(s))).collect();
-        for wish in self.built.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
-            let Some(chain) = self.presented.get(&(wish.host.clone(), wish.identity)) else { continue };
-            let at = (wish.truster.clone(), wish.store);
+        for wanted in self.built.wanted_trust.iter().filter(|wanted| wanted.store != "tomcat-trust") {
+            let Some(chain) = self.presented.get(&(wanted.host.clone(), wanted.identity)) else { continue };
+            let at = (wanted.truster.clone(), wanted.store);
             for (reading, when) in [(&self.last[&at], "last read"), (&disk[&at], "on disk")] {
                 self.asked += 1;
                 let said = self.jvm.trusts(reading, chain);
                 verdicts.that(said.is_ok(), || {
-                    format!("{} ({when}) refuses {}/{}: {said:?}", wish.truster, wish.host, wish.identity)
+                    format!("{} ({when}) refuses {}/{}: {said:?}", wanted.truster, wanted.host, wanted.identity)
                 });
             }
         }
@@ -183,7 +183,7 @@ fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
         plan_now["identities"].as_array().unwrap().iter().filter_map(|one| one["sha256"].as_str()).collect();
     let mut verdicts = Verdicts::default();
     let trusters: BTreeSet<&String> =
-        estate.built.wishes.iter().filter(|w| w.store != "tomcat-trust").map(|w| &w.truster).collect();
+        estate.built.wanted_trust.iter().filter(|w| w.store != "tomcat-trust").map(|w| &w.truster).collect();
     for store in estate.built.stores.iter().filter(|store| trusters.contains(&store.host)) {
         let listing = estate.jvm.dump(store, &[]);
         let trusted = listing.values().filter(|held| held.kind == "trusted-certificate");

@@ -157,8 +157,11 @@ fn protection(store: &StoreAt) -> Vec<String> {
 /// Somebody deletes a trusted certificate, apply imports it again, and rollback restores the old bytes.
 fn a_run_is_taken_back(built: &Built) {
     let store = built.store("awa.lab.example", "cacerts");
-    let wish = built.wishes.iter().find(|wish| wish.truster == "awa.lab.example" && wish.host == "cvpa.lab.example");
-    let alias = wish.and_then(|wish| wish.alias.clone()).expect("document 003 gives it an alias");
+    let wanted = built
+        .wanted_trust
+        .iter()
+        .find(|wanted| wanted.truster == "awa.lab.example" && wanted.host == "cvpa.lab.example");
+    let alias = wanted.and_then(|wanted| wanted.alias.clone()).expect("document 003 gives it an alias");
     let mut delete = Command::new("keytool");
     delete.args(["-delete", "-alias", &alias, "-storetype", "PKCS12", "-keystore"]).arg(&store.path);
     craft::run(delete.args(["-storepass:env", "JUDGE_STORE"]).env("JUDGE_STORE", &store.password));

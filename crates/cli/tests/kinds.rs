@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
-use support::{CANARY, Estate, NOW, SPEC, Wish, certificate, key, parsed, pem, put};
+use support::{CANARY, CertificateContent, Estate, NOW, SPEC, certificate, key, parsed, pem, put};
 use trustmason_keystore::{
     Certificate, Credential, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store,
 };
@@ -24,10 +24,10 @@ fn broken(what: fn(&Estate)) -> Estate {
 }
 
 /// An estate with one identity whose certificate is made in another way.
-fn bent(identity: &'static str, how: fn(&mut Wish)) -> Estate {
-    Estate::with(SPEC, |id, wish| {
+fn bent(identity: &'static str, how: fn(&mut CertificateContent)) -> Estate {
+    Estate::with(SPEC, |id, content| {
         if id.to_string() == identity {
-            how(wish);
+            how(content);
         }
     })
 }
@@ -59,8 +59,8 @@ fn replace_wsm(estate: &Estate, key: NewKey, chain: Vec<Arc<Certificate>>) {
     std::fs::write(path, edited(&store, CANARY, Edits { disposition, add: Vec::new() })).unwrap();
 }
 
-fn wish(fqdn: &str) -> Vec<u8> {
-    certificate(&Wish::of(fqdn, 5000))
+fn content(fqdn: &str) -> Vec<u8> {
+    certificate(&CertificateContent::of(fqdn, 5000))
 }
 
 const CASES: &[Case] = &[
@@ -69,7 +69,8 @@ const CASES: &[Case] = &[
         "D2",
         || {
             broken(|e| {
-                let older = Wish { years: (2020, 2040), ..Wish::of("fina.acme.example", 77) };
+                let older =
+                    CertificateContent { years: (2020, 2040), ..CertificateContent::of("fina.acme.example", 77) };
                 e.put("adsa/cacerts", "fina.acme.example", certificate(&older));
             })
         },
@@ -79,7 +80,7 @@ const CASES: &[Case] = &[
     ("D3", || broken(|e| e.rename("adsa/cacerts", "fina.acme.example", "finesse")), "wrong-alias", "adsa"),
     (
         "D4",
-        || broken(|e| e.put("adsa/cacerts", "fina.acme.example", wish("proxy.elsewhere.example"))),
+        || broken(|e| e.put("adsa/cacerts", "fina.acme.example", content("proxy.elsewhere.example"))),
         "alias-conflict",
         "adsa",
     ),
@@ -120,7 +121,7 @@ const CASES: &[Case] = &[
         "D11",
         || {
             broken(|e| {
-                let chain = vec![parsed(&wish("cvp1.acme.example"))];
+                let chain = vec![parsed(&content("cvp1.acme.example"))];
                 let plain = NewKey::Plain(Zeroizing::new(key(3).serialize_der()));
                 let entry =
                     NewEntry::PrivateKey { alias: Some("k".into()), key: plain, chain: chain.clone(), created_ms: 0 };
@@ -157,7 +158,7 @@ const CASES: &[Case] = &[
         "restart-pending",
         "adsa",
     ),
-    ("D16", || broken(|e| e.put("cvp1/keystore", "reply", wish("cvp1.acme.example"))), "unmanaged", "reply"),
+    ("D16", || broken(|e| e.put("cvp1/keystore", "reply", content("cvp1.acme.example"))), "unmanaged", "reply"),
     (
         "D19",
         || {
@@ -207,7 +208,7 @@ const CASES: &[Case] = &[
         "D25",
         || {
             broken(|e| {
-                let text = format!("{}{}", pem(&wish("leaked.acme.example")), key(7).serialize_pem());
+                let text = format!("{}{}", pem(&content("leaked.acme.example")), key(7).serialize_pem());
                 put(&e.file("vvb1/tomcat-trust").join("leaked.pem"), text.as_bytes());
             })
         },
@@ -215,12 +216,15 @@ const CASES: &[Case] = &[
         "vvb1",
     ),
     ("D26", || bent("fina.acme.example/tomcat", |w| w.key = 5), "shared-key", "fina"),
-    ("D27", || broken(|e| e.put("cvp1/keystore", "stray", wish("stray.elsewhere.example"))), "unmanaged", "stray"),
+    ("D27", || broken(|e| e.put("cvp1/keystore", "stray", content("stray.elsewhere.example"))), "unmanaged", "stray"),
     (
         "D28",
         || {
             broken(|e| {
-                let over = Wish { years: (2010, 2015), ..Wish::of("stray.elsewhere.example", 6000) };
+                let over = CertificateContent {
+                    years: (2010, 2015),
+                    ..CertificateContent::of("stray.elsewhere.example", 6000)
+                };
                 e.put("cvp1/keystore", "stray", certificate(&over));
             })
         },
@@ -257,7 +261,7 @@ const CASES: &[Case] = &[
         "D36",
         || {
             broken(|e| {
-                let text = pem(&wish("fina.acme.example"));
+                let text = pem(&content("fina.acme.example"));
                 let wide = text.encode_utf16().flat_map(u16::to_le_bytes);
                 let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain(wide).collect();
                 std::fs::write(e.path("certs/fina.acme.example.pem"), bytes).unwrap();

@@ -59,7 +59,7 @@ fn a_whole_side_that_a_ca_issues_from_now_on_fits_on_two_pages_and_loses_nothing
 fn nothing_that_takes_something_away_is_told_together() {
     let estate = Estate::of(PCCE_2000);
     let spec = format!("{PCCE_2000}retired: [gone.pcce.example]\n");
-    let gone = support::Wish::of("gone.pcce.example", 9);
+    let gone = support::CertificateContent::of("gone.pcce.example", 9);
     for host in ["awa", "awb"] {
         estate.put(&format!("{host}/cacerts"), "gone.pcce.example", support::certificate(&gone));
         estate.remove(&format!("{host}/cacerts"), "cvpa.pcce.example");

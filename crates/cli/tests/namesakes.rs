@@ -33,9 +33,9 @@ const IDENTITY: &str = "identity:vvb1.acme.example/tomcat";
 /// An estate whose store lacks one certificate. The identity's certificate ends in that year.
 fn estate(ends: i32) -> Estate {
     let spec = SPEC.replace("profile: pcce-12.5", "profile: ./own.yaml");
-    let estate = Estate::beside(&[("own.yaml", PROFILE)], &spec, |id, wish| {
+    let estate = Estate::beside(&[("own.yaml", PROFILE)], &spec, |id, content| {
         if id.to_string() == NAME {
-            wish.years = (2015, ends);
+            content.years = (2015, ends);
         }
     });
     std::fs::remove_file(estate.file("vvb1/tomcat").join("cvp1.acme.example_vxml.pem")).unwrap();

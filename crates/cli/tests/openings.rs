@@ -19,8 +19,8 @@ use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 use server::Server;
-use support::{Estate, SPEC, Wish, certificate, key, pem, put};
-use trustmason_host::disk::Limit;
+use support::{CertificateContent, Estate, SPEC, certificate, key, pem, put};
+use trustmason_host::disk::ReadLimit;
 use trustmason_keystore::Fingerprint;
 
 /// The thing that lies in the place of the file.
@@ -40,7 +40,7 @@ impl Thing {
     const ALL: [Self; 6] = [Self::Pipe, Self::Socket, Self::Endless, Self::Folder, Self::Giant, Self::OneOver];
 
     /// Puts the thing in its place.
-    fn lay(self, path: &Path, limit: Limit) {
+    fn lay(self, path: &Path, limit: ReadLimit) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap();
@@ -63,7 +63,7 @@ impl Thing {
     }
 
     /// The words that describe the thing.
-    fn words(self, limit: Limit) -> String {
+    fn words(self, limit: ReadLimit) -> String {
         match self {
             Self::Pipe => "it is a pipe, not a file; ".to_owned(),
             Self::Socket => "it is a socket, not a file; ".to_owned(),
@@ -94,8 +94,8 @@ const APPLY: &[&str] = &["apply", "--auto-approve"];
 const ROLLBACK: &[&str] = &["rollback", "--auto-approve"];
 
 /// A kind of file, and the expected result if something else lies in its place.
-struct Kind {
-    limit: Limit,
+struct OpeningCase {
+    limit: ReadLimit,
     scene: fn() -> Scene,
     code: i32,
     /// A text that must be printed as well, about the things that go on.
@@ -110,7 +110,7 @@ struct Kind {
 const LARGE: &[(Thing, i32)] = &[(Giant, 0), (OneOver, 0)];
 const LARGE_AND_WAITING: &[(Thing, i32)] = &[(Giant, 5), (OneOver, 5)];
 
-fn tried(kind: &Kind) {
+fn tried(kind: &OpeningCase) {
     let mut laid = None;
     for thing in Thing::ALL {
         // A refused thing changes nothing, so the next one can be tried in the same estate.
@@ -209,7 +209,7 @@ fn other(profile: &str, hosts: &str, files: &[(&str, String)]) -> Estate {
 }
 
 fn options() -> Scene {
-    let text = pem(&certificate(&Wish::of("cfg.x.example", 9)));
+    let text = pem(&certificate(&CertificateContent::of("cfg.x.example", 9)));
     let hosts = "  cfg.x.example: { role: genesys-server }\n  g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: \
                  /opt/gwe/ca.pem, GWE_OPTIONS: /opt/gwe/options.cfg } }\n";
     let files = [("certs/cfg.x.example.cer", text.clone()), ("hosts/g1.x.example/opt/gwe/ca.pem", text)];
@@ -218,7 +218,7 @@ fn options() -> Scene {
 
 fn pair(half: &str) -> Scene {
     let ssl = "hosts/pga.x.example/C/icm/ssl";
-    let der = certificate(&Wish { key: 6, ..Wish::of("pga.x.example", 9) });
+    let der = certificate(&CertificateContent { key: 6, ..CertificateContent::of("pga.x.example", 9) });
     let (one, other_one) = (format!("{ssl}/certs/host.pem"), format!("{ssl}/keys/host.key"));
     let files = [(one.as_str(), pem(&der)), (other_one.as_str(), key(6).serialize_pem())];
     scene(other("cce-cti", "  pga.x.example: { role: pg }\n", &files), format!("{ssl}/{half}"), PLAN)
@@ -258,8 +258,8 @@ fn asked(target: &str, args: &[&str]) -> Scene {
 
 fn collected() -> Scene {
     let estate = Estate::troubled();
-    let wish = Wish { years: (2026, 2048), ..Wish::of("fina.acme.example", 4711) };
-    let server = Server::presenting(&certificate(&wish), &key(wish.key));
+    let content = CertificateContent { years: (2026, 2048), ..CertificateContent::of("fina.acme.example", 4711) };
+    let server = Server::presenting(&certificate(&content), &key(content.key));
     let to = server.instead_of("fina.acme.example:8443");
     scene(estate, "certs/fina.acme.example.pem", &["collect", "--host", "fina*", &to])
 }
@@ -273,7 +273,7 @@ macro_rules! kinds {
             let (mut lines, mut fine): (usize, &'static [(Thing, i32)]) = (1, &[]);
             $(lines = $lines;)?
             $(fine = $fine;)?
-            tried(&Kind { limit: Limit::$limit, scene: $scene, code: $code, beside: $beside, lines, fine });
+            tried(&OpeningCase { limit: ReadLimit::$limit, scene: $scene, code: $code, beside: $beside, lines, fine });
         })*
     };
 }
@@ -321,7 +321,7 @@ kinds! {
 fn target_of_a_plan() {
     for thing in Thing::ALL {
         let estate = Estate::troubled();
-        thing.lay(&estate.path("p"), Limit::Plan);
+        thing.lay(&estate.path("p"), ReadLimit::Plan);
         let wanted =
             if matches!(thing, Giant | OneOver) { "p exists and is not a saved plan" } else { "p is not a file" };
         let _ = confined::run(estate.dir.path(), &["plan", "--out", "p"]).code(1).err_has(wanted);

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
-use support::{Estate, SPEC, Wish, certificate, files, pem, put};
+use support::{CertificateContent, Estate, SPEC, certificate, files, pem, put};
 use trustmason_keystore::Certificate;
 
 const SETTLED: &str = "No changes. Every store holds what the spec declares.";
@@ -79,7 +79,7 @@ enum End {
 /// Makes the certificate that a step asks for.
 type Maker<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
-struct Person<'a> {
+struct Operator<'a> {
     estate: &'a Estate,
     make: Maker<'a>,
     /// The packs that were carried out or stopped at.
@@ -97,7 +97,7 @@ fn print_of(pem: &[u8]) -> String {
     all.entries()[0].certificates()[0].fingerprint().to_string()
 }
 
-impl Person<'_> {
+impl Operator<'_> {
     /// Types a line in the estate's folder.
     fn types(&self, line: &str) -> (i32, String) {
         let bin = self.estate.path("bin");
@@ -216,8 +216,8 @@ impl Person<'_> {
     }
 }
 
-fn person<'a>(estate: &'a Estate, make: Maker<'a>) -> Person<'a> {
-    Person { estate, make, did: Vec::new() }
+fn operator<'a>(estate: &'a Estate, make: Maker<'a>) -> Operator<'a> {
+    Operator { estate, make, did: Vec::new() }
 }
 
 fn nobody(identity: &str) -> Vec<u8> {
@@ -226,7 +226,7 @@ fn nobody(identity: &str) -> Vec<u8> {
 
 fn anew(identity: &str) -> Vec<u8> {
     let (host, name) = identity.split_once('/').unwrap();
-    certificate(&Wish { years: (2026, 2048), ..Wish::of(host, 5000 + name.len() as u64) })
+    certificate(&CertificateContent { years: (2026, 2048), ..CertificateContent::of(host, 5000 + name.len() as u64) })
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_certificate_that_a_voice_browser_lost() {
     let estate = Estate::new();
     let mirror = estate.file("vvb1/tomcat-trust");
     std::fs::remove_file(files(&mirror).keys().next().unwrap()).unwrap();
-    let mut person = person(&estate, &nobody);
+    let mut person = operator(&estate, &nobody);
     person.brings_to_the_end();
     assert_eq!(person.done(), ["Add certificates to vvb1.acme.example/tomcat-trust"]);
 }
@@ -242,7 +242,7 @@ fn a_certificate_that_a_voice_browser_lost() {
 #[test]
 fn a_rotation_that_a_voice_browser_must_know_and_then_forget() {
     let estate = Estate::of(&SPEC.replace("  rotation: immediate\n", ""));
-    let mut person = person(&estate, &nobody);
+    let mut person = operator(&estate, &nobody);
     let (code, said) = person.types("trustmason plan estate.yaml --replace cvp1.acme.example/vxml --out change.json");
     assert_eq!(code, 0, "{said}");
     let (code, said) = person.types("trustmason apply --plan change.json");
@@ -256,12 +256,12 @@ fn a_rotation_that_a_voice_browser_must_know_and_then_forget() {
 fn certificates_that_people_make_and_that_have_ended() {
     // IIS, the Diagnostic Portico and Tomcat: each certificate is replaced and exported, and the file is found.
     for identity in ["adsa.acme.example/iis", "rgrb.acme.example/dfp", "fina.acme.example/tomcat"] {
-        let estate = Estate::with(SPEC, |id, wish| {
+        let estate = Estate::with(SPEC, |id, content| {
             if id.to_string() == identity {
-                wish.years = (2020, 2021);
+                content.years = (2020, 2021);
             }
         });
-        let mut person = person(&estate, &anew);
+        let mut person = operator(&estate, &anew);
         person.brings_to_the_end();
         assert_eq!(person.done(), [format!("Make a new certificate for {identity}")], "{:?}", person.did);
     }
@@ -275,7 +275,7 @@ fn an_export_that_is_missing() {
     std::fs::remove_file(&file).unwrap();
     let der = pem_der(&bytes);
     let same = |_: &str| der.clone();
-    let mut person = person(&estate, &same);
+    let mut person = operator(&estate, &same);
     // A missing file blocks only the entries that need it.
     let (code, said) = person.types("trustmason apply estate.yaml --auto-approve");
     assert_eq!(code, 4, "{said}");
@@ -329,7 +329,7 @@ fn a_certificate_of_an_authority_is_not_put_in_place_before_all_know_it() {
         let issuer = Issuer::from_params(&authority, support::key(7));
         params.signed_by(&support::key(6), &issuer).unwrap().der().to_vec()
     };
-    let mut person = person(&estate, &issue);
+    let mut person = operator(&estate, &issue);
     person.brings_to_the_end();
     let title = format!("Make a new certificate for {identity}");
     assert_eq!(person.did, [(title.clone(), End::Stopped), (title, End::Done)]);

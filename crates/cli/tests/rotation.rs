@@ -22,10 +22,10 @@ fn staged() -> String {
 
 /// An estate whose two CVP call servers have certificates with short names. The ADS trusts both, and both must be replaced.
 fn short_names() -> Estate {
-    Estate::with(&staged(), |id, wish| {
+    Estate::with(&staged(), |id, content| {
         if id.name == "wsm" {
-            wish.cn = id.host.host().to_owned();
-            wish.sans.clear();
+            content.cn = id.host.host().to_owned();
+            content.sans.clear();
         }
     })
 }

@@ -5,11 +5,11 @@
 
 use jiff::Timestamp;
 use trustmason_keystore::Digest;
-use trustmason_plan::clock::Verdict;
+use trustmason_plan::clock::ClockVerdict;
 use trustmason_spec::topology::Topology;
 
 use crate::disk::Disk;
-use crate::record::audit::{Entry, Event};
+use crate::record::audit::{AuditEntry, AuditEvent};
 use crate::record::ledger::{self, LedgerError, Loaded};
 use crate::state::lock::Lock;
 use crate::word::decision::{self, Decision, DecisionError};
@@ -31,7 +31,7 @@ pub enum VouchError {
 /// # Errors
 /// [`VouchError`]; the run must not begin.
 pub fn vouch(
-    verdict: &Verdict,
+    verdict: &ClockVerdict,
     now: Timestamp,
     by: &str,
     topology: &Topology,
@@ -42,7 +42,7 @@ pub fn vouch(
     let words = verdict.to_string();
     let mut ledger = loaded.ledger.clone();
     ledger.not_after(now);
-    let line = Entry { reason: Some(words.clone()), ..Entry::new(Event::Clock, now, by) };
+    let line = AuditEntry { reason: Some(words.clone()), ..AuditEntry::new(AuditEvent::Clock, now, by) };
     let digest = Digest::of(words.as_bytes());
     decision::record(&Decision { ledger: &ledger, lines: &[line], digest, now }, loaded, disk, lock)?;
     let again = ledger::load(lock.state(), topology)?;

@@ -1,4 +1,4 @@
-//! Gates for tests. [`Faulty`] counts the steps of a disk and makes chosen ones fail. [`Meddler`] lets a test act
+//! Gates for tests. [`FaultInjector`] counts the steps of a disk and makes chosen ones fail. [`Meddler`] lets a test act
 //! before each step, as another program could.
 //!
 //! They are part of the library because the crates above test the same things with them, and because the numbered steps
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::disk::{Fate, Gate, Step};
+use crate::disk::{DiskStep, Gate, StepDecision};
 
 /// What happens at the chosen step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// No space is left (`ENOSPC`).
     NoSpace,
     /// The device fails (`EIO`).
@@ -30,7 +30,7 @@ pub enum Fault {
     Crash,
 }
 
-impl Fault {
+impl InjectedFault {
     fn cause(self) -> io::Error {
         match self {
             Self::NoSpace | Self::ShortWrite => io::ErrorKind::StorageFull.into(),
@@ -44,35 +44,38 @@ impl Fault {
 }
 
 /// Which steps a fault hits.
-type Aim = Box<dyn Fn(usize, Step, &Path) -> bool + Send + Sync>;
+type StepSelector = Box<dyn Fn(usize, DiskStep, &Path) -> bool + Send + Sync>;
 
 /// Counts the steps taken, and makes the chosen ones fail.
-pub struct Faulty {
-    aim: Aim,
-    fault: Fault,
+pub struct FaultInjector {
+    aim: StepSelector,
+    fault: InjectedFault,
     taken: AtomicUsize,
-    struck: Mutex<Option<(Step, PathBuf)>>,
+    struck: Mutex<Option<(DiskStep, PathBuf)>>,
 }
 
-impl std::fmt::Debug for Faulty {
+impl std::fmt::Debug for FaultInjector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Faulty({:?}, {} steps)", self.fault, self.taken())
     }
 }
 
-impl Faulty {
+impl FaultInjector {
     /// Lets every step pass and only counts.
     pub fn never() -> Self {
-        Self::where_it(Fault::Device, |_, _, _| false)
+        Self::where_it(InjectedFault::Device, |_, _, _| false)
     }
 
     /// Fails at the step with this number, counted from 0.
-    pub fn at(step: usize, fault: Fault) -> Self {
+    pub fn at(step: usize, fault: InjectedFault) -> Self {
         Self::where_it(fault, move |number, _, _| number == step)
     }
 
     /// Fails at each step for which `aim` returns true. `aim` gets the step's number, the step and its path.
-    pub fn where_it(fault: Fault, aim: impl Fn(usize, Step, &Path) -> bool + Send + Sync + 'static) -> Self {
+    pub fn where_it(
+        fault: InjectedFault,
+        aim: impl Fn(usize, DiskStep, &Path) -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self { aim: Box::new(aim), fault, taken: AtomicUsize::new(0), struck: Mutex::new(None) }
     }
 
@@ -82,30 +85,34 @@ impl Faulty {
     }
 
     /// The first step that failed, if any did.
-    pub fn struck(&self) -> Option<(Step, PathBuf)> {
+    pub fn struck(&self) -> Option<(DiskStep, PathBuf)> {
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Gate for Faulty {
-    fn pass(&self, step: Step, path: &Path) -> Fate {
+impl Gate for FaultInjector {
+    fn pass(&self, step: DiskStep, path: &Path) -> StepDecision {
         let number = self.taken.fetch_add(1, Ordering::SeqCst);
         let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.fault == Fault::Crash && struck.is_some() {
-            return Fate::Fail(self.fault.cause());
+        if self.fault == InjectedFault::Crash && struck.is_some() {
+            return StepDecision::Fail(self.fault.cause());
         }
         if !(self.aim)(number, step, path) {
-            return Fate::Go;
+            return StepDecision::Go;
         }
         struck.get_or_insert_with(|| (step, path.to_owned()));
-        if self.fault == Fault::ShortWrite { Fate::Half(self.fault.cause()) } else { Fate::Fail(self.fault.cause()) }
+        if self.fault == InjectedFault::ShortWrite {
+            StepDecision::Half(self.fault.cause())
+        } else {
+            StepDecision::Fail(self.fault.cause())
+        }
     }
 }
 
 /// Lets every step pass, but runs an action of the test before each.
 pub struct Meddler<F>(F);
 
-impl<F: Fn(Step, &Path) + Send + Sync> Meddler<F> {
+impl<F: Fn(DiskStep, &Path) + Send + Sync> Meddler<F> {
     /// A gate that runs `act` before each step.
     pub fn new(act: F) -> Self {
         Self(act)
@@ -118,9 +125,9 @@ impl<F> std::fmt::Debug for Meddler<F> {
     }
 }
 
-impl<F: Fn(Step, &Path) + Send + Sync> Gate for Meddler<F> {
-    fn pass(&self, step: Step, path: &Path) -> Fate {
+impl<F: Fn(DiskStep, &Path) + Send + Sync> Gate for Meddler<F> {
+    fn pass(&self, step: DiskStep, path: &Path) -> StepDecision {
         (self.0)(step, path);
-        Fate::Go
+        StepDecision::Go
     }
 }

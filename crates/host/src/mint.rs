@@ -19,7 +19,7 @@ use rcgen::{
 };
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::Certificate;
-use trustmason_plan::constraints::{self, Fault};
+use trustmason_plan::constraints::{self, Violation};
 use trustmason_plan::mint::{LAST, Order};
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -29,7 +29,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub enum MintError {
     /// Keys of this kind with this hash are not made here.
     #[error("trustmason does not make {key} with {hash}; use rsa-2048, rsa-3072, rsa-4096, ec-256, ec-384 or ec-521")]
-    Kind {
+    FindingKind {
         /// The kind of key.
         key: String,
         /// The hash.
@@ -96,18 +96,18 @@ impl KeySource for Generate {
 
 /// Keys generated beforehand and handed out in turn, again and again. A pool is for tests only, in which hundreds of
 /// identities need keys and no security depends on them.
-pub struct Pool {
+pub struct KeyPool {
     keys: Vec<Zeroizing<Vec<u8>>>,
     next: AtomicUsize,
 }
 
-impl std::fmt::Debug for Pool {
+impl std::fmt::Debug for KeyPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pool({} keys)", self.keys.len())
     }
 }
 
-impl Pool {
+impl KeyPool {
     /// Generates this many RSA-2048 keys.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Pool {
     }
 }
 
-impl KeySource for Pool {
+impl KeySource for KeyPool {
     fn key(&self, kind: KeyKind, hash: SignatureHash) -> Result<Zeroizing<Vec<u8>>, MintError> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.keys.len());
         match (kind, turn.and_then(|turn| self.keys.get(turn))) {
@@ -159,7 +159,7 @@ pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Res
     if let Some(why) = constraints::unwritable(&certificate) {
         return Err(MintError::Unfit(why));
     }
-    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
+    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Violation::demands_new) {
         return Err(MintError::Unfit(fault.to_string()));
     }
     Ok(Minted { certificate: Arc::new(certificate), key, issuers: Vec::new(), request: None })
@@ -232,7 +232,7 @@ pub fn signed(
     if certificate.verify_signed_by(signer.certificate) == trustmason_keystore::SignatureCheck::Invalid {
         return Err(MintError::Unfit("`sign_with` is not the key of the authority's certificate".to_owned()));
     }
-    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
+    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Violation::demands_new) {
         return Err(MintError::Unfit(fault.to_string()));
     }
     let issuers = std::iter::once(signer.certificate).chain(signer.issuers).cloned().collect();
@@ -264,7 +264,7 @@ fn unknown(kind: KeyKind, hash: SignatureHash) -> MintError {
         SignatureHash::Sha384 => "SHA-384",
         SignatureHash::Sha512 => "SHA-512",
     };
-    MintError::Kind { key, hash }
+    MintError::FindingKind { key, hash }
 }
 
 fn algorithm(kind: KeyKind, hash: SignatureHash) -> Result<&'static SignatureAlgorithm, MintError> {

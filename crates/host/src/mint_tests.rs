@@ -9,9 +9,9 @@ use trustmason_spec::topology::{Constraints, Issuer, KeyAt, KeyPlace, Rotation, 
 
 use super::*;
 
-fn pool() -> &'static Pool {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool::new(2).unwrap())
+fn pool() -> &'static KeyPool {
+    static POOL: OnceLock<KeyPool> = OnceLock::new();
+    POOL.get_or_init(|| KeyPool::new(2).unwrap())
 }
 
 fn now() -> Timestamp {
@@ -112,7 +112,7 @@ fn other_kinds_of_key() {
     }
     for (key, signature) in [(KeyKind::Rsa(1024), SignatureHash::Sha256), (KeyKind::Ec(256), SignatureHash::Sha512)] {
         let identity = IdentityDef { key, signature, ..identity() };
-        assert!(matches!(mint(&identity, pool(), now()), Err(MintError::Kind { .. })));
+        assert!(matches!(mint(&identity, pool(), now()), Err(MintError::FindingKind { .. })));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use trustmason_plan::text;
 use trustmason_spec::topology::RestartCommand;
 
-use crate::process::{self, Aim, Call, ProcessError, Said};
+use crate::process::{self, Call, CallPurpose, Output, ProcessError};
 use crate::secret::Secrets;
 
 /// How many of the last lines an error repeats.
@@ -83,7 +83,8 @@ pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted,
     let program = argv.first().cloned().unwrap_or_default();
     let patience = Duration::from_secs(u64::from(*timeout_seconds));
     let begun = Instant::now();
-    let ran = process::run(&Call { argv, patience, without_env: secrets.withheld(), aim: Aim::Effect });
+    let ran =
+        process::run(&Call { argv, timeout: patience, without_env: secrets.withheld(), purpose: CallPurpose::Effect });
     let seconds = begun.elapsed().as_secs();
     match ran {
         Ok(ran) => {
@@ -108,7 +109,7 @@ pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted,
 }
 
 /// The lines of both streams, without blank lines.
-fn lines(secrets: &Secrets, out: &Said, err: &Said) -> Vec<String> {
+fn lines(secrets: &Secrets, out: &Output, err: &Output) -> Vec<String> {
     let mut lines = Vec::new();
     for said in [out, err] {
         let shown = secrets.redact(said);

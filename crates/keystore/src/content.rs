@@ -16,7 +16,7 @@ use crate::format::Format;
 use crate::intern::Interner;
 
 /// A file to open.
-pub(crate) struct Input<'a> {
+pub(crate) struct ContentInput<'a> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) credential: Credential<'a>,
     pub(crate) certificates: &'a Interner,

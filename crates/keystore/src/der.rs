@@ -36,7 +36,7 @@ enum Rules {
 
 /// A fault in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum DerFault {
     /// The bytes end before the value does.
     Short,
     /// BER, not DER: an indefinite length.
@@ -57,7 +57,7 @@ pub(crate) enum Fault {
     BadValue,
 }
 
-impl Fault {
+impl DerFault {
     pub(crate) fn what(self) -> &'static str {
         match self {
             Self::Short => "the encoding ends too early",
@@ -76,7 +76,7 @@ impl Fault {
 /// A fault and its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DerError {
-    pub(crate) fault: Fault,
+    pub(crate) fault: DerFault,
     pub(crate) at: usize,
 }
 
@@ -102,8 +102,8 @@ impl<'a> Tlv<'a> {
     }
 
     /// A reader over the contents, by the same rules.
-    pub(crate) fn inner(&self) -> Der<'a> {
-        Der { rest: self.body, at: self.body_at(), rules: self.rules }
+    pub(crate) fn inner(&self) -> DerReader<'a> {
+        DerReader { rest: self.body, at: self.body_at(), rules: self.rules }
     }
 
     /// The octets of an OCTET STRING; it may be in pieces or under an implicit tag (X.690 §8.7).
@@ -112,7 +112,7 @@ impl<'a> Tlv<'a> {
             return Ok(Cow::Borrowed(self.body));
         }
         if self.rules == Rules::Der {
-            return Err(DerError { fault: Fault::Pieces, at: self.at });
+            return Err(DerError { fault: DerFault::Pieces, at: self.at });
         }
         let mut whole = Vec::with_capacity(self.body.len());
         let mut open = vec![self.inner()];
@@ -125,8 +125,8 @@ impl<'a> Tlv<'a> {
             match piece.tag {
                 OCTET_STRING => whole.extend_from_slice(piece.body),
                 OCTET_STRINGS if open.len() < DEPTH => open.push(piece.inner()),
-                OCTET_STRINGS => return Err(DerError { fault: Fault::TooDeep, at: piece.at }),
-                _ => return Err(DerError { fault: Fault::Unexpected, at: piece.at }),
+                OCTET_STRINGS => return Err(DerError { fault: DerFault::TooDeep, at: piece.at }),
+                _ => return Err(DerError { fault: DerFault::Unexpected, at: piece.at }),
             }
         }
         Ok(Cow::Owned(whole))
@@ -137,7 +137,7 @@ impl<'a> Tlv<'a> {
     }
 
     pub(crate) fn bad(&self) -> DerError {
-        DerError { fault: Fault::BadValue, at: self.at }
+        DerError { fault: DerFault::BadValue, at: self.at }
     }
 
     /// The contents of a BIT STRING of whole bytes.
@@ -178,13 +178,13 @@ impl<'a> Tlv<'a> {
 
 /// Reads elements one after another.
 #[derive(Debug, Clone)]
-pub(crate) struct Der<'a> {
+pub(crate) struct DerReader<'a> {
     rest: &'a [u8],
     at: usize,
     rules: Rules,
 }
 
-impl<'a> Der<'a> {
+impl<'a> DerReader<'a> {
     /// Reads by DER's rules.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, at: 0, rules: Rules::Der }
@@ -203,7 +203,7 @@ impl<'a> Der<'a> {
         self.at
     }
 
-    fn fail<T>(&self, fault: Fault) -> Result<T> {
+    fn fail<T>(&self, fault: DerFault) -> Result<T> {
         Err(DerError { fault, at: self.at })
     }
 
@@ -215,10 +215,10 @@ impl<'a> Der<'a> {
     pub(crate) fn next(&mut self) -> Result<Tlv<'a>> {
         let (&[tag, first], _) = match self.rest.split_first_chunk::<2>() {
             Some(parts) => parts,
-            None => return self.fail(Fault::Short),
+            None => return self.fail(DerFault::Short),
         };
         if tag & 0x1f == 0x1f {
-            return self.fail(Fault::HighTag);
+            return self.fail(DerFault::HighTag);
         }
         let (head, length, closing) = match self.length(tag, first)? {
             (head, Some(length)) => (head, length, 0),
@@ -226,7 +226,7 @@ impl<'a> Der<'a> {
         };
         let end = head.checked_add(length).and_then(|end| end.checked_add(closing));
         let Some((raw, rest)) = end.and_then(|end| self.rest.split_at_checked(end)) else {
-            return self.fail(Fault::Short);
+            return self.fail(DerFault::Short);
         };
         let body = raw.get(head..head + length).unwrap_or_default();
         let tlv = Tlv { tag, body, raw, at: self.at, head, rules: self.rules };
@@ -241,19 +241,19 @@ impl<'a> Der<'a> {
         let count = match first {
             0..=0x7f => return Ok((2, Some(usize::from(first)))),
             0x80 if self.rules == Rules::Ber && tag & 0x20 != 0 => return Ok((2, None)),
-            0x80 => return self.fail(Fault::Indefinite),
+            0x80 => return self.fail(DerFault::Indefinite),
             _ => usize::from(first & 0x7f),
         };
         let Some(bytes) = self.rest.get(2..2 + count) else {
-            return self.fail(Fault::Short);
+            return self.fail(DerFault::Short);
         };
         let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
         if significant > 4 {
-            return self.fail(Fault::Short);
+            return self.fail(DerFault::Short);
         }
         let length = bytes.iter().fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
         if self.rules == Rules::Der && (length < 0x80 || significant != count) {
-            return self.fail(Fault::LongLength);
+            return self.fail(DerFault::LongLength);
         }
         Ok((2 + count, Some(length)))
     }
@@ -262,7 +262,7 @@ impl<'a> Der<'a> {
     /// reader skips elements of definite length and enters only those of indefinite length.
     fn until_closed(&self, head: usize) -> Result<usize> {
         let inner = self.rest.get(head..).unwrap_or_default();
-        let mut reader = Der { rest: inner, at: self.at + head, rules: Rules::Ber };
+        let mut reader = DerReader { rest: inner, at: self.at + head, rules: Rules::Ber };
         let mut open = 1usize;
         loop {
             if reader.rest.starts_with(CLOSING) {
@@ -275,11 +275,11 @@ impl<'a> Der<'a> {
             }
             let &[tag, first] = match reader.rest.first_chunk::<2>() {
                 Some(start) => start,
-                None => return reader.fail(Fault::Short),
+                None => return reader.fail(DerFault::Short),
             };
             match reader.length(tag, first)? {
                 (head, Some(length)) => reader.step(head.saturating_add(length))?,
-                (_, None) if open >= DEPTH => return reader.fail(Fault::TooDeep),
+                (_, None) if open >= DEPTH => return reader.fail(DerFault::TooDeep),
                 (head, None) => {
                     open += 1;
                     reader.step(head)?;
@@ -290,7 +290,7 @@ impl<'a> Der<'a> {
 
     fn step(&mut self, count: usize) -> Result<()> {
         let Some(rest) = self.rest.get(count..) else {
-            return self.fail(Fault::Short);
+            return self.fail(DerFault::Short);
         };
         self.rest = rest;
         self.at += count;
@@ -301,8 +301,8 @@ impl<'a> Der<'a> {
     pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>> {
         match self.peek() {
             Some(found) if found == tag => self.next(),
-            Some(_) => self.fail(Fault::Unexpected),
-            None => self.fail(Fault::Short),
+            Some(_) => self.fail(DerFault::Unexpected),
+            None => self.fail(DerFault::Short),
         }
     }
 
@@ -313,7 +313,7 @@ impl<'a> Der<'a> {
 
     /// Requires that no element follows.
     pub(crate) fn end(&self) -> Result<()> {
-        if self.is_empty() { Ok(()) } else { self.fail(Fault::Excess) }
+        if self.is_empty() { Ok(()) } else { self.fail(DerFault::Excess) }
     }
 }
 
@@ -328,7 +328,7 @@ pub(crate) fn check_canonical(element: &Tlv<'_>) -> Result<()> {
         let child = reader.next()?;
         if child.is_constructed() {
             if open.len() >= DEPTH {
-                return Err(DerError { fault: Fault::TooDeep, at: child.at });
+                return Err(DerError { fault: DerFault::TooDeep, at: child.at });
             }
             open.push(child.inner());
         }
@@ -390,7 +390,7 @@ pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
 /// indefinite length correctly only if the outermost element is also of indefinite length. Otherwise Java 8 loses what
 /// follows the element, without an error.
 pub(crate) fn definite(raw: &[u8]) -> Result<Cow<'_, [u8]>> {
-    definite_below(&Der::ber(raw).next()?, 0)
+    definite_below(&DerReader::ber(raw).next()?, 0)
 }
 
 fn definite_below<'a>(element: &Tlv<'a>, depth: usize) -> Result<Cow<'a, [u8]>> {
@@ -401,7 +401,7 @@ fn definite_below<'a>(element: &Tlv<'a>, depth: usize) -> Result<Cow<'a, [u8]>> 
         return Ok(Cow::Owned(encode(OCTET_STRING, &element.octets()?)));
     }
     if depth >= DEPTH {
-        return Err(DerError { fault: Fault::TooDeep, at: element.at });
+        return Err(DerError { fault: DerFault::TooDeep, at: element.at });
     }
     let mut body = Vec::with_capacity(element.body.len());
     let mut same = element.raw.get(1) != Some(&0x80);
@@ -429,20 +429,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn fault(bytes: &[u8]) -> Fault {
-        Der::new(bytes).next().unwrap_err().fault
+    fn fault(bytes: &[u8]) -> DerFault {
+        DerReader::new(bytes).next().unwrap_err().fault
     }
 
     #[test]
     fn lengths_are_bounded_definite_and_minimal() {
-        assert_eq!(fault(&[0x30]), Fault::Short);
-        assert_eq!(fault(&[0x30, 1]), Fault::Short);
-        assert_eq!(fault(&[0x30, 0x80, 0, 0]), Fault::Indefinite);
-        assert_eq!(fault(&[0x04, 0x81, 1, 0]), Fault::LongLength);
-        assert_eq!(fault(&[0x04, 0x82, 0, 0x80]), Fault::LongLength);
-        assert_eq!(fault(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]), Fault::Short);
-        assert_eq!(fault(&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Fault::Short);
-        assert_eq!(fault(&[0x1f, 1, 0]), Fault::HighTag);
+        assert_eq!(fault(&[0x30]), DerFault::Short);
+        assert_eq!(fault(&[0x30, 1]), DerFault::Short);
+        assert_eq!(fault(&[0x30, 0x80, 0, 0]), DerFault::Indefinite);
+        assert_eq!(fault(&[0x04, 0x81, 1, 0]), DerFault::LongLength);
+        assert_eq!(fault(&[0x04, 0x82, 0, 0x80]), DerFault::LongLength);
+        assert_eq!(fault(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]), DerFault::Short);
+        assert_eq!(fault(&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), DerFault::Short);
+        assert_eq!(fault(&[0x1f, 1, 0]), DerFault::HighTag);
     }
 
     #[test]
@@ -451,8 +451,8 @@ mod tests {
         for _ in 0..200 {
             bytes = encode(SEQUENCE, &bytes);
         }
-        let outer = Der::new(&bytes).next().unwrap();
-        assert_eq!(check_canonical(&outer).unwrap_err().fault, Fault::TooDeep);
+        let outer = DerReader::new(&bytes).next().unwrap();
+        assert_eq!(check_canonical(&outer).unwrap_err().fault, DerFault::TooDeep);
     }
 
     #[test]
@@ -465,7 +465,7 @@ mod tests {
             b"tail",
         ];
         let bytes = bytes.concat();
-        let mut outer = Der::ber(&bytes);
+        let mut outer = DerReader::ber(&bytes);
         let whole = outer.next().unwrap();
         assert_eq!((whole.raw.len(), outer.position()), (bytes.len() - 4, bytes.len() - 4));
         let mut inner = whole.inner();
@@ -485,22 +485,22 @@ mod tests {
         let pieces = [0x30, 0x80, 0x24, 0x80, 0x04, 1, b'a', 0x24, 3, 0x04, 1, b'b', 0, 0, 0, 0];
         assert_eq!(definite(&pieces).unwrap(), &[0x30, 4, 0x04, 2, b'a', b'b'][..]);
         let deep = [[0x30, 0x80].repeat(60), vec![0; 120]].concat();
-        assert_eq!(definite(&deep).unwrap_err().fault, Fault::TooDeep);
-        assert_eq!(definite(&[0x30, 0x80, 0x04]).unwrap_err().fault, Fault::Short);
+        assert_eq!(definite(&deep).unwrap_err().fault, DerFault::TooDeep);
+        assert_eq!(definite(&[0x30, 0x80, 0x04]).unwrap_err().fault, DerFault::Short);
     }
 
     #[test]
     fn indefinite_lengths_are_bounded_and_closed() {
-        let fault = |bytes: &[u8]| Der::ber(bytes).next().unwrap_err().fault;
-        assert_eq!(fault(&[0x30, 0x80, 4, 1, 7]), Fault::Short);
-        assert_eq!(fault(&[0x04, 0x80, 0, 0]), Fault::Indefinite, "a primitive value has a length");
-        assert_eq!(fault(&[[0x30, 0x80].repeat(2000), vec![0; 4000]].concat()), Fault::TooDeep);
+        let fault = |bytes: &[u8]| DerReader::ber(bytes).next().unwrap_err().fault;
+        assert_eq!(fault(&[0x30, 0x80, 4, 1, 7]), DerFault::Short);
+        assert_eq!(fault(&[0x04, 0x80, 0, 0]), DerFault::Indefinite, "a primitive value has a length");
+        assert_eq!(fault(&[[0x30, 0x80].repeat(2000), vec![0; 4000]].concat()), DerFault::TooDeep);
         let mut pieces = vec![4, 1, 7];
         for _ in 0..100 {
             pieces = encode(OCTET_STRINGS, &pieces);
         }
-        assert_eq!(Der::ber(&pieces).next().unwrap().octets().unwrap_err().fault, Fault::TooDeep);
-        assert_eq!(Der::new(&[0x24, 3, 4, 1, 7]).next().unwrap().octets().unwrap_err().fault, Fault::Pieces);
+        assert_eq!(DerReader::ber(&pieces).next().unwrap().octets().unwrap_err().fault, DerFault::TooDeep);
+        assert_eq!(DerReader::new(&[0x24, 3, 4, 1, 7]).next().unwrap().octets().unwrap_err().fault, DerFault::Pieces);
     }
 
     #[test]
@@ -518,14 +518,14 @@ mod tests {
         assert_eq!(integer(127), [2, 1, 127]);
         assert_eq!(integer(128), [2, 2, 0, 128]);
         assert_eq!(integer(10_000), [2, 2, 0x27, 0x10]);
-        assert_eq!(Der::new(&integer(u64::MAX)).next().unwrap().small().unwrap(), u64::MAX);
+        assert_eq!(DerReader::new(&integer(u64::MAX)).next().unwrap().small().unwrap(), u64::MAX);
     }
 
     #[test]
     fn encoding_reads_back() {
         for length in [0usize, 1, 127, 128, 255, 256, 65_536] {
             let bytes = encode(OCTET_STRING, &vec![7; length]);
-            let tlv = Der::new(&bytes).next().unwrap();
+            let tlv = DerReader::new(&bytes).next().unwrap();
             assert_eq!((tlv.body.len(), tlv.raw.len()), (length, bytes.len()));
         }
     }

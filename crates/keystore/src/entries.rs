@@ -93,7 +93,7 @@ impl<P> Entries<P> {
     }
 
     /// Adds remarks on duplicate aliases, aliases that differ in case only, and aliases that a JVM cannot look up.
-    pub(crate) fn remark_twins(&mut self, format: Format) {
+    pub(crate) fn remark_ambiguous_names(&mut self, format: Format) {
         let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(self.listed.entries.len());
         let mut remarks = Vec::new();
         // The JDK's PKCS#12 provider folds aliases when it loads them; JKS and JCEKS fold them only for a lookup.

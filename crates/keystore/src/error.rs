@@ -10,7 +10,7 @@ use crate::text::visible;
 
 /// The class of an error in reading a store, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum ErrorClass {
     /// The structure is complete, but its digest does not match under this password. The password is wrong, or somebody
     /// changed the file.
     WrongPassword,
@@ -22,7 +22,7 @@ pub enum Class {
     NotAStore,
 }
 
-impl Class {
+impl ErrorClass {
     /// The name in JSON output: `wrong-password`, `corrupt`, `unsupported`, `not-a-store`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -39,7 +39,7 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
     /// The class of the error.
-    pub class: Class,
+    pub class: ErrorClass,
     /// The name of the format (`jks`, `pkcs12`, `bks`, …), where it is known.
     pub format: Option<&'static str>,
     /// The byte where reading stopped, counted from the start of the file.
@@ -49,7 +49,7 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    pub(crate) fn new(class: Class, cause: impl Into<String>, hint: &'static str) -> Self {
+    pub(crate) fn new(class: ErrorClass, cause: impl Into<String>, hint: &'static str) -> Self {
         Self { class, format: None, offset: None, cause: cause.into(), hint }
     }
 

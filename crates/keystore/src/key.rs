@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
 use zeroize::Zeroizing;
 
 use crate::certificate::{Certificate, KeyAlgorithm, KeyInfo, bit_length, key_algorithm};
-use crate::der::{self, Der, DerError, Tlv};
+use crate::der::{self, DerError, DerReader, Tlv};
 use crate::error::KeyError;
 use crate::format::Format;
 
@@ -72,7 +72,7 @@ struct Pkcs8<'a> {
 }
 
 fn pkcs8(bytes: &[u8]) -> Result<Pkcs8<'_>, DerError> {
-    let mut outer = Der::new(bytes);
+    let mut outer = DerReader::new(bytes);
     let mut fields = outer.expect(der::SEQUENCE)?.inner();
     outer.end()?;
     fields.expect(der::INTEGER)?;
@@ -90,7 +90,7 @@ fn pkcs8(bytes: &[u8]) -> Result<Pkcs8<'_>, DerError> {
 
 /// Modulus and public exponent of an RSAPrivateKey (RFC 8017 A.1.2).
 fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
-    let mut numbers = Der::new(key.body).expect(der::SEQUENCE)?.inner();
+    let mut numbers = DerReader::new(key.body).expect(der::SEQUENCE)?.inner();
     numbers.expect(der::INTEGER)?;
     Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
 }
@@ -125,7 +125,7 @@ fn from_pkcs1(numbers: &[u8]) -> Zeroizing<Vec<u8>> {
 /// Wraps an ECPrivateKey (RFC 5915 §3), as `BEGIN EC PRIVATE KEY` has it, in a PrivateKeyInfo; `None` if the key names
 /// no curve.
 fn from_sec1(key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut fields = Der::new(key).expect(der::SEQUENCE).ok()?.inner();
+    let mut fields = DerReader::new(key).expect(der::SEQUENCE).ok()?.inner();
     fields.expect(der::INTEGER).ok()?;
     fields.expect(der::OCTET_STRING).ok()?;
     let curve = fields.optional(0xa0).ok()??;
@@ -183,7 +183,7 @@ fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
     let judge = |same: bool| if same { KeyMatch::Yes } else { KeyMatch::No };
     match &parts.info.algorithm {
         KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
-            let numbers = Der::new(wanted).expect(der::SEQUENCE).map(|sequence| sequence.inner());
+            let numbers = DerReader::new(wanted).expect(der::SEQUENCE).map(|sequence| sequence.inner());
             let public = numbers.and_then(|mut numbers| Ok((numbers.next()?, numbers.next()?)));
             match (public, rsa_numbers(&parts.key)) {
                 (Ok((modulus, exponent)), Ok((ours, our_exponent))) => {
@@ -224,7 +224,7 @@ fn public_half(_: &KeyInfo, _: &[u8]) -> Option<Vec<u8>> {
 
 /// The contents of the certificate's subjectPublicKey.
 fn public_bits(certificate: &Certificate) -> Option<&[u8]> {
-    let mut parts = Der::new(certificate.spki_der()).next().ok()?.inner();
+    let mut parts = DerReader::new(certificate.spki_der()).next().ok()?.inner();
     parts.next().ok()?;
     parts.next().ok()?.bits().ok()
 }

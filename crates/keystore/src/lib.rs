@@ -113,14 +113,14 @@ mod windows;
 
 pub use alias::{Alias, StoredAlias};
 pub use certificate::{
-    CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
-    KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
+    CaMark, Certificate, CertificateError, CertificatePart, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement,
+    JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey, Signature, SignatureCheck,
 };
 pub use detect::{Detected, detect};
 pub use digest::{Digest, FingerprintError};
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use entry::{Credential, Entry, EntryId, EntryKey, EntryKind};
-pub use error::{Class, EditError, KeyError, ReadError};
+pub use error::{EditError, ErrorClass, KeyError, ReadError};
 pub use fingerprint::Fingerprint;
 pub use format::{AliasModel, Format};
 pub use intern::{CertificateSlot, Interner, UnparsedCertificate};

@@ -11,10 +11,10 @@
 use std::ops::Range;
 
 use crate::alias::StoredAlias;
-use crate::der::{self, CONTEXT_0, Der, DerError, Tlv};
+use crate::der::{self, CONTEXT_0, DerError, DerReader, Tlv};
 use crate::entries::Entries;
 use crate::entry::EntryKind;
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 use crate::remark::Remark;
@@ -76,7 +76,7 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
 
 /// The content of a bundle.
 pub(crate) struct Bundle {
-    members: Vec<Member>,
+    members: Vec<BundleMember>,
     /// How many signers the message has; a plain bundle has none.
     signers: usize,
     /// Whether the message has content of its own.
@@ -86,7 +86,7 @@ pub(crate) struct Bundle {
 }
 
 /// One element of `certificates` or `crls`.
-struct Member {
+struct BundleMember {
     kind: EntryKind,
     /// The place of the element in the encoding.
     whole: Range<usize>,
@@ -133,20 +133,20 @@ impl Bundle {
 pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Bundle, ReadError> {
     let damaged = |error: DerError| {
         let cause = format!("the PKCS#7 message is damaged: {}", error.fault.what());
-        ReadError::new(Class::Corrupt, cause, AGAIN).offset(error.at)
+        ReadError::new(ErrorClass::Corrupt, cause, AGAIN).offset(error.at)
     };
-    let mut file = Der::ber(bytes);
+    let mut file = DerReader::ber(bytes);
     let mut info = file.expect(der::SEQUENCE).map_err(damaged)?.inner();
     let kind = info.expect(der::OID).map_err(damaged)?;
     match content(kind.body) {
         Some(ContentType::SignedData) => {}
         Some(ContentType::Other(what)) => {
-            return Err(ReadError::new(Class::Unsupported, what, ASK).format(Format::Pkcs7.as_str()));
+            return Err(ReadError::new(ErrorClass::Unsupported, what, ASK).format(Format::Pkcs7.as_str()));
         }
         None => {
             let name = der::dotted(kind.body).unwrap_or_else(|| "of no OID".to_owned());
             let cause = format!("this is a PKCS#7 message of the unknown type {name}, not a certificate bundle");
-            return Err(ReadError::new(Class::Unsupported, cause, ASK).offset(kind.at));
+            return Err(ReadError::new(ErrorClass::Unsupported, cause, ASK).offset(kind.at));
         }
     };
     let parts = parts(&mut info).map_err(damaged)?;
@@ -158,23 +158,23 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Bundle, Read
         let what = match element.tag {
             der::SEQUENCE => "a certificate revocation list",
             CONTEXT_1 => "revocation information that is no X.509 list",
-            _ => return Err(damaged(DerError { fault: der::Fault::Unexpected, at: element.at })),
+            _ => return Err(damaged(DerError { fault: der::DerFault::Unexpected, at: element.at })),
         };
-        members.push(Member { kind: EntryKind::Opaque(what.to_owned()), whole: range(&element), unread: None });
+        members.push(BundleMember { kind: EntryKind::Opaque(what.to_owned()), whole: range(&element), unread: None });
     }
     let signers = elements(Some(parts.signers)).map_err(damaged)?.len();
     Ok(Bundle { members, signers, content: parts.content, excess: bytes.len().saturating_sub(file.position()) })
 }
 
 /// The fields of a SignedData that the reader uses (RFC 5652 §5.1).
-struct Parts<'a> {
+struct SignedDataParts<'a> {
     content: bool,
     certificates: Option<Tlv<'a>>,
     crls: Option<Tlv<'a>>,
     signers: Tlv<'a>,
 }
 
-fn parts<'a>(info: &mut Der<'a>) -> der::Result<Parts<'a>> {
+fn parts<'a>(info: &mut DerReader<'a>) -> der::Result<SignedDataParts<'a>> {
     let mut content = info.expect(CONTEXT_0)?.inner();
     info.end()?;
     let mut signed = content.expect(der::SEQUENCE)?.inner();
@@ -189,7 +189,7 @@ fn parts<'a>(info: &mut Der<'a>) -> der::Result<Parts<'a>> {
     let crls = signed.optional(CONTEXT_1)?;
     let signers = signed.expect(der::SET)?;
     signed.end()?;
-    Ok(Parts { content: has_content, certificates, crls, signers })
+    Ok(SignedDataParts { content: has_content, certificates, crls, signers })
 }
 
 fn elements(set: Option<Tlv<'_>>) -> der::Result<Vec<Tlv<'_>>> {
@@ -208,10 +208,10 @@ fn range(element: &Tlv<'_>) -> Range<usize> {
 }
 
 /// Reads one of the CertificateChoices (RFC 5652 §10.2.2).
-fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Result<Member, ReadError> {
+fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Result<BundleMember, ReadError> {
     let opaque =
-        |what: &str| Ok(Member { kind: EntryKind::Opaque(what.to_owned()), whole: range(element), unread: None });
-    let corrupt = |cause: String| Err(ReadError::new(Class::Corrupt, cause, AGAIN).offset(element.at));
+        |what: &str| Ok(BundleMember { kind: EntryKind::Opaque(what.to_owned()), whole: range(element), unread: None });
+    let corrupt = |cause: String| Err(ReadError::new(ErrorClass::Corrupt, cause, AGAIN).offset(element.at));
     match element.tag {
         der::SEQUENCE => {}
         CONTEXT_0 => return opaque("an extended certificate of PKCS#6"),
@@ -227,7 +227,7 @@ fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Res
         CertificateSlot::Unparsed(odd) => Some(odd.reason().to_string()),
         CertificateSlot::Parsed(_) => None,
     };
-    Ok(Member { kind: EntryKind::Trusted(slot), whole: range(element), unread })
+    Ok(BundleMember { kind: EntryKind::Trusted(slot), whole: range(element), unread })
 }
 
 #[cfg(test)]

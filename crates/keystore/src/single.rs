@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, Input};
+use crate::content::{Content, ContentInput};
 use crate::der;
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
 use crate::entry::{Credential, EntryId, EntryKind};
-use crate::error::{Class, EditError, ReadError};
+use crate::error::{EditError, ErrorClass, ReadError};
 use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 
@@ -20,7 +20,7 @@ const AGAIN: &str = "export the certificate again, or re-encode it with openssl 
 /// Reads every certificate with its place. A file that contains anything else beside certificates is damaged.
 pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<usize>, CertificateSlot)>, ReadError> {
     let mut found = Vec::new();
-    let mut rest = der::Der::new(bytes);
+    let mut rest = der::DerReader::new(bytes);
     while !rest.is_empty() {
         let element = rest.next().map_err(|error| {
             let place = if found.is_empty() {
@@ -28,12 +28,12 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<u
             } else {
                 "the bytes after it are not a certificate"
             };
-            ReadError::new(Class::Corrupt, format!("{place}: {}", error.fault.what()), AGAIN).offset(error.at)
+            ReadError::new(ErrorClass::Corrupt, format!("{place}: {}", error.fault.what()), AGAIN).offset(error.at)
         })?;
         let slot = certificates.intern(element.raw);
         if let CertificateSlot::Unparsed(bad) = &slot {
             let cause = format!("certificate {} cannot be read: {}", found.len() + 1, bad.reason());
-            return Err(ReadError::new(Class::Corrupt, cause, AGAIN).offset(element.at));
+            return Err(ReadError::new(ErrorClass::Corrupt, cause, AGAIN).offset(element.at));
         }
         found.push((element.at..element.at + element.raw.len(), slot));
     }
@@ -42,23 +42,23 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<u
 
 /// One file of DER certificates.
 #[derive(Default)]
-pub(crate) struct Der {
+pub(crate) struct DerFile {
     /// Empty if there is no file yet.
     bytes: Vec<u8>,
     entries: Entries<Range<usize>>,
 }
 
-pub(crate) fn open(file: Input<'_>) -> Result<Der, ReadError> {
-    let Input { bytes, certificates, .. } = file;
+pub(crate) fn open(file: ContentInput<'_>) -> Result<DerFile, ReadError> {
+    let ContentInput { bytes, certificates, .. } = file;
     let found = read(&bytes, certificates).map_err(|error| error.format(Format::Der.as_str()))?;
     let mut entries = Entries::new();
     for (range, slot) in found {
         entries.push(None, None, EntryKind::Trusted(slot), range);
     }
-    Ok(Der { bytes, entries })
+    Ok(DerFile { bytes, entries })
 }
 
-impl Content for Der {
+impl Content for DerFile {
     fn format(&self) -> Format {
         Format::Der
     }

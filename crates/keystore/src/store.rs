@@ -9,25 +9,25 @@ use std::any::Any;
 
 use crate::alias::Alias;
 use crate::certificate::unrecoverable;
-use crate::content::{Content, Input};
+use crate::content::{Content, ContentInput};
 use crate::detect::{Detected, detect, ruin};
 use crate::digest::Digest;
 use crate::edit::{Edits, Image, check_positions};
 use crate::entry::{Credential, Entry, EntryId};
-use crate::error::{Class, EditError, KeyError, ReadError};
+use crate::error::{EditError, ErrorClass, KeyError, ReadError};
 use crate::format::{AliasModel, Format};
 use crate::intern::{CertificateSlot, Interner};
-use crate::jks::{self, Java};
+use crate::jks::{self, JavaStore};
 use crate::key::{KeyMatch, OpenedKey, SealedKey};
-use crate::pem::bundle::{self, Bundle};
+use crate::pem::bundle::{self, BundleFile};
 use crate::pem::directory::{self, Folder};
 use crate::pem::pair::{self, Pair};
 use crate::pem::{self, Pem};
 use crate::pkcs12::{self, Pkcs12, Protection};
 use crate::remark::Remark;
-use crate::single::{self, Der};
+use crate::single::{self, DerFile};
 use crate::tried::Trial;
-use crate::windows::{self, Windows};
+use crate::windows::{self, WindowsStore};
 
 /// An opened store, or a new one without entries. The value itself never changes: [`Store::edit`] gives the bytes of
 /// the next content.
@@ -56,7 +56,7 @@ pub struct Store {
     content: Box<dyn Content>,
 }
 
-type Open = fn(Input<'_>) -> Result<Box<dyn Content>, ReadError>;
+type Open = fn(ContentInput<'_>) -> Result<Box<dyn Content>, ReadError>;
 type Empty = fn() -> Box<dyn Content>;
 
 /// How a store of a format is made.
@@ -73,28 +73,30 @@ fn boxed<C: Content>(content: C) -> Box<dyn Content> {
 
 /// Refuses one file for a format of several files: [`Store::open_directory`] and [`Store::open_pair`] open such a
 /// store.
-fn several_files(_: Input<'_>) -> Result<Box<dyn Content>, ReadError> {
-    Err(ReadError::new(Class::NotAStore, "a folder was given as a file", "open it as a folder"))
+fn several_files(_: ContentInput<'_>) -> Result<Box<dyn Content>, ReadError> {
+    Err(ReadError::new(ErrorClass::NotAStore, "a folder was given as a file", "open it as a folder"))
 }
 
 /// Gives the functions of a format. Every format has one line here.
 fn origin(format: Format) -> Origin {
-    use jks::Kind::{Jceks, Jks};
-    use windows::Kind::{Element, Hive, Reg, Sst};
+    use jks::JavaFormat::{Jceks, Jks};
+    use windows::WindowsFileKind::{Element, Hive, Reg, Sst};
 
     let (open, empty): (Open, Empty) = match format {
-        Format::Jks => (|file| jks::open(Jks, file).map(boxed), || boxed(Java::empty(Jks))),
-        Format::Jceks => (|file| jks::open(Jceks, file).map(boxed), || boxed(Java::empty(Jceks))),
+        Format::Jks => (|file| jks::open(Jks, file).map(boxed), || boxed(JavaStore::empty(Jks))),
+        Format::Jceks => (|file| jks::open(Jceks, file).map(boxed), || boxed(JavaStore::empty(Jceks))),
         Format::Pkcs12 => (|file| pkcs12::open(file).map(boxed), || boxed(Pkcs12::Empty(Protection::java8()))),
         Format::Pem => (|file| pem::open(file).map(boxed), || boxed(Pem::default())),
         Format::PemDirectory => (several_files, || boxed(Folder::default())),
         Format::PemPair => (several_files, || boxed(Pair::default())),
-        Format::Der => (|file| single::open(file).map(boxed), || boxed(Der::default())),
-        Format::Pkcs7 => (|file| bundle::open(file).map(boxed), || boxed(Bundle::default())),
-        Format::WindowsSst => (|file| windows::open(Sst, file).map(boxed), || boxed(Windows::empty(Sst))),
-        Format::WindowsElement => (|file| windows::open(Element, file).map(boxed), || boxed(Windows::empty(Element))),
-        Format::WindowsReg => (|file| windows::open(Reg, file).map(boxed), || boxed(Windows::empty(Reg))),
-        Format::WindowsHive => (|file| windows::open(Hive, file).map(boxed), || boxed(Windows::empty(Hive))),
+        Format::Der => (|file| single::open(file).map(boxed), || boxed(DerFile::default())),
+        Format::Pkcs7 => (|file| bundle::open(file).map(boxed), || boxed(BundleFile::default())),
+        Format::WindowsSst => (|file| windows::open(Sst, file).map(boxed), || boxed(WindowsStore::empty(Sst))),
+        Format::WindowsElement => {
+            (|file| windows::open(Element, file).map(boxed), || boxed(WindowsStore::empty(Element)))
+        }
+        Format::WindowsReg => (|file| windows::open(Reg, file).map(boxed), || boxed(WindowsStore::empty(Reg))),
+        Format::WindowsHive => (|file| windows::open(Hive, file).map(boxed), || boxed(WindowsStore::empty(Hive))),
     };
     Origin { open, empty }
 }
@@ -109,15 +111,15 @@ impl Store {
         let format = detect(&bytes).readable()?;
         if matches!(credential, Credential::NotNeeded) && is_protected(format, &bytes) {
             let cause = "it needs a password, but none was given";
-            let error = ReadError::new(Class::WrongPassword, cause, "give the store's own password");
+            let error = ReadError::new(ErrorClass::WrongPassword, cause, "give the store's own password");
             return Err(error.format(format.as_str()));
         }
         let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
         let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
-        let opened = (origin(format).open)(Input { bytes, credential, certificates });
+        let opened = (origin(format).open)(ContentInput { bytes, credential, certificates });
         opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
-            (Class::Corrupt | Class::WrongPassword, Some(first)) => ReadError::new(
-                Class::Corrupt,
+            (ErrorClass::Corrupt | ErrorClass::WrongPassword, Some(first)) => ReadError::new(
+                ErrorClass::Corrupt,
                 "there is a carriage return before each of its line feeds, as after a transfer in text mode",
                 "copy the original again as a binary file",
             )
@@ -259,14 +261,14 @@ impl Store {
     /// The friendly name of an entry (Windows, property 11). It is for people only and identifies nothing.
     #[must_use]
     pub fn label(&self, id: EntryId) -> Option<&str> {
-        self.content::<Windows>()?.label(id)
+        self.content::<WindowsStore>()?.label(id)
     }
 
     /// The registry key of the Windows store that holds the entry (`HKEY_LOCAL_MACHINE\…\Root`), where the file
     /// contains it. In a hive the key is relative to the root of the hive.
     #[must_use]
     pub fn registry_key(&self, id: EntryId) -> Option<&str> {
-        self.content::<Windows>()?.store_key(id)
+        self.content::<WindowsStore>()?.store_key(id)
     }
 
     /// The digest of the content of a serialised Windows store: its certificates, and for each the friendly name, the
@@ -274,7 +276,7 @@ impl Store {
     /// computes change the digest. `None` for another format.
     #[must_use]
     pub fn listing_digest(&self) -> Option<Digest> {
-        self.content::<Windows>()?.listing_digest()
+        self.content::<WindowsStore>()?.listing_digest()
     }
 
     /// Whether the file holds the alias of the entry. A JVM numbers the nameless entries of a PKCS#12 file, so an edit

@@ -30,9 +30,9 @@ impl Trial {
 
 /// The result of each trial. Threads may share it. Nothing iterates over it, so nothing depends on its order.
 #[derive(Default)]
-pub(crate) struct Tried(Mutex<HashMap<Trial, Result<KeyMatch, KeyError>>>);
+pub(crate) struct PasswordTrials(Mutex<HashMap<Trial, Result<KeyMatch, KeyError>>>);
 
-impl Tried {
+impl PasswordTrials {
     /// Gives the result of this trial, and opens the key only if the trial is new.
     pub(crate) fn once(
         &self,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, differences, open, read, summary, text};
 use trustmason_keystore::{
-    Class, EditError, Edits, EntryKind, Format, Image, KeyError, KeyMatch, Password, Remark, Store,
+    EditError, Edits, EntryKind, ErrorClass, Format, Image, KeyError, KeyMatch, Password, Remark, Store,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -161,7 +161,7 @@ fn other_formats_are_refused_by_name() {
         };
         judged += 1;
         let error = open(&read(corpus.join("files").join(name)), Some("changeit")).expect_err(name);
-        assert_eq!((error.class, error.format), (Class::Unsupported, Some(format)), "{name}: {error}");
+        assert_eq!((error.class, error.format), (ErrorClass::Unsupported, Some(format)), "{name}: {error}");
         let word = match kind {
             "PKCS7" => "enveloped (encrypted)",
             kind => kind,
@@ -204,13 +204,13 @@ fn a_wrong_password_is_told_from_damage() {
     let corpus = corpus();
     let bytes = read(corpus.join("files/kt-mixed.jks"));
     let class = |bytes: &[u8], password| open(bytes, Some(password)).expect_err("refused").class;
-    assert_eq!(class(&bytes, "wrong"), Class::WrongPassword);
-    assert_eq!(class(&bytes[..bytes.len() - 1], "changeit"), Class::Corrupt);
-    assert_eq!(class(&bytes[..bytes.len() / 2], "changeit"), Class::Corrupt);
-    assert_eq!(class(&read(corpus.join("files/raw-nosig.jks")), "changeit"), Class::Corrupt);
-    assert_eq!(class(&read(corpus.join("files/raw-v3.jks")), "changeit"), Class::Unsupported);
-    assert_eq!(class(&read(corpus.join("files/raw-secret-tag.jks")), "changeit"), Class::Corrupt);
-    assert_eq!(class(&read(corpus.join("files/zero.pem")), "changeit"), Class::NotAStore);
+    assert_eq!(class(&bytes, "wrong"), ErrorClass::WrongPassword);
+    assert_eq!(class(&bytes[..bytes.len() - 1], "changeit"), ErrorClass::Corrupt);
+    assert_eq!(class(&bytes[..bytes.len() / 2], "changeit"), ErrorClass::Corrupt);
+    assert_eq!(class(&read(corpus.join("files/raw-nosig.jks")), "changeit"), ErrorClass::Corrupt);
+    assert_eq!(class(&read(corpus.join("files/raw-v3.jks")), "changeit"), ErrorClass::Unsupported);
+    assert_eq!(class(&read(corpus.join("files/raw-secret-tag.jks")), "changeit"), ErrorClass::Corrupt);
+    assert_eq!(class(&read(corpus.join("files/zero.pem")), "changeit"), ErrorClass::NotAStore);
     let unverified = open(&bytes, None).unwrap();
     assert!(!unverified.verified());
     assert_eq!(unverified.remarks(), [Remark::Unverified]);

@@ -22,7 +22,7 @@ use chains::shapes::{COMMON, SELDOM, Shape};
 use javas::{Judges, Release};
 use serde_json::Value;
 use trustmason_keystore::Certificate;
-use trustmason_keystore::path::{self, Rule};
+use trustmason_keystore::path::{self, PathRule};
 
 /// JSSE's trust manager, in one JVM of each release.
 struct Jsse(Judges);
@@ -97,7 +97,7 @@ fn draw(seed: u64) -> Drawn {
     let last = chain.members.len() - 1;
     let present = (1..last).filter(|place| chain.missing != Some(*place));
     let mut between: Vec<Vec<u8>> = present.map(|place| chain.members[place].sign()).collect();
-    between.extend(chain.others.iter().map(chains::certificate::Draft::sign));
+    between.extend(chain.others.iter().map(chains::certificate::CertificateDraft::sign));
     // The intermediates are in random order.
     for place in (1..between.len()).rev() {
         between.swap(place, chance.below(place + 1));
@@ -106,7 +106,7 @@ fn draw(seed: u64) -> Drawn {
 }
 
 /// The result of this crate: the issuers without the root, or the broken rule.
-fn verdict(drawn: &Drawn, ignored: &[Rule]) -> Result<Vec<Vec<u8>>, (Option<Rule>, String)> {
+fn verdict(drawn: &Drawn, ignored: &[PathRule]) -> Result<Vec<Vec<u8>>, (Option<PathRule>, String)> {
     let parse = |der: &[u8]| Certificate::parse(der).map(Arc::new).map_err(|error| (None, error.to_string()));
     let (root, leaf) = (parse(&drawn.root)?, parse(&drawn.leaf)?);
     // Certificates that do not parse are skipped, as in an inbox.
@@ -129,9 +129,9 @@ fn judge_no_chain_that_a_validator_refuses() {
     let (mut accepted, mut both_accept) = (0u64, 0u64);
     let mut too_strict: BTreeMap<String, u64> = BTreeMap::new();
     let mut strict_chains = Vec::new();
-    let mut refused_by: BTreeMap<Rule, u64> = BTreeMap::new();
+    let mut refused_by: BTreeMap<PathRule, u64> = BTreeMap::new();
     // The chains that this crate accepts if one rule is ignored, although a judge refuses them.
-    let mut needed: BTreeMap<Rule, u64> = BTreeMap::new();
+    let mut needed: BTreeMap<PathRule, u64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for number in 0..count {
         let drawn = draw(seed.wrapping_add(number));
@@ -165,11 +165,11 @@ fn judge_no_chain_that_a_validator_refuses() {
                     *refused_by.entry(*rule).or_default() += 1;
                 }
                 if judges {
-                    *too_strict.entry(rule.map_or("unreadable", Rule::name).to_owned()).or_default() += 1;
+                    *too_strict.entry(rule.map_or("unreadable", PathRule::name).to_owned()).or_default() += 1;
                     strict_chains.push(format!("{} {:?}: {what}", seed.wrapping_add(number), drawn.shapes));
                 } else {
-                    for removed in Rule::ALL.into_iter().filter(|removed| Some(*removed) == *rule) {
-                        if verdict(&drawn, &[removed, Rule::SecondOpinion]).is_ok() {
+                    for removed in PathRule::ALL.into_iter().filter(|removed| Some(*removed) == *rule) {
+                        if verdict(&drawn, &[removed, PathRule::SecondOpinion]).is_ok() {
                             *needed.entry(removed).or_default() += 1;
                         }
                     }
@@ -177,7 +177,7 @@ fn judge_no_chain_that_a_validator_refuses() {
             }
         }
     }
-    let list = |of: &BTreeMap<Rule, u64>| {
+    let list = |of: &BTreeMap<PathRule, u64>| {
         of.iter().map(|(rule, times)| format!("{rule} {times}")).collect::<Vec<_>>().join(", ")
     };
     let strict: u64 = too_strict.values().sum();
@@ -190,7 +190,8 @@ fn judge_no_chain_that_a_validator_refuses() {
         })
         .collect();
     let differing = if differing.is_empty() { "none".to_owned() } else { differing.join(", ") };
-    let unneeded: Vec<&str> = Rule::ALL.into_iter().filter(|rule| !needed.contains_key(rule)).map(Rule::name).collect();
+    let unneeded: Vec<&str> =
+        PathRule::ALL.into_iter().filter(|rule| !needed.contains_key(rule)).map(PathRule::name).collect();
     let report = format!(
         "{count} chains from seed {seed}, {} shapes; JSSE of Java {}, of two minds over: {differing}; \
          {both_accept} accepted by openssl and JSSE, {accepted} here; refused by a judge and accepted here: {}; \

@@ -355,9 +355,9 @@ fn judge_what_keytool_of_java_8_makes() {
     std::fs::write(keytool8.path("root.cer"), certificate("root.example")).unwrap();
     for (number, (kind, properties, protection)) in made.into_iter().enumerate() {
         let name = format!("{number}.store");
-        let keytool = |deed: &str, more: &[&str]| {
+        let keytool = |edit: &str, more: &[&str]| {
             let file = format!("@{name}");
-            let store = [deed, "-storetype", kind, "-keystore", &file, "-storepass:env", "JUDGE_STORE"];
+            let store = [edit, "-storetype", kind, "-keystore", &file, "-storepass:env", "JUDGE_STORE"];
             keytool8.run(properties, &[&store[..], more].concat(), PASSWORD)
         };
         let subject = ["-dname", "CN=eight.example", "-alias", "Made", "-keyalg", "RSA", "-keysize", "2048"];

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
 use support::{corpus, read, summary, text};
-use trustmason_keystore::{Class, Credential, Format, Interner, Password, ReadError, Remark, Store};
+use trustmason_keystore::{Credential, ErrorClass, Format, Interner, Password, ReadError, Remark, Store};
 
 /// How long one mutant may take. This is far longer than the slowest machine needs, so a mutant that is not done by
 /// then hangs.
@@ -149,7 +149,7 @@ fn campaign(seed: u32, inputs: [&str; 6], size: Size) -> u32 {
             let said = error.to_string();
             assert!(!said.contains(PASSWORD) && !said.contains('\n'), "{name}: {said}");
             // An error about the whole file has no single place.
-            let placeless = matches!(error.class, Class::WrongPassword | Class::NotAStore);
+            let placeless = matches!(error.class, ErrorClass::WrongPassword | ErrorClass::NotAStore);
             assert!(placeless || error.offset.is_some(), "{name}: no place: {said}");
             assert!(error.offset.is_none_or(|at| at <= mutant.len() as u64), "{name}: {said}");
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, differences, java_kind, open, read, text};
 use trustmason_keystore::{
-    Alias, Class, Credential, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Remark, Store,
+    Alias, Credential, EditError, Edits, EntryKind, ErrorClass, Image, KeyError, KeyMatch, Password, Remark, Store,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -140,7 +140,7 @@ fn an_edit_of_nothing_changes_nothing_and_a_wrong_password_nothing_at_all() {
         }
         judged += 1;
         let error = open(&bytes, Some("not this one")).expect_err(name);
-        assert_eq!(error.class, Class::WrongPassword, "{name}: {error}");
+        assert_eq!(error.class, ErrorClass::WrongPassword, "{name}: {error}");
         let refused = store.edit(&Edits::default(), &Password::new("not this one"), &mut Dice(1));
         assert_eq!(refused, Err(EditError::WrongPassword), "{name}");
         assert_eq!(

@@ -11,15 +11,15 @@ use trustmason_keystore::{Certificate, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
-use crate::change::{Change, ChangeId, Deed};
+use crate::change::{Change, ChangeId, Edit};
+use crate::context::PlanContext;
 use crate::course::{Course, Settled, Stage};
-use crate::diff::{self, Diff, Draft, Verdict};
-use crate::finding::{Finding, Kind};
-use crate::ground::Ground;
+use crate::diff::{self, Diff, DraftChange, DraftVerdict};
+use crate::finding::{Finding, FindingKind};
 use crate::index::Index;
 use crate::observed::{HostLook, Observed};
 use crate::outline::{
-    EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle, Options, Plan,
+    EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle, Plan, PlanOptions,
     StoreVerdict, StoreView, Summary,
 };
 use crate::settle;
@@ -31,7 +31,7 @@ use crate::{authority, handoff, lint, served};
 
 /// Judges an estate: compares the trust that the topology asks for with what was observed. The moment is `options.at`,
 /// or `now` if that is not set. Pure: the same arguments give the same plan.
-pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
+pub fn plan(topology: &Topology, observed: &Observed, options: &PlanOptions, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
     let authorities = authority::take(topology, observed, now);
@@ -41,7 +41,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     let index = Index::of(written, topology);
     let mut statuses = status::take(topology, observed, &selection, &index);
     loop {
-        let ground = Ground {
+        let context = PlanContext {
             topology,
             observed,
             statuses: &statuses,
@@ -51,13 +51,13 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             index: &index,
             authorities: &authorities,
         };
-        let settlement = settle::settle(&ground);
+        let settlement = settle::settle(&context);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
         for (id, status) in statuses.iter().filter(|(_, s)| s.selected) {
             let (diff, manual) = if status.is_by_hand() {
-                handoff::store(&ground, status, &settlement)
+                handoff::store(&context, status, &settlement)
             } else {
-                (diff::store(&ground, status, &settlement), None)
+                (diff::store(&context, status, &settlement), None)
             };
             diffs.push((id.clone(), diff, manual));
         }
@@ -69,7 +69,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
-            let mut assembly = Assembly::new(&ground, &settlement.subjects);
+            let mut assembly = Assembly::new(&context, &settlement.subjects);
             for (id, diff, manual) in diffs {
                 if let Some(status) = statuses.get(&id) {
                     assembly.take(&id, status, diff, manual);
@@ -89,7 +89,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
 
 /// Collects the parts of the plan.
 struct Assembly<'a> {
-    ground: &'a Ground<'a>,
+    context: &'a PlanContext<'a>,
     settled: &'a BTreeMap<Subject, Settled>,
     changes: Vec<Change>,
     /// For each change, the identities whose new key must be installed first.
@@ -103,9 +103,9 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(ground: &'a Ground<'a>, settled: &'a BTreeMap<Subject, Settled>) -> Self {
+    fn new(context: &'a PlanContext<'a>, settled: &'a BTreeMap<Subject, Settled>) -> Self {
         Self {
-            ground,
+            context,
             settled,
             changes: Vec::new(),
             waits: BTreeMap::new(),
@@ -119,7 +119,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn take(&mut self, id: &StoreId, status: &StoreStatus<'_>, diff: Diff, manual: Option<Manual>) {
-        let mut drafts: Vec<(usize, Draft)> = diff.drafts.into_iter().enumerate().collect();
+        let mut drafts: Vec<(usize, DraftChange)> = diff.drafts.into_iter().enumerate().collect();
         drafts.sort_by(|(_, a), (_, b)| (a.phase, &a.alias).cmp(&(b.phase, &b.alias)));
         let mut numbers = BTreeMap::new();
         let mut ids = Vec::new();
@@ -149,19 +149,19 @@ impl<'a> Assembly<'a> {
         self.manual.extend(manual);
     }
 
-    fn change(&mut self, store: &StoreId, id: ChangeId, draft: Draft) {
-        let edge = draft.edge.and_then(|i| self.ground.topology.edges.get(i));
-        let (rule, source) = match (&draft.deed, edge) {
-            (Deed::InstallKey { identity, .. }, _) => {
-                let def = self.ground.topology.identities.get(identity);
+    fn change(&mut self, store: &StoreId, id: ChangeId, draft: DraftChange) {
+        let edge = draft.edge.and_then(|i| self.context.topology.edges.get(i));
+        let (rule, source) = match (&draft.edit, edge) {
+            (Edit::InstallKey { identity, .. }, _) => {
+                let def = self.context.topology.identities.get(identity);
                 (def.map(|d| d.rule.clone()), def.map(|d| d.source_document.clone()))
             }
             (_, Some(edge)) => (Some(edge.rule.clone()), Some(edge.source.clone())),
             (_, None) => (None, None),
         };
-        let subject = match (&draft.deed, edge) {
-            (Deed::InstallKey { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
-            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => {
+        let subject = match (&draft.edit, edge) {
+            (Edit::InstallKey { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
+            (Edit::Import { .. } | Edit::Replace { .. } | Edit::Rename { .. }, Some(edge)) => {
                 Some(edge.subject.clone())
             }
             _ => None,
@@ -173,7 +173,7 @@ impl<'a> Assembly<'a> {
         finding.alias.clone_from(&draft.alias);
         finding.sha256 = draft.before.as_ref().map(|b| b.sha256);
         finding.change = Some(id);
-        if let Deed::InstallKey { identity, .. } = &draft.deed {
+        if let Edit::InstallKey { identity, .. } = &draft.edit {
             finding.identity = Some(identity.clone());
         }
         self.findings.push(finding);
@@ -182,7 +182,7 @@ impl<'a> Assembly<'a> {
             phase: draft.phase,
             store: store.clone(),
             alias: draft.alias,
-            deed: draft.deed,
+            edit: draft.edit,
             finding: draft.finding,
             reason: draft.reason,
             rule,
@@ -194,20 +194,20 @@ impl<'a> Assembly<'a> {
         });
     }
 
-    fn edge(&mut self, index: usize, verdict: Verdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
-        let Some(edge) = self.ground.topology.edges.get(index) else {
+    fn edge(&mut self, index: usize, verdict: DraftVerdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
+        let Some(edge) = self.context.topology.edges.get(index) else {
             return;
         };
         let settled = self.settled.get(&edge.subject);
         let verdict = match verdict {
-            Verdict::Held => EdgeVerdict::Held,
-            Verdict::Draft(i) => match numbers.get(&i) {
+            DraftVerdict::Held => EdgeVerdict::Held,
+            DraftVerdict::Draft(i) => match numbers.get(&i) {
                 Some(id) => EdgeVerdict::Change(*id),
                 None => EdgeVerdict::Unobserved,
             },
-            Verdict::Manual(what) => EdgeVerdict::Manual(what),
-            Verdict::Unobserved => EdgeVerdict::Unobserved,
-            Verdict::Blocked(why) => {
+            DraftVerdict::Manual(what) => EdgeVerdict::Manual(what),
+            DraftVerdict::Unobserved => EdgeVerdict::Unobserved,
+            DraftVerdict::Blocked(why) => {
                 if settled.is_some_and(|s| s.asked.is_err()) {
                     // The subject reports its own cause once. Without this, each truster would report it.
                     self.blocked_subjects.insert(&edge.subject);
@@ -235,26 +235,26 @@ impl<'a> Assembly<'a> {
         });
     }
 
-    fn finish(mut self, options: &Options, now: Timestamp) -> Plan {
-        let ground = self.ground;
+    fn finish(mut self, options: &PlanOptions, now: Timestamp) -> Plan {
+        let context = self.context;
         self.dependencies();
         self.subject_findings();
         self.host_findings();
         self.options_findings();
-        self.findings.extend(lint::shared_keys(ground, self.settled));
+        self.findings.extend(lint::shared_keys(context, self.settled));
         // An unclear outcome is reported even if the store is blocked for another reason.
-        let unclear = ground.observed.unclear.iter().filter(|unclear| {
-            let blocking = ground.statuses.get(&unclear.store).and_then(StoreStatus::blocking);
-            blocking != Some(Kind::OutcomeUnclear)
+        let unclear = context.observed.unclear.iter().filter(|unclear| {
+            let blocking = context.statuses.get(&unclear.store).and_then(StoreStatus::blocking);
+            blocking != Some(FindingKind::OutcomeUnclear)
         });
         self.findings.extend(unclear.map(|unclear| {
             let why = Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() };
-            Finding::of_store(Kind::OutcomeUnclear, &unclear.store, why.to_string())
+            Finding::of_store(FindingKind::OutcomeUnclear, &unclear.store, why.to_string())
         }));
-        self.findings.extend(served::findings(ground, self.settled));
+        self.findings.extend(served::findings(context, self.settled));
         self.restart_findings();
         let mut manual = std::mem::take(&mut self.manual);
-        manual.extend(handoff::identities(ground, self.settled));
+        manual.extend(handoff::identities(context, self.settled));
         manual.sort_by(|a, b| (a.target(), a.kind).cmp(&(b.target(), b.kind)));
         crate::system_entry::once_per_machine(&mut manual);
         self.show_removed(&mut manual);
@@ -263,15 +263,15 @@ impl<'a> Assembly<'a> {
         }
         self.edges.sort_by(|a, b| a.id.cmp(&b.id));
         let mut findings = std::mem::take(&mut self.findings);
-        lint::accept(ground.topology, ground.now, &mut findings);
+        lint::accept(context.topology, context.now, &mut findings);
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings.dedup();
         let extending = self.extending();
         let mut plan = Plan {
-            estate: ground.topology.estate.clone(),
+            estate: context.topology.estate.clone(),
             created: now,
             options: options.clone(),
-            inputs: sorted(&ground.observed.inputs),
+            inputs: sorted(&context.observed.inputs),
             mints: self.mints(),
             identities: self.identities(),
             restarts: self.restarts(&extending),
@@ -306,7 +306,7 @@ impl<'a> Assembly<'a> {
     fn subject_findings(&mut self) {
         for (subject, one) in self.settled {
             let judged = match subject {
-                Subject::Identity(id) => self.ground.selection.takes(self.ground.topology, &id.host),
+                Subject::Identity(id) => self.context.selection.takes(self.context.topology, &id.host),
                 Subject::Certificate(_) => true,
             };
             if judged {
@@ -332,37 +332,37 @@ impl<'a> Assembly<'a> {
     }
 
     fn host_findings(&mut self) {
-        for (host, look) in &self.ground.observed.hosts {
+        for (host, look) in &self.context.observed.hosts {
             let stores =
                 self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
             if let (HostLook::Unreachable(detail), true) = (look, stores) {
                 let message = format!("{detail}; mount its disk or correct `access:`");
-                self.findings.push(Finding::of_host(Kind::Unreachable, host, message));
+                self.findings.push(Finding::of_host(FindingKind::Unreachable, host, message));
             }
         }
-        for (store, paths) in &self.ground.observed.shadows {
-            if !self.ground.statuses.get(store).is_some_and(|s| s.selected) {
+        for (store, paths) in &self.context.observed.shadows {
+            if !self.context.statuses.get(store).is_some_and(|s| s.selected) {
                 continue;
             }
             for path in paths {
                 let message =
                     format!("the service uses {path} instead of this store, because that file exists; move it away");
-                self.findings.push(Finding::of_store(Kind::ShadowedStore, store, message));
+                self.findings.push(Finding::of_store(FindingKind::ShadowedStore, store, message));
             }
         }
     }
 
     fn options_findings(&mut self) {
-        let ground = self.ground;
-        for host in ground.topology.hosts.keys().filter(|host| ground.selection.takes(ground.topology, host)) {
-            let files: Vec<_> = ground.topology.options.iter().filter(|one| one.host == *host).collect();
-            self.findings.extend(lint::options::findings(&files, ground.observed));
+        let context = self.context;
+        for host in context.topology.hosts.keys().filter(|host| context.selection.takes(context.topology, host)) {
+            let files: Vec<_> = context.topology.options.iter().filter(|one| one.host == *host).collect();
+            self.findings.extend(lint::options::findings(&files, context.observed));
         }
     }
 
     /// Whether an identity's host is selected.
     fn judges(&self, identity: &IdentityId) -> bool {
-        self.ground.selection.takes(self.ground.topology, &identity.host)
+        self.context.selection.takes(self.context.topology, &identity.host)
     }
 
     /// The keys that this run makes or installs. Every renewal has a change: a store that cannot take the key was
@@ -384,7 +384,7 @@ impl<'a> Assembly<'a> {
             return;
         }
         let leaving = manual.iter().filter(|work| !work.remove.is_empty());
-        let stores = leaving.filter_map(|work| self.ground.statuses.get(work.target().store()?)?.facts());
+        let stores = leaving.filter_map(|work| self.context.statuses.get(work.target().store()?)?.facts());
         let entries = stores.flat_map(|facts| &facts.entries).filter_map(crate::observed::certificate);
         let settled = self.settled.values().flat_map(Settled::certificates);
         let known = entries.chain(settled).filter(|certificate| removed.contains(&certificate.fingerprint()));
@@ -404,7 +404,7 @@ impl<'a> Assembly<'a> {
             if !self.judges(id) {
                 continue;
             }
-            let issuer = match (&one.present, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
+            let issuer = match (&one.present, self.context.topology.identities.get(id).map(|d| &d.issuer)) {
                 (Some(c), _) if c.is_self_issued() => Some("self-signed".to_owned()),
                 (Some(c), _) => Some(c.issuer().to_owned()),
                 (None, Some(Issuer::Authority(name))) => Some(name.clone()),
@@ -458,9 +458,9 @@ impl<'a> Assembly<'a> {
 
 /// The identity whose new key a change installs.
 fn installs(change: &Change) -> Option<(&IdentityId, ChangeId)> {
-    match &change.deed {
-        Deed::InstallKey { identity, .. } => Some((identity, change.id)),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
+    match &change.edit {
+        Edit::InstallKey { identity, .. } => Some((identity, change.id)),
+        Edit::Import { .. } | Edit::Replace { .. } | Edit::Rename { .. } | Edit::Delete { .. } => None,
     }
 }
 

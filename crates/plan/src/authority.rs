@@ -20,7 +20,7 @@ use trustmason_spec::topology::{
     Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, KeyAt, Source, Subject, Topology, Write,
 };
 
-pub(crate) use reply::{Judged, reply};
+pub(crate) use reply::{ReplyVerdict, reply};
 
 use crate::constraints::{self, Terms};
 use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
@@ -209,7 +209,7 @@ impl Authority<'_> {
     /// root last. `None` if the root cannot be used.
     pub(crate) fn path(&self, leaf: &Certificate, now: Timestamp) -> Option<Result<Vec<Arc<Certificate>>, Refused>> {
         let root = self.root.as_ref().ok()?;
-        Some(path::validate(leaf, &self.between, root, now.as_second()).map(path::Path::into_issuers))
+        Some(path::validate(leaf, &self.between, root, now.as_second()).map(path::CertificationPath::into_issuers))
     }
 
     /// The issuers of a certificate that become trust anchors: the root, and the intermediates that lose no constraint
@@ -356,7 +356,7 @@ pub fn widened(topology: &Topology, observed: &Observed, now: Timestamp) -> Opti
 
 /// The certificates that trusters need for one identity.
 #[derive(Default)]
-struct Need {
+struct ChainNeed {
     leaf: bool,
     /// The aliases of the authorities' certificates, by their names in edges.
     chain: BTreeMap<String, Alias>,
@@ -372,7 +372,7 @@ pub(crate) fn widen(
     if authorities.is_empty() {
         return None;
     }
-    let needs: BTreeMap<&IdentityId, Need> =
+    let needs: BTreeMap<&IdentityId, ChainNeed> =
         topology.identities.values().map(|def| (&def.id, need(topology, observed, authorities, def, now))).collect();
     let mut wide = topology.clone();
     // Sorted, so that the order of the list does not decide which edge gives an issuer its rule.
@@ -413,8 +413,8 @@ fn need(
     authorities: &Authorities<'_>,
     def: &IdentityDef,
     now: Timestamp,
-) -> Need {
-    let mut need = Need::default();
+) -> ChainNeed {
+    let mut need = ChainNeed::default();
     let present = present(observed, def);
     let vouched = present.and_then(|leaf| issuer_of(authorities, leaf));
     let mut take = |authority: &Authority<'_>, certificates: &[Arc<Certificate>]| {
@@ -434,7 +434,8 @@ fn need(
             // Only a reply that passed every guard adds trust. Certificates that lie beside a refused reply become no
             // trust anchors.
             let current = present.map(Arc::as_ref);
-            if let Judged::Good { anchors, .. } = reply(topology, observed, authority, def, staged, current, now) {
+            if let ReplyVerdict::Good { anchors, .. } = reply(topology, observed, authority, def, staged, current, now)
+            {
                 take(authority, &anchors);
             }
         }

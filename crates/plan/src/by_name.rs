@@ -9,10 +9,10 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::IdentityDef;
 
 use crate::authority;
-use crate::ground::Ground;
+use crate::context::PlanContext;
 use crate::observed::{Observed, ServedLook};
 
-impl Ground<'_> {
+impl PlanContext<'_> {
     /// Whether a trusted entry is deleted even if an edge or a key has its alias: the spec distrusts it, or all its
     /// names are of retired hosts.
     pub(crate) fn leaves(&self, entry: &Entry) -> bool {

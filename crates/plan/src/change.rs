@@ -11,7 +11,7 @@ use trustmason_spec::name::{IdentityId, RuleId, StoreId};
 use trustmason_spec::topology::KeyAt;
 
 pub use crate::change_id::ChangeId;
-use crate::finding::Kind;
+use crate::finding::FindingKind;
 
 /// The three phases of a certificate change, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -167,7 +167,7 @@ pub enum Issued {
 /// The edit that the executor makes to one entry. It holds everything that the executor needs; the executor decides
 /// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Edit {
     /// Add a trusted certificate entry.
     Import {
         /// The alias of the new entry; `None` if the store has no aliases.
@@ -211,7 +211,7 @@ pub enum Deed {
     },
 }
 
-impl Deed {
+impl Edit {
     /// The kind of the change.
     pub fn action(&self) -> Action {
         match self {
@@ -268,7 +268,7 @@ impl CertificateView {
 
 /// The state of the entry after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum EntryAfter {
     /// The entry holds this certificate.
     Known(CertificateView),
     /// The entry holds a certificate that this run creates. Only its subject is known before apply.
@@ -284,7 +284,7 @@ pub enum After {
 
 /// The origin of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct From {
+pub struct CertificateOrigin {
     /// The kind of origin.
     pub kind: FromKind,
     /// The identity, the store and alias, or the file.
@@ -319,9 +319,9 @@ pub struct Change {
     /// The alias as the store spells it now; for a new entry the alias that it gets.
     pub alias: Option<StoredAlias>,
     /// The edit that the executor makes.
-    pub deed: Deed,
+    pub edit: Edit,
     /// The finding that the change repairs.
-    pub finding: Kind,
+    pub finding: FindingKind,
     /// The reason for the change, for people.
     pub reason: String,
     /// The rule behind the change.
@@ -331,9 +331,9 @@ pub struct Change {
     /// The certificate that the entry holds now.
     pub before: Option<CertificateView>,
     /// The state of the entry after the change.
-    pub after: After,
+    pub after: EntryAfter,
     /// The origin of the new certificate.
-    pub from: Option<From>,
+    pub from: Option<CertificateOrigin>,
     /// The changes that must succeed first.
     pub depends_on: Vec<ChangeId>,
 }
@@ -341,12 +341,12 @@ pub struct Change {
 impl fmt::Display for Change {
     /// The line for a change in plans, logs and reports.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let action = self.deed.action();
+        let action = self.edit.action();
         write!(f, "{} {action}", action.symbol())?;
         if let Some(alias) = &self.alias {
             write!(f, " {}", crate::text::escape(alias))?;
         }
-        if let After::Alias(to) = &self.after {
+        if let EntryAfter::Alias(to) = &self.after {
             write!(f, " to {}", crate::text::escape(to.as_str()))?;
         }
         Ok(())

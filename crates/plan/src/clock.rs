@@ -60,7 +60,7 @@ pub struct Validity {
 
 /// The judgement on a clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ClockVerdict {
     /// Nothing speaks against the clock.
     Right,
     /// The ledger records something that happened later than the clock's moment.
@@ -93,36 +93,36 @@ pub enum Verdict {
 }
 
 /// Judges a clock by the evidence.
-pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
+pub fn judge(now: Timestamp, evidence: &Evidence) -> ClockVerdict {
     let Evidence { remembered, seen, in_use } = evidence;
     let second = now.as_second();
     if let Some(newest) = remembered
         && days::between(second, newest.at.as_second()) > TOLERANCE
     {
-        return Verdict::Behind { now, newest: newest.clone() };
+        return ClockVerdict::Behind { now, newest: newest.clone() };
     }
     let first = in_use.iter().map(|one| one.begins).min();
     if let Some(first) = first.filter(|first| in_use.len() >= FEWEST && days::between(second, *first) > TOLERANCE) {
-        return Verdict::Early { now, in_use: in_use.len(), first };
+        return ClockVerdict::Early { now, in_use: in_use.len(), first };
     }
     let Some(seen) = remembered.iter().map(|moment| moment.at.as_second()).chain(*seen).max() else {
-        return Verdict::Right;
+        return ClockVerdict::Right;
     };
     // There is evidence for this day, or for a later one.
     if days::between(seen, second) <= days::term(1) {
-        return Verdict::Right;
+        return ClockVerdict::Right;
     }
     let valid_then: Vec<i64> = in_use.iter().map(|one| one.ends).filter(|end| *end >= seen).collect();
     match valid_then.iter().copied().max() {
         Some(last) if last < second && valid_then.len() >= FEWEST => {
-            Verdict::Ahead { now, seen, ended: valid_then.len(), last }
+            ClockVerdict::Ahead { now, seen, ended: valid_then.len(), last }
         }
-        _ => Verdict::Right,
+        _ => ClockVerdict::Right,
     }
 }
 
 /// The text of the verdict, without advice. A right clock gives no text.
-impl fmt::Display for Verdict {
+impl fmt::Display for ClockVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Right => Ok(()),

@@ -10,12 +10,12 @@ use trustmason_keystore::{CaMark, Certificate, HashAlgorithm, JvmJudgement, KeyA
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 
 use crate::days;
-use crate::finding::Kind;
+use crate::finding::FindingKind;
 use crate::text;
 
 /// A requirement that a certificate does not meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Violation {
     /// The certificate does not name its host.
     NotNamed {
         /// The names that the certificate carries.
@@ -77,7 +77,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl Violation {
     /// Whether only a new certificate repairs this fault.
     pub fn demands_new(&self) -> bool {
         match self {
@@ -106,22 +106,22 @@ impl Fault {
     }
 
     /// The kind of finding that reports this fault.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FindingKind {
         match self {
-            Self::NotNamed { .. } | Self::CnNotFqdn { .. } => Kind::NameMismatch,
-            Self::Key { .. } => Kind::WeakKey,
-            Self::Signature { .. } => Kind::WeakSignature,
-            Self::Expired { .. } => Kind::Expired,
-            Self::RenewDue { .. } => Kind::Expiring,
-            Self::NotYetValid { .. } => Kind::NotYetValid,
-            Self::SanMissing => Kind::SanMissing,
-            Self::IsCa { .. } => Kind::HostIsCa,
-            Self::EkuMissing { .. } => Kind::EkuMissing,
+            Self::NotNamed { .. } | Self::CnNotFqdn { .. } => FindingKind::NameMismatch,
+            Self::Key { .. } => FindingKind::WeakKey,
+            Self::Signature { .. } => FindingKind::WeakSignature,
+            Self::Expired { .. } => FindingKind::Expired,
+            Self::RenewDue { .. } => FindingKind::Expiring,
+            Self::NotYetValid { .. } => FindingKind::NotYetValid,
+            Self::SanMissing => FindingKind::SanMissing,
+            Self::IsCa { .. } => FindingKind::HostIsCa,
+            Self::EkuMissing { .. } => FindingKind::EkuMissing,
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotNamed { carries, must } => write!(f, "it names {carries}, but must name {must}"),
@@ -161,12 +161,12 @@ pub struct Dates {
     /// The first second of the certificate in seconds since 1970, if it is still to come.
     pub begins: Option<i64>,
     /// How near the end of the certificate is.
-    pub end: End,
+    pub end: ExpiryStage,
 }
 
 /// How near the end of a certificate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum ExpiryStage {
     /// The certificate has ended.
     Past,
     /// The end is so near that the certificate must be renewed.
@@ -180,7 +180,7 @@ pub enum End {
 impl Dates {
     /// Whether the certificate has ended.
     pub fn is_past(self) -> bool {
-        self.end == End::Past
+        self.end == ExpiryStage::Past
     }
 }
 
@@ -189,13 +189,13 @@ pub fn dates(certificate: &Certificate, terms: Terms, now: Timestamp) -> Dates {
     let now = now.as_second();
     let (from, at) = (certificate.not_before(), certificate.not_after());
     let end = if at < now {
-        End::Past
+        ExpiryStage::Past
     } else if at < days::after(now, terms.renew_before_days) {
-        End::Due
+        ExpiryStage::Due
     } else if days::between(now, at) < days::term(terms.warn_before_days) {
-        End::Soon
+        ExpiryStage::Soon
     } else {
-        End::Far
+        ExpiryStage::Far
     };
     Dates { begins: (from > now).then_some(from), end }
 }
@@ -221,7 +221,7 @@ pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
 }
 
 /// All faults of a certificate, the gravest first.
-pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) -> Vec<Fault> {
+pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) -> Vec<Violation> {
     let mut faults = Vec::new();
     let constraints = &identity.constraints;
     let must = identity.id.host.as_str();
@@ -229,49 +229,49 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         let only_cn = !certificate.has_san() && certificate.common_name().is_some();
         faults.push(match certificate.common_name() {
             Some(cn) if only_cn && !cn.contains('*') => {
-                Fault::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() }
+                Violation::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() }
             }
             _ if has_wildcard(certificate) => {
                 let carries = format!("{} ({OF_WILDCARDS})", carries(certificate));
-                Fault::NotNamed { carries, must: must.to_owned() }
+                Violation::NotNamed { carries, must: must.to_owned() }
             }
-            _ => Fault::NotNamed { carries: carries(certificate), must: must.to_owned() },
+            _ => Violation::NotNamed { carries: carries(certificate), must: must.to_owned() },
         });
     } else if constraints.cn_is_fqdn && !certificate.common_name().is_some_and(|cn| cn.eq_ignore_ascii_case(must)) {
         let cn = certificate.common_name().map_or_else(|| "absent".to_owned(), text::escape);
-        faults.push(Fault::CnNotFqdn { cn, must: must.to_owned() });
+        faults.push(Violation::CnNotFqdn { cn, must: must.to_owned() });
     }
     let at = certificate.not_after();
     let before = identity.renew_before_days;
     let dates = dates(certificate, Terms { renew_before_days: before, warn_before_days: 0 }, now);
     if dates.is_past() {
-        faults.push(Fault::Expired { at });
+        faults.push(Violation::Expired { at });
     }
     if let Some(kind) = constraints.key
         && !key_fits(certificate, kind)
     {
-        faults.push(Fault::Key { is: certificate.public_key().to_string(), must: key_text(kind) });
+        faults.push(Violation::Key { is: certificate.public_key().to_string(), must: key_text(kind) });
     }
     if !constraints.signature.is_empty() && !hash_fits(certificate, &constraints.signature) {
         let must: Vec<_> = constraints.signature.iter().map(|h| hash_text(*h)).collect();
-        faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
+        faults.push(Violation::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
-    if dates.end == End::Due {
-        faults.push(Fault::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
+    if dates.end == ExpiryStage::Due {
+        faults.push(Violation::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
     }
-    faults.extend(dates.begins.map(|from| Fault::NotYetValid { from }));
+    faults.extend(dates.begins.map(|from| Violation::NotYetValid { from }));
     if let Some(usages) = certificate.extended_key_usage() {
         for usage in &constraints.eku {
             if !usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage") {
-                faults.push(Fault::EkuMissing { usage: usage.clone() });
+                faults.push(Violation::EkuMissing { usage: usage.clone() });
             }
         }
     }
     if !certificate.has_san() {
-        faults.push(Fault::SanMissing);
+        faults.push(Violation::SanMissing);
     }
     if let Some(by) = certificate.taken_for_ca_by() {
-        faults.push(Fault::IsCa { by });
+        faults.push(Violation::IsCa { by });
     }
     faults
 }

@@ -64,7 +64,7 @@ impl Plan {
     pub(crate) fn counted(&self) -> Summary {
         let mut all = Summary { blocked: self.blocked.len(), ..Summary::default() };
         for change in &self.changes {
-            *match change.deed.action() {
+            *match change.edit.action() {
                 Action::Import => &mut all.import,
                 Action::Replace => &mut all.replace,
                 Action::Rename => &mut all.rename,

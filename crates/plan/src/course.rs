@@ -10,8 +10,8 @@ use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::KeyPlace;
 
-use crate::change::{From, Material};
-use crate::finding::{Finding, Kind, Severity};
+use crate::change::{CertificateOrigin, Material};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::outline::{IdentityState, Mint, Obstacle};
 use crate::why::Why;
 
@@ -31,7 +31,7 @@ pub(crate) struct Settled {
 pub(crate) struct Asked {
     pub material: Material,
     /// The origin of a known certificate, if it is reported.
-    pub from: Option<From>,
+    pub from: Option<CertificateOrigin>,
 }
 
 /// The course of an identity in this plan.
@@ -45,7 +45,7 @@ pub(crate) enum Course {
     /// The identity's certificate changes by a rotation, without an outage.
     Rotate(Box<Overlap>),
     /// This run makes a key, and a request for the identity's authority.
-    Request(Request),
+    Request(CertificateRequest),
     /// The identity's request is at its authority.
     AtAuthority {
         /// The authority.
@@ -58,7 +58,7 @@ pub(crate) enum Course {
     /// A person must renew the identity's certificate.
     ByHand {
         /// The fault of the present certificate, as a kind of finding.
-        finding: Kind,
+        finding: FindingKind,
         /// The same, as text for people.
         why: String,
     },
@@ -70,7 +70,7 @@ pub(crate) enum Course {
 }
 
 /// A key and a request that this run makes.
-pub(crate) struct Request {
+pub(crate) struct CertificateRequest {
     /// The authority that the request is for.
     pub authority: String,
     /// The place where the key belongs in the end.
@@ -83,14 +83,14 @@ pub(crate) struct Installation {
     /// The entry that holds the key now.
     pub entry: Option<EntryId>,
     /// The finding that the new key repairs.
-    pub finding: Kind,
+    pub finding: FindingKind,
     pub severity: Severity,
     pub reason: String,
-    pub key: NewKey,
+    pub key: KeyOrigin,
 }
 
 /// The origin of a new key and its certificate.
-pub(crate) enum NewKey {
+pub(crate) enum KeyOrigin {
     /// This run makes both.
     Made,
     /// An earlier run left both in staging.
@@ -102,11 +102,11 @@ pub(crate) enum NewKey {
         /// The issuers of the certificate, the nearest first.
         issuers: Vec<Arc<Certificate>>,
         /// The file of the reply.
-        from: From,
+        from: CertificateOrigin,
     },
 }
 
-impl NewKey {
+impl KeyOrigin {
     /// The certificate, if it exists already.
     pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
         match self {
@@ -131,9 +131,9 @@ impl Course {
             Self::Unknown => IdentityState::Unknown,
             Self::Rest => IdentityState::Active,
             Self::Renew(installation) => match installation.key {
-                NewKey::Made => IdentityState::RenewDue,
-                NewKey::Staged(_) => IdentityState::Minted,
-                NewKey::Replied { .. } => IdentityState::Validated,
+                KeyOrigin::Made => IdentityState::RenewDue,
+                KeyOrigin::Staged(_) => IdentityState::Minted,
+                KeyOrigin::Replied { .. } => IdentityState::Validated,
             },
             Self::Rotate(overlap) => match &overlap.stage {
                 Stage::Begin(_) => IdentityState::RenewDue,
@@ -214,7 +214,7 @@ impl Settled {
     }
 
     /// The origin of the certificate that edges ask for.
-    pub(crate) fn from(&self) -> Option<&From> {
+    pub(crate) fn from(&self) -> Option<&CertificateOrigin> {
         self.asked.as_ref().ok()?.from.as_ref()
     }
 

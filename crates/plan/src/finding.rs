@@ -38,11 +38,11 @@ macro_rules! kinds {
     ($($severity:ident { $(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)? })+) => {
         /// The kind of a finding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-        pub enum Kind {
+        pub enum FindingKind {
             $($(#[doc = $doc] #[serde(rename = $text)] $name,)+)+
         }
 
-        impl Kind {
+        impl FindingKind {
             /// Every kind, grouped by severity.
             pub const ALL: &'static [Self] = &[$($(Self::$name,)+)+];
 
@@ -196,7 +196,7 @@ kinds! {
     }
 }
 
-impl Kind {
+impl FindingKind {
     /// Whether the finding is about an authority or an authority's reply.
     pub fn is_of_authority(self) -> bool {
         matches!(
@@ -214,7 +214,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -226,7 +226,7 @@ pub struct Finding {
     /// The severity of this finding.
     pub severity: Severity,
     /// The kind of the finding.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// The host that the finding is about.
     pub host: Option<Fqdn>,
     /// The store, if the finding is about one.
@@ -247,7 +247,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about the estate as a whole.
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FindingKind, message: impl Into<String>) -> Self {
         Self {
             severity: kind.severity(),
             kind,
@@ -263,17 +263,17 @@ impl Finding {
     }
 
     /// A finding about a store.
-    pub(crate) fn of_store(kind: Kind, store: &StoreId, message: impl Into<String>) -> Self {
+    pub(crate) fn of_store(kind: FindingKind, store: &StoreId, message: impl Into<String>) -> Self {
         Self { host: Some(store.host.clone()), store: Some(store.clone()), ..Self::new(kind, message) }
     }
 
     /// A finding about an identity.
-    pub(crate) fn of_identity(kind: Kind, identity: &IdentityId, message: impl Into<String>) -> Self {
+    pub(crate) fn of_identity(kind: FindingKind, identity: &IdentityId, message: impl Into<String>) -> Self {
         Self { host: Some(identity.host.clone()), identity: Some(identity.clone()), ..Self::new(kind, message) }
     }
 
     /// A finding about a whole host.
-    pub(crate) fn of_host(kind: Kind, host: &Fqdn, message: impl Into<String>) -> Self {
+    pub(crate) fn of_host(kind: FindingKind, host: &Fqdn, message: impl Into<String>) -> Self {
         Self { host: Some(host.clone()), ..Self::new(kind, message) }
     }
 

@@ -11,11 +11,11 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Source, StoreDef, Subject, Topology, Write};
 
 use crate::change::Material;
+use crate::context::PlanContext;
 use crate::course::{Course, Overlap, Settled};
 use crate::days;
-use crate::diff::{self, Diff, Verdict, Wish};
-use crate::finding::{Finding, Kind, Severity};
-use crate::ground::Ground;
+use crate::diff::{self, Diff, DraftVerdict, WantedEdge};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::trusted;
 use crate::outline::{Manual, ManualItem, ManualKind, Withdrawal};
 use crate::overlap;
@@ -48,19 +48,19 @@ pub fn pack_digest<'a>(
 
 /// Compares one store that people change with the edges that end in it.
 pub(crate) fn store<'a>(
-    ground: &'a Ground<'a>,
+    context: &'a PlanContext<'a>,
     status: &StoreStatus<'_>,
     settlement: &'a Settlement<'a>,
 ) -> (Diff, Option<Manual>) {
     let id = &status.def.id;
-    let wishes = diff::wishes(ground, settlement, id);
+    let wanted_edges = diff::wanted_edges(context, settlement, id);
     if let Some(why) = status.blocked() {
-        return (Diff::blocked(why, &wishes), None);
+        return (Diff::blocked(why, &wanted_edges), None);
     }
     let mut out = Diff::default();
-    let known = known(ground, status);
+    let known = known(context, status);
     let mut manual = Manual {
-        called: HandOffTarget::Store(id.clone()).called(ground.topology),
+        called: HandOffTarget::Store(id.clone()).called(context.topology),
         kind: ManualKind::Store,
         reason: None,
         add: Vec::new(),
@@ -73,7 +73,7 @@ pub(crate) fn store<'a>(
         waiting_since: None,
     };
     let mut wanted = BTreeSet::new();
-    for Wish { index, edge, settled } in wishes {
+    for WantedEdge { index, edge, settled } in wanted_edges {
         let overlap = settled.course.overlap();
         let next = overlap.map(Overlap::material);
         let item = |material: &Material| ManualItem {
@@ -89,23 +89,23 @@ pub(crate) fn store<'a>(
         let mut ask = |material: &Material| match material {
             Material::Minted(_) => {
                 manual.add.push(item(material));
-                Verdict::Manual(format!("import the new certificate of {}", edge.subject))
+                DraftVerdict::Manual(format!("import the new certificate of {}", edge.subject))
             }
             Material::Known(certificate) => {
                 let fingerprint = certificate.fingerprint();
                 wanted.insert(fingerprint);
                 match known.presence(fingerprint) {
-                    Presence::Present => Verdict::Held,
+                    Presence::Present => DraftVerdict::Held,
                     Presence::Unread => {
-                        Verdict::Blocked(Why::Unread { what: known.unread.clone().unwrap_or_default() })
+                        DraftVerdict::Blocked(Why::Unread { what: known.unread.clone().unwrap_or_default() })
                     }
                     Presence::Absent => {
                         manual.add.push(item(material));
-                        Verdict::Manual(format!("import the certificate of {}", edge.subject))
+                        DraftVerdict::Manual(format!("import the certificate of {}", edge.subject))
                     }
                     Presence::Unknown => {
                         manual.verify.push(item(material));
-                        Verdict::Unobserved
+                        DraftVerdict::Unobserved
                     }
                 }
             }
@@ -115,15 +115,15 @@ pub(crate) fn store<'a>(
                 // A certificate that a service may still present is never asked to be removed.
                 let old = match &overlap.old_wanted {
                     Some(old) => ask(&Material::Known(Arc::clone(old))),
-                    None => Verdict::Held,
+                    None => DraftVerdict::Held,
                 };
                 // If an authority issued the next certificate, its issuers are trusted instead, by edges of their own.
-                match if overlap.is_by_chain() { Verdict::Held } else { ask(&overlap.material()) } {
-                    Verdict::Held => old,
+                match if overlap.is_by_chain() { DraftVerdict::Held } else { ask(&overlap.material()) } {
+                    DraftVerdict::Held => old,
                     next => next,
                 }
             }
-            (None, Err(why)) => Verdict::Blocked(why.clone()),
+            (None, Err(why)) => DraftVerdict::Blocked(why.clone()),
             (None, Ok(asked)) => ask(&asked.material),
         };
         out.verdicts.insert(index, verdict);
@@ -132,14 +132,14 @@ pub(crate) fn store<'a>(
         let items = manual.add.iter().chain(&manual.verify);
         items.filter(|i| i.material.known() == Some(*print)).map(|i| (*print, i.subject.clone())).next()
     };
-    out.findings.extend(system_entry::findings(ground, status, &wanted.iter().filter_map(named).collect()));
-    manual.remove = removals(ground, status, &known, &wanted, &settlement.predecessors);
-    if let Some(age) = observation_age(ground, status, &known) {
+    out.findings.extend(system_entry::findings(context, status, &wanted.iter().filter_map(named).collect()));
+    manual.remove = removals(context, status, &known, &wanted, &settlement.predecessors);
+    if let Some(age) = observation_age(context, status, &known) {
         let message = format!(
             "the last export or confirmation of this store is {} old; export the store again",
             text::count(age, "day")
         );
-        out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
+        out.findings.push(Finding::of_store(FindingKind::ObservationOld, id, message));
     }
     if manual.add.is_empty() && manual.verify.is_empty() && manual.remove.is_empty() {
         return (out, None);
@@ -147,7 +147,7 @@ pub(crate) fn store<'a>(
     dedup(&mut manual.add);
     dedup(&mut manual.verify);
     manual.steps = store_steps(status.def, &manual);
-    waiting(ground, id, &mut manual, &mut out.findings);
+    waiting(context, id, &mut manual, &mut out.findings);
     (out, Some(manual))
 }
 
@@ -186,7 +186,7 @@ fn dedup(items: &mut Vec<ManualItem>) {
 /// The certificates that a person must remove. Only a certificate that was seen in the store, or that a person said to
 /// be there, is ever asked to be removed.
 fn removals(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     status: &StoreStatus<'_>,
     known: &Known<'_>,
     wanted: &BTreeSet<Fingerprint>,
@@ -195,7 +195,7 @@ fn removals(
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
     let ours = status.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| status.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
-        let retired = slot.certificate().filter(|c| ground.is_retired(c));
+        let retired = slot.certificate().filter(|c| context.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);
     }
@@ -207,7 +207,7 @@ fn removals(
         if wanted.contains(&fingerprint) || known.presence(fingerprint) != Presence::Present {
             continue;
         }
-        let why = ground
+        let why = context
             .topology
             .distrust
             .get(&fingerprint)
@@ -222,17 +222,17 @@ fn removals(
     out
 }
 
-fn observation_age(ground: &Ground<'_>, status: &StoreStatus<'_>, known: &Known<'_>) -> Option<usize> {
+fn observation_age(context: &PlanContext<'_>, status: &StoreStatus<'_>, known: &Known<'_>) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
     let seen = status.facts().and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
-    let age = days::whole(days::between(newest, ground.now.as_second()));
-    let most = usize::try_from(ground.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);
+    let age = days::whole(days::between(newest, context.now.as_second()));
+    let most = usize::try_from(context.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);
     (age > most).then_some(age)
 }
 
 /// Sets since when the work waits, if a pack with exactly this content was written before, and reports the work.
-fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
+fn waiting(context: &PlanContext<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
     let prints =
         |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
     let content = prints(&manual.add).zip(prints(&manual.verify));
@@ -241,17 +241,17 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         pack_digest(add.iter().chain(&verify), gone)
     });
     let written =
-        ground.observed.ledger.handoffs.get(manual.target()).filter(|h| Some(h.pack) == pack).map(|h| h.written);
+        context.observed.ledger.handoffs.get(manual.target()).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
     match written {
         Some(at) => {
-            let late = overlap::patience(ground, at) == Severity::Error;
+            let late = overlap::grace_period(context, at) == Severity::Error;
             let message = format!(
                 "a pack has been waiting for a person since {}; carry it out, then: {}",
                 text::day(at.as_second()),
-                Command::here("trustmason confirm").file(&ground.options.spec).word(&manual.called)
+                Command::here("trustmason confirm").file(&context.options.spec).word(&manual.called)
             );
-            let finding = Finding::of_store(Kind::HandOffWaiting, id, message);
+            let finding = Finding::of_store(FindingKind::HandOffWaiting, id, message);
             findings.push(if late { finding } else { finding.with_severity(Severity::Info) });
         }
         None if !manual.add.is_empty() => {
@@ -260,21 +260,25 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
                     "this store must trust {} ({}); a person must import its certificate",
                     item.subject, item.why
                 );
-                findings.push(Finding::of_store(Kind::Missing, id, message).at(None, item.material.known()));
+                findings.push(Finding::of_store(FindingKind::Missing, id, message).at(None, item.material.known()));
             }
         }
         None => {
             let message =
                 "this machine cannot see this store; apply writes a pack that lists the certificates to verify"
                     .to_owned();
-            findings.push(Finding::of_store(Kind::HandOffWaiting, id, message).with_severity(Severity::Info));
+            findings.push(Finding::of_store(FindingKind::HandOffWaiting, id, message).with_severity(Severity::Info));
         }
     }
     if written.is_none() {
         for item in &manual.remove {
             findings.push(
-                Finding::of_store(Kind::Stale, id, format!("a person must remove this certificate: {}", item.why))
-                    .at(None, Some(item.sha256)),
+                Finding::of_store(
+                    FindingKind::Stale,
+                    id,
+                    format!("a person must remove this certificate: {}", item.why),
+                )
+                .at(None, Some(item.sha256)),
             );
         }
     }
@@ -320,7 +324,7 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
 /// The steps for an identity that a person renews, the reason, and the certificates that must be brought to the
 /// machine.
 fn renewal(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     one: &Settled,
     mut reason: String,
@@ -334,7 +338,7 @@ fn renewal(
                 "Make a new certificate for {id} with the tools of the product, with {host} as common name and subject alternative name."
             ));
         }
-        steps.extend(export(ground.topology, def));
+        steps.extend(export(context.topology, def));
         return (steps, reason, Vec::new());
     };
     let [mut steps, install] = if def.request_steps.is_empty() {
@@ -343,10 +347,10 @@ fn renewal(
     } else {
         [def.request_steps.clone(), def.install_steps.clone()]
     };
-    if let Some(anchors) = overlap::issuers_by_hand(ground, def, one)
-        && overlap::trusters(ground, id).next().is_some()
+    if let Some(anchors) = overlap::issuers_by_hand(context, def, one)
+        && overlap::trusters(context, id).next().is_some()
     {
-        let unready: Vec<String> = overlap::unready(ground, id, &anchors).into_iter().collect();
+        let unready: Vec<String> = overlap::unready(context, id, &anchors).into_iter().collect();
         match unready.as_slice() {
             [] => reason.push_str(&format!(
                 ". Every store that trusts {id} holds the certificates of {name} now: the new certificate may be installed"
@@ -359,8 +363,8 @@ fn renewal(
         }
     }
     steps.extend(install);
-    steps.extend(export(ground.topology, def));
-    let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none());
+    steps.extend(export(context.topology, def));
+    let authority = context.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none());
     let certificates = authority.into_iter().flat_map(|authority| authority.certificates());
     let mut items: Vec<(bool, ManualItem)> = certificates
         .map(|(subject, certificate)| {
@@ -375,12 +379,12 @@ fn renewal(
 }
 
 /// The work on identities that people renew and export: bad certificates are renewed, missing files are exported again.
-pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Manual> {
-    let wanted: BTreeSet<&Subject> = ground
+pub(crate) fn identities(context: &PlanContext<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Manual> {
+    let wanted: BTreeSet<&Subject> = context
         .topology
         .edges
         .iter()
-        .filter(|e| ground.statuses.get(&e.store).is_some_and(|s| s.selected))
+        .filter(|e| context.statuses.get(&e.store).is_some_and(|s| s.selected))
         .map(|e| &e.subject)
         .collect();
     let mut out = Vec::new();
@@ -388,20 +392,20 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Subject::Identity(id) = subject else {
             continue;
         };
-        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
+        let Some(def) = context.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
         let (kind, (steps, reason, verify)) = match (&one.course, &one.asked) {
             (Course::ByHand { why: reason, .. }, _) => {
-                (ManualKind::Identity, renewal(ground, def, one, reason.clone()))
+                (ManualKind::Identity, renewal(context, def, one, reason.clone()))
             }
             (_, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
-                (ManualKind::Export, (export(ground.topology, def), why.to_string(), Vec::new()))
+                (ManualKind::Export, (export(context.topology, def), why.to_string(), Vec::new()))
             }
             _ => continue,
         };
         out.push(Manual {
-            called: HandOffTarget::Identity(id.clone()).called(ground.topology),
+            called: HandOffTarget::Identity(id.clone()).called(context.topology),
             kind,
             reason: Some(reason),
             add: Vec::new(),

@@ -5,7 +5,7 @@
 use trustmason_keystore::Format;
 use trustmason_spec::topology::{Pkcs12Scheme, StoreDef};
 
-use crate::finding::{Finding, Kind, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::StoreFacts;
 use crate::site::Site;
 use crate::text;
@@ -29,7 +29,7 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
     let (severity, cause) = match update_of(&path) {
         Some(update) if update >= NEWER_PKCS12 => return None,
         Some(update) => (
-            Kind::JavaTooOld.severity(),
+            FindingKind::JavaTooOld.severity(),
             format!("the path belongs to Java 8u{update}, which does not open this store"),
         ),
         None if def.scheme() == Pkcs12Scheme::Modern => return None,
@@ -40,7 +40,7 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
         }
     };
     let message = format!("the file is protected by {}: {cause}", text::escape(what));
-    Some(Finding::of_store(Kind::JavaTooOld, &def.id, message).with_severity(severity))
+    Some(Finding::of_store(FindingKind::JavaTooOld, &def.id, message).with_severity(severity))
 }
 
 /// The update of Java 8 that a path names: `jre1.8.0_221`, `jdk8u272-b10`.

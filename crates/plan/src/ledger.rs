@@ -22,11 +22,11 @@ pub struct Ledger {
     /// The estate that the ledger belongs to; empty before the first run.
     pub estate: String,
     /// Entries this tool placed: by store, then by key.
-    pub placed: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
+    pub placed: BTreeMap<StoreId, BTreeMap<PlacedKey, PlacedEntry>>,
     /// Entries that a run may have placed, if it cannot be told any more what the run did: by store, then by key. If
     /// such an entry is in the store, it is ours; if it is not, nothing follows.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub perhaps: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
+    pub perhaps: BTreeMap<StoreId, BTreeMap<PlacedKey, PlacedEntry>>,
     /// Certificates that identities had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
     /// The certificate that each identity's store held when a run ended or a person acknowledged a restart. If the
@@ -66,7 +66,7 @@ impl From<&EntryKey> for PlacedKey {
 /// An entry that this tool placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Placed {
+pub struct PlacedEntry {
     /// The certificate of the entry.
     pub sha256: Fingerprint,
     /// The rule that wanted the entry.
@@ -150,11 +150,11 @@ pub struct PendingRestart {
 
 /// The content that a service reads if it restarts now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct ServiceReading {
     /// The next certificates of rotations under way, by the store that holds them.
     pub next: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
     /// The state of each store of the service that can be seen.
-    pub stores: BTreeMap<StoreId, Seen>,
+    pub stores: BTreeMap<StoreId, StoreVersion>,
     /// The certificate of each identity of the service.
     pub presents: BTreeMap<IdentityId, Fingerprint>,
 }
@@ -163,7 +163,7 @@ pub struct Reading {
 /// same bytes has another state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
+pub struct StoreVersion {
     /// Digest of the store.
     pub sha256: Digest,
     /// When the store was last written, as its disk says; only compared for equality.
@@ -184,7 +184,7 @@ pub struct Ack {
     pub read: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
     /// The state of each store of the service then. The service has surely read it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub seen: BTreeMap<StoreId, Seen>,
+    pub seen: BTreeMap<StoreId, StoreVersion>,
     /// The certificate that each identity of the service had then. An identity that got another certificate since is
     /// left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -193,8 +193,8 @@ pub struct Ack {
 
 impl Ack {
     /// Records that a service restarted and read this content.
-    pub fn new(at: Timestamp, by: &str, reading: &Reading) -> Self {
-        let Reading { next, stores, presents } = reading;
+    pub fn new(at: Timestamp, by: &str, reading: &ServiceReading) -> Self {
+        let ServiceReading { next, stores, presents } = reading;
         Self { at, by: by.to_owned(), read: next.clone(), seen: stores.clone(), presents: presents.clone() }
     }
 }
@@ -320,7 +320,7 @@ impl Ledger {
     }
 
     /// The entries of a store that this tool placed or may have placed.
-    pub fn claims(&self, store: &StoreId) -> impl Iterator<Item = (&PlacedKey, &Placed)> {
+    pub fn claims(&self, store: &StoreId) -> impl Iterator<Item = (&PlacedKey, &PlacedEntry)> {
         [&self.placed, &self.perhaps].into_iter().filter_map(|claims| claims.get(store)).flatten()
     }
 

@@ -14,33 +14,33 @@ use trustmason_keystore::{Entry, Remark, StoredAlias};
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Reach, Subject, Topology};
 
+use crate::context::PlanContext;
 use crate::course::Settled;
-use crate::finding::{Finding, Kind};
-use crate::ground::Ground;
+use crate::finding::{Finding, FindingKind};
 use crate::java;
 use crate::status::StoreStatus;
 use crate::text;
 
 /// The finding for a reader's remark: kind, alias and text. `None` if the remark is not worth a finding.
-pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<StoredAlias>, String)> {
+pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(FindingKind, Option<StoredAlias>, String)> {
     let kind = remark_kind(remark)?;
     let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
     Some((kind, alias, remark.to_string()))
 }
 
-fn remark_kind(remark: &Remark) -> Option<Kind> {
+fn remark_kind(remark: &Remark) -> Option<FindingKind> {
     match remark {
         Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
-            Some(Kind::JvmInvisible)
+            Some(FindingKind::JvmInvisible)
         }
         Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } | Remark::JvmCannotOpen { .. } => {
-            Some(Kind::JvmInvisible)
+            Some(FindingKind::JvmInvisible)
         }
-        Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
-        Remark::JvmCannotTell { .. } => Some(Kind::JvmDoubtful),
-        Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
-        Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),
-        Remark::BadBlock { .. } | Remark::ForeignFile { may_be_certificate: true, .. } => Some(Kind::Unreadable),
+        Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(FindingKind::JvmUnloadable),
+        Remark::JvmCannotTell { .. } => Some(FindingKind::JvmDoubtful),
+        Remark::PrivateKeyInTrust { .. } => Some(FindingKind::PrivateKeyInTrust),
+        Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(FindingKind::LimitedTrust),
+        Remark::BadBlock { .. } | Remark::ForeignFile { may_be_certificate: true, .. } => Some(FindingKind::Unreadable),
         Remark::Unverified
         | Remark::ClosedPart { .. }
         | Remark::NoMac
@@ -67,31 +67,31 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
         .iter()
         .filter_map(|r| remark(r, &facts.entries))
         // The verdict on the store reports this one, with what to do about it.
-        .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
+        .filter(|(kind, ..)| *kind != FindingKind::JvmUnloadable)
         .map(|(kind, alias, message)| (kind, alias, placed(status, kind, message)))
         .map(|(kind, alias, message)| Finding::of_store(kind, &status.def.id, message).at(alias, None))
         .collect();
     if matches!(status.def.reach, Reach::System { .. }) {
         // Many roots that Windows ships are limited. The limits of wanted certificates are reported where these are
         // compared.
-        findings.retain(|f| f.kind != Kind::LimitedTrust);
+        findings.retain(|f| f.kind != FindingKind::LimitedTrust);
     }
     if status.def.is_hand_off() {
         // A mirror is a folder of exports. It does not matter what a JVM would make of it.
-        findings.retain(|f| !matches!(f.kind, Kind::JvmInvisible | Kind::JvmDoubtful));
+        findings.retain(|f| !matches!(f.kind, FindingKind::JvmInvisible | FindingKind::JvmDoubtful));
     }
     findings.extend(java::too_old(status.def, facts));
     findings
 }
 
 /// Adds the file or folder that is damaged to a remark about damage.
-fn placed(status: &StoreStatus<'_>, kind: Kind, message: String) -> String {
-    if kind == Kind::Unreadable { format!("{}: {message}", status.path) } else { message }
+fn placed(status: &StoreStatus<'_>, kind: FindingKind, message: String) -> String {
+    if kind == FindingKind::Unreadable { format!("{}: {message}", status.path) } else { message }
 }
 
 /// Reports a key in the certificates of several hosts: whoever takes one of these hosts has the key of all (D26 in
 /// docs/findings.md).
-pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
+pub(crate) fn shared_keys(context: &PlanContext<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
     let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> = BTreeMap::new();
     for (subject, one) in settled {
         if let (Subject::Identity(id), Some(present)) = (subject, &one.present) {
@@ -105,10 +105,10 @@ pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settl
             continue;
         }
         let all: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        let first = ids.iter().find(|i| ground.selection.takes(ground.topology, &i.host));
+        let first = ids.iter().find(|i| context.selection.takes(context.topology, &i.host));
         if let Some(id) = first {
             let message = format!("{} have the same private key; give each host a key of its own", all.join(", "));
-            findings.push(Finding::of_identity(Kind::SharedKey, id, message));
+            findings.push(Finding::of_identity(FindingKind::SharedKey, id, message));
         }
     }
     findings

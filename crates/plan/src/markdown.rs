@@ -195,7 +195,7 @@ fn prose(out: &mut String, word: &str, first: bool) {
 
 /// The kind of a block. An empty line separates blocks of different kinds.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Block {
+enum MarkdownBlock {
     Heading,
     Paragraph,
     Items,
@@ -208,7 +208,7 @@ enum Block {
 #[derive(Default)]
 pub struct Markdown {
     out: String,
-    last: Option<Block>,
+    last: Option<MarkdownBlock>,
 }
 
 impl Markdown {
@@ -219,43 +219,43 @@ impl Markdown {
 
     /// Adds a heading of a level from 1 to 6.
     pub fn heading(&mut self, level: usize, line: impl Into<Inline>) {
-        self.begin(Block::Heading);
+        self.begin(MarkdownBlock::Heading);
         self.line(&"#".repeat(level.clamp(1, 6)), line);
     }
 
     /// Adds a paragraph of one line.
     pub fn paragraph(&mut self, line: impl Into<Inline>) {
-        self.begin(Block::Paragraph);
+        self.begin(MarkdownBlock::Paragraph);
         self.line("", line);
     }
 
     /// Adds an item to a list.
     pub fn item(&mut self, line: impl Into<Inline>) {
-        self.begin(Block::Items);
+        self.begin(MarkdownBlock::Items);
         self.line("-", line);
     }
 
     /// Adds an item below the last item.
     pub fn sub_item(&mut self, line: impl Into<Inline>) {
-        self.begin(Block::Items);
+        self.begin(MarkdownBlock::Items);
         self.line("  -", line);
     }
 
     /// Adds an item to tick off.
     pub fn task(&mut self, line: impl Into<Inline>) {
-        self.begin(Block::Items);
+        self.begin(MarkdownBlock::Items);
         self.line("- [ ]", line);
     }
 
     /// Adds a step to a numbered list.
     pub fn step(&mut self, number: usize, line: impl Into<Inline>) {
-        self.begin(Block::Steps);
+        self.begin(MarkdownBlock::Steps);
         self.line(&format!("{number}."), line);
     }
 
     /// Begins a table; [`Self::row`] adds its rows.
     pub fn table(&mut self, columns: &[&'static str]) {
-        self.begin(Block::Rows);
+        self.begin(MarkdownBlock::Rows);
         // A table that follows another table stays a table of its own.
         self.row(columns.iter().map(|column| Inline::from(*column)));
         self.out.push('|');
@@ -274,7 +274,7 @@ impl Markdown {
 
     /// Adds command lines as a code block, for people to copy.
     pub fn commands<'a>(&mut self, lines: impl IntoIterator<Item = &'a Command>) {
-        self.begin(Block::Code);
+        self.begin(MarkdownBlock::Code);
         let lines: Vec<String> = lines.into_iter().map(|line| escape(&line.to_string())).collect();
         let fence = lines.iter().map(|line| longest(line, '`').saturating_add(1)).max().unwrap_or(0).max(3);
         let fence = "`".repeat(fence);
@@ -286,8 +286,8 @@ impl Markdown {
         self.out
     }
 
-    fn begin(&mut self, block: Block) {
-        let goes_on = self.last == Some(block) && matches!(block, Block::Items | Block::Steps);
+    fn begin(&mut self, block: MarkdownBlock) {
+        let goes_on = self.last == Some(block) && matches!(block, MarkdownBlock::Items | MarkdownBlock::Steps);
         if self.last.is_some() && !goes_on {
             self.out.push('\n');
         }

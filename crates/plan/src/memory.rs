@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Alias, EntryId, EntryKey, Fingerprint, Store};
 use trustmason_spec::name::{ServiceId, StoreId};
 
-use crate::change::{Change, Deed, Material};
-use crate::ledger::{Ledger, PendingRestart, Placed, PlacedKey, Predecessor};
+use crate::change::{Change, Edit, Material};
+use crate::ledger::{Ledger, PendingRestart, PlacedEntry, PlacedKey, Predecessor};
 use crate::outline::Plan;
-use crate::pack::Resolved;
+use crate::pack::KnownCertificates;
 use crate::run_id::RunId;
 
 /// The additions that one written store makes to the ledger.
@@ -24,7 +24,7 @@ use crate::run_id::RunId;
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Entries placed, by their key in the ledger.
-    pub placed: BTreeMap<PlacedKey, Placed>,
+    pub placed: BTreeMap<PlacedKey, PlacedEntry>,
     /// The keys of entries that were deleted.
     pub gone: Vec<PlacedKey>,
     /// Entries that got another alias: the key before, and the key after.
@@ -35,7 +35,7 @@ pub struct Memory {
     pub restarts: Vec<ServiceId>,
     /// For a store that was restored: the entries that are ours now, instead of all that were ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restored: Option<BTreeMap<PlacedKey, Placed>>,
+    pub restored: Option<BTreeMap<PlacedKey, PlacedEntry>>,
     /// For a store that was restored: certificates that are no predecessors any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Fingerprint>,
@@ -47,7 +47,7 @@ impl Memory {
         plan: &Plan,
         store: &Store,
         changes: &[&Change],
-        certificates: &Resolved<'_>,
+        certificates: &KnownCertificates<'_>,
         run: &RunId,
         now: Timestamp,
     ) -> Self {
@@ -59,23 +59,23 @@ impl Memory {
             let mut place = |alias: &Option<Alias>, material: &Material| {
                 if let Some(certificate) = certificates.get(material) {
                     let sha256 = certificate.fingerprint();
-                    let placed = Placed { sha256, rule: rule.clone(), run: run.clone(), at: now };
+                    let placed = PlacedEntry { sha256, rule: rule.clone(), run: run.clone(), at: now };
                     let key = EntryKey::new(format, alias.clone(), sha256);
                     memory.placed.insert(PlacedKey::from(&key), placed);
                 }
             };
-            match &change.deed {
-                Deed::Import { alias, material } => place(alias, material),
-                Deed::Replace { entries, alias, material } => {
+            match &change.edit {
+                Edit::Import { alias, material } => place(alias, material),
+                Edit::Replace { entries, alias, material } => {
                     place(alias, material);
                     memory.gone.extend(entries.iter().filter_map(key_of));
                 }
-                Deed::Rename { entry, to } => {
+                Edit::Rename { entry, to } => {
                     let to = PlacedKey::from(&EntryKey::Alias(to.clone()));
                     memory.moved.extend(key_of(entry).map(|from| (from, to)));
                 }
-                Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
-                Deed::InstallKey { identity, .. } => {
+                Edit::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
+                Edit::InstallKey { identity, .. } => {
                     let mint = plan.mints.get(identity);
                     let old = mint.and_then(|mint| mint.replaces);
                     if let (Some(old), Some(new)) = (old, certificates.minted.get(identity)) {
@@ -101,7 +101,7 @@ impl Memory {
     /// its restart a service may still present the certificate that is rolled back, so its trusters keep that
     /// certificate.
     #[must_use]
-    pub fn taken_back(&self, placed: &BTreeMap<PlacedKey, Placed>, run: &RunId, now: Timestamp) -> Self {
+    pub fn taken_back(&self, placed: &BTreeMap<PlacedKey, PlacedEntry>, run: &RunId, now: Timestamp) -> Self {
         let back = |(old, was): (&Fingerprint, &Predecessor)| {
             let predecessor = Predecessor {
                 identity: was.identity.clone(),
@@ -162,7 +162,7 @@ impl Ledger {
         let placed = memory.placed.iter().chain(memory.restored.iter().flatten());
         let placed = placed.map(|(key, placed)| (key.clone(), placed.clone()));
         let new = moved.chain(placed).filter(|(key, placed)| here.get(key).is_none_or(|p| p.sha256 != placed.sha256));
-        let new: BTreeMap<PlacedKey, Placed> = new.collect();
+        let new: BTreeMap<PlacedKey, PlacedEntry> = new.collect();
         if !new.is_empty() {
             self.perhaps.entry(store.clone()).or_default().extend(new);
         }

@@ -10,7 +10,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 use trustmason_spec::windows::SystemStore;
 
-use crate::ledger::{Ledger, Seen};
+use crate::ledger::{Ledger, StoreVersion};
 use crate::options::OptionsLook;
 use crate::run_id::RunId;
 
@@ -138,8 +138,8 @@ pub struct StoreFacts {
 
 impl StoreFacts {
     /// The state of the store, for comparison.
-    pub fn seen(&self) -> Seen {
-        Seen { sha256: self.sha256, written: self.written }
+    pub fn seen(&self) -> StoreVersion {
+        StoreVersion { sha256: self.sha256, written: self.written }
     }
 
     /// The parts that may be a certificate and cannot be read, in words. While there are any, a certificate that was

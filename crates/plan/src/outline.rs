@@ -13,8 +13,8 @@ use trustmason_spec::topology::{KeyPlace, Side};
 use trustmason_spec::windows::SystemPlace;
 
 use crate::change::{Action, Change, ChangeId, Material, Phase};
-use crate::finding::{Finding, Kind};
-use crate::ledger::Reading;
+use crate::finding::{Finding, FindingKind};
+use crate::ledger::ServiceReading;
 use crate::observed::Input;
 use crate::site::Site;
 use crate::target::{Called, HandOffTarget};
@@ -22,7 +22,7 @@ use crate::why::Why;
 
 /// The options that a person gives beside the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct PlanOptions {
     /// The path of the spec, as the person gave it.
     pub spec: String,
     /// `--host` globs; a store is selected if any glob matches its host.
@@ -174,7 +174,7 @@ impl IdentityState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The kind of finding that names the obstacle.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// The obstacle, and what to do about it.
     pub why: String,
 }
@@ -313,7 +313,7 @@ impl Forecast {
         self.phase == change.phase
             && self.store == change.store
             && self.alias == change.alias
-            && self.action == change.deed.action()
+            && self.action == change.edit.action()
     }
 }
 
@@ -468,7 +468,7 @@ pub struct Blocked {
     /// The trust relation, store or identity that is blocked.
     pub what: String,
     /// The kind of finding that names the obstacle.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// The obstacle, and what to do about it.
     pub why: String,
 }
@@ -519,7 +519,7 @@ pub struct Plan {
     /// When the plan was made: the moment that was passed in.
     pub created: Timestamp,
     /// The options that were given.
-    pub options: Options,
+    pub options: PlanOptions,
     /// Everything that the plan was made from.
     pub inputs: Vec<Input>,
     /// The stores, by id.
@@ -539,7 +539,7 @@ pub struct Plan {
     /// service has nothing new to read.
     pub first: BTreeMap<ServiceId, BTreeSet<Called>>,
     /// For each service, the content that it reads if it restarts now.
-    pub readers: BTreeMap<ServiceId, Reading>,
+    pub readers: BTreeMap<ServiceId, ServiceReading>,
     /// Trust that fails for a while.
     pub interruptions: Vec<Interruption>,
     /// The findings, the most serious first.

@@ -25,12 +25,12 @@ use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, KeyPlace, Rotation, Subject};
 
 use crate::authority;
-use crate::constraints::{self, Fault, Terms};
+use crate::constraints::{self, Terms, Violation};
+use crate::context::PlanContext;
 use crate::course::{Course, Installation, Need, Next, Overlap, Settled, Stage};
 use crate::days;
-use crate::finding::{Finding, Kind, Severity};
-use crate::ground::Ground;
-use crate::ledger::Reading;
+use crate::finding::{Finding, FindingKind, Severity};
+use crate::ledger::ServiceReading;
 use crate::observed::{StagedKey, trusted};
 use crate::outline::Wait;
 use crate::presence::{self, Presence};
@@ -48,24 +48,24 @@ pub(crate) fn next_alias(alias: &Alias) -> Alias {
 }
 
 /// The severity of a wait that began at `since`: information during the grace period, then an error.
-pub(crate) fn patience(ground: &Ground<'_>, since: Timestamp) -> Severity {
-    let waited = days::between(since.as_second(), ground.now.as_second());
-    if waited <= days::term(ground.topology.policy.patience_days) { Severity::Info } else { Severity::Error }
+pub(crate) fn grace_period(context: &PlanContext<'_>, since: Timestamp) -> Severity {
+    let waited = days::between(since.as_second(), context.now.as_second());
+    if waited <= days::term(context.topology.policy.grace_days) { Severity::Info } else { Severity::Error }
 }
 
 /// A staged key that may be used: it opens, it is not the present one, and nothing speaks against its certificate.
 pub(crate) fn staged<'a>(
-    ground: &Ground<'a>,
+    context: &PlanContext<'a>,
     def: &IdentityDef,
     current: Option<&Certificate>,
 ) -> Option<&'a StagedKey> {
-    ground.observed.staged(&def.id).filter(|look| look.opens).filter(|look| {
+    context.observed.staged(&def.id).filter(|look| look.opens).filter(|look| {
         let certificate = &look.certificate;
-        let faults = constraints::judge(certificate, def, ground.now);
-        !faults.iter().any(Fault::demands_new)
+        let faults = constraints::judge(certificate, def, context.now);
+        !faults.iter().any(Violation::demands_new)
             && constraints::unwritable(certificate).is_none()
             && current.is_none_or(|now| now.fingerprint() != certificate.fingerprint())
-            && !ground.topology.distrust.contains_key(&certificate.fingerprint())
+            && !context.topology.distrust.contains_key(&certificate.fingerprint())
             && !current.is_some_and(|now| is_outdated(look, now))
     })
 }
@@ -79,41 +79,51 @@ pub(crate) fn is_outdated(staged: &StagedKey, current: &Certificate) -> bool {
 }
 
 /// Whether nobody can use a certificate with this finding any more, or nobody should.
-pub(crate) fn is_useless(finding: Kind) -> bool {
-    matches!(finding, Kind::Expired | Kind::Distrusted)
+pub(crate) fn is_useless(finding: FindingKind) -> bool {
+    matches!(finding, FindingKind::Expired | FindingKind::Distrusted)
 }
 
 /// Whether the present certificate may be in use somewhere, so that its removal would break something.
-pub(crate) fn is_in_use(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> bool {
-    !relying(ground, def, current, finding).is_empty()
+pub(crate) fn is_in_use(
+    context: &PlanContext<'_>,
+    def: &IdentityDef,
+    current: &Certificate,
+    finding: FindingKind,
+) -> bool {
+    !relying(context, def, current, finding).is_empty()
 }
 
 /// The edges, by id, whose trusters may trust the present certificate now and can still use it.
-pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> Vec<String> {
+pub(crate) fn relying(
+    context: &PlanContext<'_>,
+    def: &IdentityDef,
+    current: &Certificate,
+    finding: FindingKind,
+) -> Vec<String> {
     if is_useless(finding) {
         return Vec::new();
     }
     let itself = [current.fingerprint()];
-    let issuers = authority::anchors_of(ground.authorities, current, ground.now);
+    let issuers = authority::anchors_of(context.authorities, current, context.now);
     let trust = |truster: &StoreStatus<'_>| {
-        hold(ground, truster, &itself) != Presence::Absent || hold(ground, truster, &issuers) != Presence::Absent
+        hold(context, truster, &itself) != Presence::Absent || hold(context, truster, &issuers) != Presence::Absent
     };
-    trusters(ground, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
+    trusters(context, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
 }
 
 /// The trusters of an identity, each with its edge.
 pub(crate) fn trusters<'g, 'a>(
-    ground: &'g Ground<'a>,
+    context: &'g PlanContext<'a>,
     identity: &IdentityId,
 ) -> impl Iterator<Item = (&'a Edge, &'g StoreStatus<'a>)> {
-    let edges = ground.index.trusters_of.get(&Subject::Identity(identity.clone())).into_iter().flatten();
-    edges.filter_map(|edge| Some((*edge, ground.statuses.get(&edge.store)?)))
+    let edges = context.index.trusters_of.get(&Subject::Identity(identity.clone())).into_iter().flatten();
+    edges.filter_map(|edge| Some((*edge, context.statuses.get(&edge.store)?)))
 }
 
 /// Whether a truster trusts a certificate, as far as it can be told.
-fn holds(ground: &Ground<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> Presence {
+fn holds(context: &PlanContext<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> Presence {
     if truster.is_by_hand() {
-        return match presence::known(ground, truster).presence(print) {
+        return match presence::known(context, truster).presence(print) {
             Presence::Unread => Presence::Unknown,
             known => known,
         };
@@ -128,8 +138,8 @@ fn holds(ground: &Ground<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> 
 }
 
 /// Whether a truster trusts all of these certificates; `Absent` for an empty list.
-fn hold(ground: &Ground<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) -> Presence {
-    let each: Vec<Presence> = prints.iter().map(|print| holds(ground, truster, *print)).collect();
+fn hold(context: &PlanContext<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) -> Presence {
+    let each: Vec<Presence> = prints.iter().map(|print| holds(context, truster, *print)).collect();
     if each.is_empty() || each.contains(&Presence::Absent) {
         Presence::Absent
     } else if each.contains(&Presence::Unknown) {
@@ -140,24 +150,29 @@ fn hold(ground: &Ground<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) 
 }
 
 /// The rotation of an identity whose next key this plan makes.
-pub(crate) fn begin(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certificate>, place: KeyPlace) -> Overlap {
-    let needs = needs(ground, &def.id, &[]);
-    between(ground, def, current, Stage::Begin(place), needs)
+pub(crate) fn begin(
+    context: &PlanContext<'_>,
+    def: &IdentityDef,
+    current: &Arc<Certificate>,
+    place: KeyPlace,
+) -> Overlap {
+    let needs = needs(context, &def.id, &[]);
+    between(context, def, current, Stage::Begin(place), needs)
 }
 
 /// The rotation of an identity whose next key is in staging. The given installation is done as soon as nothing is
 /// missing.
 pub(crate) fn go_on(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     home: &StoreStatus<'_>,
     current: &Arc<Certificate>,
     next: Next,
     installation: Installation,
 ) -> Overlap {
-    let mut needs = needs(ground, &def.id, &next.anchors);
+    let mut needs = needs(context, &def.id, &next.anchors);
     if !needs.is_empty() {
-        return between(ground, def, current, Stage::Extend(next), needs);
+        return between(context, def, current, Stage::Extend(next), needs);
     }
     // The trusters need nothing more. The identity's own store must also be able to take the key.
     let hindered = if let Some(finding) = home.blocking() {
@@ -167,23 +182,23 @@ pub(crate) fn go_on(
     };
     if hindered.is_some() {
         needs.push(Need { edge: None, waits: Vec::new(), hindered });
-        return between(ground, def, current, Stage::Extend(next), needs);
+        return between(context, def, current, Stage::Extend(next), needs);
     }
-    between(ground, def, current, Stage::Install(next, installation), needs)
+    between(context, def, current, Stage::Install(next, installation), needs)
 }
 
 /// The rotation of an identity that presents its old certificate.
 fn between(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     current: &Arc<Certificate>,
     stage: Stage,
     needs: Vec<Need>,
 ) -> Overlap {
     let works = constraints::names(current, def)
-        && !constraints::dates(current, Terms::default(), ground.now).is_past()
+        && !constraints::dates(current, Terms::default(), context.now).is_past()
         && constraints::unwritable(current).is_none()
-        && authority::issuer_of(ground.authorities, current).is_none();
+        && authority::issuer_of(context.authorities, current).is_none();
     Overlap {
         identity: def.id.clone(),
         stage,
@@ -195,25 +210,25 @@ fn between(
 
 /// The need of a truster before the identity may present its next certificate, if there is one.
 fn need(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     identity: &IdentityId,
     edge: &str,
     truster: &StoreStatus<'_>,
     anchors: &[Fingerprint],
 ) -> Option<Need> {
     let by_hand = truster.is_by_hand();
-    let presence = hold(ground, truster, anchors);
+    let presence = hold(context, truster, anchors);
     let restarts = |open: &dyn Fn(&ServiceId) -> bool| -> Vec<Wait> {
         truster.def.restart.iter().filter(|s| open(s)).map(|s| Wait::Restart(s.clone())).collect()
     };
     let (waits, hindered) = match presence {
         Presence::Present => {
             let unread =
-                |service: &ServiceId| anchors.iter().any(|print| !is_restarted(ground, truster, service, *print));
+                |service: &ServiceId| anchors.iter().any(|print| !is_restarted(context, truster, service, *print));
             (restarts(&unread), None)
         }
         _ if by_hand => {
-            let mut waits = vec![Wait::HandOff(HandOffTarget::Store(truster.def.id.clone()).called(ground.topology))];
+            let mut waits = vec![Wait::HandOff(HandOffTarget::Store(truster.def.id.clone()).called(context.topology))];
             waits.extend(restarts(&|_| true));
             (waits, None)
         }
@@ -234,24 +249,24 @@ fn need(
 
 /// The certificates that every truster of an identity must hold before a person installs a certificate of the
 /// identity's authority. `None` if no person is to install one.
-pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
+pub(crate) fn issuers_by_hand(context: &PlanContext<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
     let (Issuer::Authority(name), Course::ByHand { .. }) = (&def.issuer, &one.course) else { return None };
-    let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
+    let authority = context.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
     Some(authority.trust_anchors().map(|c| c.fingerprint()).collect())
 }
 
 /// The needs of all trusters of an identity for these certificates.
-pub(crate) fn needs(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> Vec<Need> {
-    trusters(ground, identity)
-        .filter_map(|(edge, truster)| need(ground, identity, &edge.id, truster, anchors))
+pub(crate) fn needs(context: &PlanContext<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> Vec<Need> {
+    trusters(context, identity)
+        .filter_map(|(edge, truster)| need(context, identity, &edge.id, truster, anchors))
         .collect()
 }
 
 /// The stores that trust an identity and do not surely hold these certificates yet, each with what is left to do.
-pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> BTreeSet<String> {
+pub(crate) fn unready(context: &PlanContext<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> BTreeSet<String> {
     let one = |(edge, truster): (&Edge, &StoreStatus<'_>)| {
-        let Need { waits, hindered, .. } = need(ground, identity, &edge.id, truster, anchors)?;
-        let held = hold(ground, truster, anchors) == Presence::Present;
+        let Need { waits, hindered, .. } = need(context, identity, &edge.id, truster, anchors)?;
+        let held = hold(context, truster, anchors) == Presence::Present;
         let restarts: Vec<_> = waits.iter().filter(|wait| matches!(wait, Wait::Restart(_))).collect();
         Some(match (hindered, restarts.as_slice()) {
             (Some(_), _) => format!("{} (which is blocked)", truster.def.id),
@@ -259,37 +274,37 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
             (None, _) => truster.def.id.to_string(),
         })
     };
-    trusters(ground, identity).filter_map(one).collect()
+    trusters(context, identity).filter_map(one).collect()
 }
 
 /// Whether a service has surely read a certificate that its store holds. No restart is pending, and the store is
 /// unchanged since a restart was acknowledged. If nobody here can see the store, the acknowledgement must list the
 /// certificate.
-fn is_restarted(ground: &Ground<'_>, truster: &StoreStatus<'_>, service: &ServiceId, print: Fingerprint) -> bool {
+fn is_restarted(context: &PlanContext<'_>, truster: &StoreStatus<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     if truster.facts().is_some() && !truster.is_hand_off() {
-        return has_read(ground, truster, service);
+        return has_read(context, truster, service);
     }
-    let ledger = &ground.observed.ledger;
+    let ledger = &context.observed.ledger;
     let read = || ledger.acks.get(service)?.read.get(&truster.def.id).map(|prints| prints.contains(&print));
     !ledger.restarts.contains_key(service) && read() == Some(true)
 }
 
 /// Whether a service has surely read a store in its present state.
-pub(crate) fn has_read(ground: &Ground<'_>, store: &StoreStatus<'_>, service: &ServiceId) -> bool {
-    let ledger = &ground.observed.ledger;
+pub(crate) fn has_read(context: &PlanContext<'_>, store: &StoreStatus<'_>, service: &ServiceId) -> bool {
+    let ledger = &context.observed.ledger;
     let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
     !ledger.restarts.contains_key(service) && store.facts().is_some_and(|facts| seen() == Some(&facts.seen()))
 }
 
 /// Adds to `readers` which of these certificates each service reads if it restarts now.
 pub(crate) fn readers(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     identity: &IdentityId,
     anchors: &[Fingerprint],
-    readers: &mut BTreeMap<ServiceId, Reading>,
+    readers: &mut BTreeMap<ServiceId, ServiceReading>,
 ) {
-    for (edge, truster) in trusters(ground, identity) {
-        for print in anchors.iter().filter(|print| holds(ground, truster, **print) == Presence::Present) {
+    for (edge, truster) in trusters(context, identity) {
+        for print in anchors.iter().filter(|print| holds(context, truster, **print) == Presence::Present) {
             for service in &truster.def.restart {
                 let reading = readers.entry(service.clone()).or_default();
                 reading.next.entry(edge.store.clone()).or_default().insert(*print);
@@ -301,25 +316,25 @@ pub(crate) fn readers(
 /// The rotation of an identity that has its new certificate and whose service has not restarted since. While a truster
 /// still holds the old certificate, a restart counts only if the identity's store is unchanged since then.
 pub(crate) fn settling(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     home: &StoreStatus<'_>,
     current: &Arc<Certificate>,
 ) -> Option<Overlap> {
-    let ledger = &ground.observed.ledger;
+    let ledger = &context.observed.ledger;
     let print = current.fingerprint();
     let replaced = ledger.predecessors.iter().filter(|(old, p)| {
-        p.staged && p.identity == def.id && p.replaced_by == print && !ground.topology.distrust.contains_key(*old)
+        p.staged && p.identity == def.id && p.replaced_by == print && !context.topology.distrust.contains_key(*old)
     });
     let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
-    let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
+    let held = || trusters(context, &def.id).any(|(_, truster)| holds(context, truster, *old) == Presence::Present);
     // If a service restarted with this certificate already, a pending restart is because of another change in the
     // store.
     let presents =
         |service: &ServiceId| ledger.acks.get(service).and_then(|ack| ack.presents.get(&def.id)) == Some(&print);
     let waits = |service: &&ServiceId| {
         let pending = ledger.restarts.contains_key(*service) && !presents(service);
-        pending || (!has_read(ground, home, service) && held())
+        pending || (!has_read(context, home, service) && held())
     };
     let open: Vec<Wait> = def.restart.iter().filter(waits).map(|s| Wait::Restart(s.clone())).collect();
     if open.is_empty() {
@@ -329,7 +344,7 @@ pub(crate) fn settling(
         certificate: Arc::clone(current),
         since: record.at,
         anchors: vec![print],
-        by_chain: authority::issuer_of(ground.authorities, current).is_some(),
+        by_chain: authority::issuer_of(context.authorities, current).is_some(),
     };
     Some(Overlap {
         identity: def.id.clone(),
@@ -346,11 +361,11 @@ pub(crate) fn is_staged(def: &IdentityDef) -> bool {
 }
 
 /// The findings on a rotation under way, and on its obstacles.
-pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap) -> Vec<Finding> {
+pub(crate) fn findings(context: &PlanContext<'_>, def: &IdentityDef, overlap: &Overlap) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(next) = overlap.next() {
         let day = text::day(next.since.as_second());
-        let severity = patience(ground, next.since);
+        let severity = grace_period(context, next.since);
         let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
         let message = match (&overlap.stage, overlap.awaits()) {
             (Stage::Begin(_) | Stage::Extend(_), Some(waits)) => {
@@ -367,17 +382,18 @@ pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap
                 waits.unwrap_or_default()
             ),
         };
-        findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
-        if ground.options.replace.contains(&def.id) {
+        findings.push(Finding::of_identity(FindingKind::RotationWaiting, &def.id, message).with_severity(severity));
+        if context.options.replace.contains(&def.id) {
             let message =
                 "--replace is ignored, because a rotation of this identity is in progress; finish that rotation first";
-            findings
-                .push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
+            findings.push(
+                Finding::of_identity(FindingKind::RotationWaiting, &def.id, message).with_severity(Severity::Warning),
+            );
         }
     }
     // An obstacle is no wait: a person must remove it.
     let hindrances = overlap.needs.iter().filter_map(|n| n.hindered.as_ref());
-    let hindrances: BTreeSet<(Kind, String)> = hindrances.map(|why| (why.finding(), why.to_string())).collect();
+    let hindrances: BTreeSet<(FindingKind, String)> = hindrances.map(|why| (why.finding(), why.to_string())).collect();
     findings.extend(hindrances.into_iter().map(|(kind, why)| Finding::of_identity(kind, &def.id, why)));
     findings
 }

@@ -20,12 +20,12 @@ use crate::shell::Command;
 use crate::text;
 
 /// The certificates of a plan by their materials: those that the plan knew, and those that its run has created since.
-pub struct Resolved<'a> {
+pub struct KnownCertificates<'a> {
     /// The certificates that the run created.
     pub minted: &'a BTreeMap<IdentityId, Arc<Certificate>>,
 }
 
-impl<'a> Resolved<'a> {
+impl<'a> KnownCertificates<'a> {
     /// The certificate of a material, if it exists.
     pub fn get(&self, material: &'a Material) -> Option<&'a Arc<Certificate>> {
         match material {
@@ -83,7 +83,7 @@ struct ItemDocument {
 }
 
 /// The files of a pack, by name. `None` if a certificate of the pack was never created.
-pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Vec<(String, Vec<u8>)>> {
+pub fn render(manual: &Manual, certificates: &KnownCertificates<'_>, frame: &Frame) -> Option<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for item in manual.add.iter().chain(&manual.verify) {
         let certificate = certificates.get(&item.material)?;
@@ -107,7 +107,7 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Op
 /// The names of a pack's files, as far as they are known before apply.
 pub(crate) fn file_names(manual: &Manual) -> Vec<String> {
     let minted = BTreeMap::new();
-    let certificates = Resolved { minted: &minted };
+    let certificates = KnownCertificates { minted: &minted };
     let items = manual.add.iter().chain(&manual.verify);
     let mut names: Vec<String> =
         items.filter_map(|item| Some(file_name(item, certificates.get(&item.material)?))).collect();
@@ -154,7 +154,7 @@ fn title(manual: &Manual) -> &'static str {
     }
 }
 
-fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> String {
+fn steps<'m>(manual: &'m Manual, certificates: &KnownCertificates<'m>, frame: &Frame) -> String {
     let mut page = Markdown::new();
     page.heading(1, inline![title(manual), " ", markdown::text(&manual.called)]);
     if let Some(reason) = &manual.reason {
@@ -225,7 +225,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn coming(item: &'a ManualItem, certificates: &Resolved<'a>) -> Self {
+    fn coming(item: &'a ManualItem, certificates: &KnownCertificates<'a>) -> Self {
         let certificate = certificates.get(&item.material).map(Arc::as_ref);
         let file = certificate.map(|certificate| file_name(item, certificate));
         Self { subject: &item.subject, why: &item.why, certificate, file }
@@ -257,7 +257,7 @@ fn section(page: &mut Markdown, title: &'static str, items: &[Shown<'_>]) {
     }
 }
 
-fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {
+fn document(manual: &Manual, certificates: &KnownCertificates<'_>) -> PackDocument {
     let come = |items: &[ManualItem]| {
         let document = |item: &ManualItem| {
             let certificate = certificates.get(&item.material);

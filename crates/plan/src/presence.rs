@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use trustmason_keystore::Fingerprint;
 
-use crate::ground::Ground;
+use crate::context::PlanContext;
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::{StoreFacts, trusted};
 use crate::status::StoreStatus;
@@ -51,7 +51,7 @@ impl Known<'_> {
 }
 
 /// The known content of a store that people change.
-pub(crate) fn known<'a>(ground: &'a Ground<'_>, status: &StoreStatus<'_>) -> Known<'a> {
+pub(crate) fn known<'a>(context: &'a PlanContext<'_>, status: &StoreStatus<'_>) -> Known<'a> {
     let listing = status.facts().map(|f| {
         f.entries
             .iter()
@@ -61,7 +61,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, status: &StoreStatus<'_>) -> Kno
             .collect()
     });
     let mirror = status.facts().map(|f| f.sha256);
-    let said = ground
+    let said = context
         .observed
         .ledger
         .handoffs

@@ -7,40 +7,40 @@ use trustmason_keystore::{CertificateSlot, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{IdentityDef, Source, Subject};
 
+use crate::context::PlanContext;
 use crate::course::Settled;
-use crate::finding::{Finding, Kind};
-use crate::ground::Ground;
+use crate::finding::{Finding, FindingKind};
 use crate::observed::ServedLook;
 use crate::text;
 
 /// The findings on services of selected hosts.
-pub(crate) fn findings(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
-    let judged = |id: &IdentityId| ground.selection.takes(ground.topology, &id.host);
-    let served = ground.observed.served.iter().filter(|(id, _)| judged(id));
-    served.filter_map(|(id, look)| one(ground, settled, id, look)).collect()
+pub(crate) fn findings(context: &PlanContext<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
+    let judged = |id: &IdentityId| context.selection.takes(context.topology, &id.host);
+    let served = context.observed.served.iter().filter(|(id, _)| judged(id));
+    served.filter_map(|(id, look)| one(context, settled, id, look)).collect()
 }
 
 fn one(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     settled: &BTreeMap<Subject, Settled>,
     id: &IdentityId,
     look: &ServedLook,
 ) -> Option<Finding> {
     let slot = match look {
         ServedLook::Presented(slot) => slot,
-        ServedLook::Unreachable(why) => return Some(Finding::of_identity(Kind::EndpointUnreachable, id, why)),
+        ServedLook::Unreachable(why) => return Some(Finding::of_identity(FindingKind::EndpointUnreachable, id, why)),
     };
-    let def = ground.topology.identities.get(id)?;
+    let def = context.topology.identities.get(id)?;
     // Without a known certificate there is nothing to compare; that has a finding of its own.
     let known = settled.get(&Subject::Identity(id.clone()))?.present.as_ref()?.fingerprint();
     let served = slot.fingerprint();
     (served != known).then(|| {
-        let message = differs(ground, def, slot, known);
-        Finding::of_identity(Kind::ServedDiffers, id, message).at(None, Some(served))
+        let message = differs(context, def, slot, known);
+        Finding::of_identity(FindingKind::ServedDiffers, id, message).at(None, Some(served))
     })
 }
 
-fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known: Fingerprint) -> String {
+fn differs(context: &PlanContext<'_>, def: &IdentityDef, slot: &CertificateSlot, known: Fingerprint) -> String {
     let served = slot.fingerprint();
     let port = def.served_at.map_or_else(String::new, |port| format!("port {port} "));
     let what = match slot.certificate() {
@@ -52,7 +52,7 @@ fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known
         Source::Exported { .. } => "the exported file".to_owned(),
         Source::File(file) => file.display().to_string(),
     };
-    let former = ground.observed.ledger.predecessors.contains_key(&served);
+    let former = context.observed.ledger.predecessors.contains_key(&served);
     let advice = match &def.source {
         Source::KeyEntry(_) if former => {
             "that is its former certificate, so the service was not restarted yet; restart it"

@@ -2,9 +2,9 @@
 //! creates it) or unknown (the edges are blocked). No store is compared here.
 #![warn(clippy::arithmetic_side_effects)]
 
-mod anew;
 mod issued;
 mod renew;
+mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use trustmason_spec::topology::{IdentityDef, Issuer, KeyAt, KeyPlace, Source, Su
 
 use crate::authority::{self, Authority};
 use crate::by_name::{named_in_full, served};
-use crate::change::{From, FromKind, Material};
-use crate::constraints::{self, End, Terms};
+use crate::change::{CertificateOrigin, FromKind, Material};
+use crate::constraints::{self, ExpiryStage, Terms};
+use crate::context::PlanContext;
 use crate::course::{Asked, Course, Settled};
-use crate::finding::{Finding, Kind};
-use crate::ground::Ground;
+use crate::finding::{Finding, FindingKind};
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
 use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
@@ -73,62 +73,62 @@ impl Settlement<'_> {
 }
 
 /// Settles every identity and every certificate of the spec.
-pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
+pub(crate) fn settle<'a>(context: &PlanContext<'a>) -> Settlement<'a> {
     let mut settled = BTreeMap::new();
-    for def in ground.topology.identities.values() {
+    for def in context.topology.identities.values() {
         let one = match &def.source {
-            Source::KeyEntry(place) => key_entry(ground, def, place),
-            Source::Exported { .. } | Source::File(_) => exported(ground, def),
+            Source::KeyEntry(place) => key_entry(context, def, place),
+            Source::Exported { .. } | Source::File(_) => exported(context, def),
         };
         settled.insert(Subject::Identity(def.id.clone()), one);
     }
-    for name in ground.topology.anchors.keys() {
-        let (subject, one) = (Subject::Certificate(name.clone()), anchor(ground, name));
-        let findings = one.present.as_ref().and_then(|present| ended(ground, &subject, present)).into_iter().collect();
+    for name in context.topology.anchors.keys() {
+        let (subject, one) = (Subject::Certificate(name.clone()), anchor(context, name));
+        let findings = one.present.as_ref().and_then(|present| ended(context, &subject, present)).into_iter().collect();
         settled.insert(subject, Settled { findings, ..one });
     }
-    for authority in ground.authorities.values() {
+    for authority in context.authorities.values() {
         for (subject, certificate) in authority.certificates() {
             let subject = Subject::Certificate(subject);
-            let one = vouching(ground, authority.place(certificate), certificate);
-            let mut findings: Vec<Finding> = ended(ground, &subject, certificate).into_iter().collect();
+            let one = vouching(context, authority.place(certificate), certificate);
+            let mut findings: Vec<Finding> = ended(context, &subject, certificate).into_iter().collect();
             if authority.is_root(certificate) {
                 findings.extend(withheld(authority));
             }
             settled.insert(subject, Settled { findings, ..one });
         }
     }
-    let mut predecessors = predecessors(ground.observed, &settled);
+    let mut predecessors = predecessors(context.observed, &settled);
     // A public root never belonged to an identity, whatever the ledger says.
-    predecessors.retain(|print, _| !ground.topology.public_roots.contains(print));
-    let gone = gone_names(ground.topology, &settled);
+    predecessors.retain(|print, _| !context.topology.public_roots.contains(print));
+    let gone = gone_names(context.topology, &settled);
     let presented = settled.values().filter_map(|one| one.course.overlap()).filter(|overlap| overlap.is_by_chain());
     let mut vouched: BTreeSet<Fingerprint> = presented.map(|overlap| overlap.old).collect();
-    let authoritys = ground.authorities.values().flat_map(Authority::certificates);
+    let authoritys = context.authorities.values().flat_map(Authority::certificates);
     vouched.extend(authoritys.map(|(_, certificate)| certificate.fingerprint()));
-    let in_doubt = authority::is_any_at_fault(ground.authorities);
+    let in_doubt = authority::is_any_at_fault(context.authorities);
     let stays =
         |id: &IdentityId| settled.get(&Subject::Identity(id.clone())).is_none_or(|one: &Settled| !one.is_renewed());
     let current = settled.iter().filter_map(|(subject, one)| match subject {
         Subject::Identity(_) if !one.is_renewed() => one.present.as_ref().map(|c| c.fingerprint()),
         Subject::Identity(_) | Subject::Certificate(_) => None,
     });
-    let served = served(ground.observed).filter(|(id, _)| stays(id)).map(|(_, print)| print);
+    let served = served(context.observed).filter(|(id, _)| stays(id)).map(|(_, print)| print);
     let presented = current.chain(served).collect();
     Settlement { subjects: settled, predecessors, vouched, in_doubt, presented, gone }
 }
 
-fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settled {
+fn key_entry(context: &PlanContext<'_>, def: &IdentityDef, place: &KeyPlace) -> Settled {
     let store = &place.store;
-    let Some(status) = ground.statuses.get(store) else {
+    let Some(status) = context.statuses.get(store) else {
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
         return Settled::unknown(why);
     };
     let Some(facts) = status.facts() else {
-        let finding = status.blocking().unwrap_or(Kind::StoreMissing);
+        let finding = status.blocking().unwrap_or(FindingKind::StoreMissing);
         return Settled::unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
-    if let Some(StagedLook::Unreadable(failure)) = ground.observed.staging.get(&def.id) {
+    if let Some(StagedLook::Unreadable(failure)) = context.observed.staging.get(&def.id) {
         // A rotation may be under way. It is neither continued nor given up.
         let why = Why::SourceUnreadable {
             subject: def.id.to_string(),
@@ -137,9 +137,9 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
         };
         return Settled::unknown(why);
     }
-    match find_key(ground, facts, &place.at) {
-        Held::Key(entry, chain) => renew::present(ground, def, status, place, entry, chain),
-        Held::Nothing => missing(ground, def, status, place),
+    match find_key(context, facts, &place.at) {
+        Held::Key(entry, chain) => renew::present(context, def, status, place, entry, chain),
+        Held::Nothing => missing(context, def, status, place),
         Held::Other { alias, holder } => {
             let why = Why::AliasConflict {
                 alias: alias.clone(),
@@ -152,7 +152,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
 }
 
 /// Settles an identity without a key: this run makes the key, or requests a certificate from the authority.
-fn missing(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, place: &KeyPlace) -> Settled {
+fn missing(context: &PlanContext<'_>, def: &IdentityDef, status: &StoreStatus<'_>, place: &KeyPlace) -> Settled {
     let reason = match &place.at {
         KeyAt::Only => "the store has no private key".to_owned(),
         KeyAt::Alias(alias) => format!("the store has no private key entry `{alias}`"),
@@ -160,17 +160,17 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, pla
     let (entry, current, findings) = (None, None, Vec::new());
     match &def.issuer {
         Issuer::Authority(name) => {
-            let reason = Some((Kind::Missing, reason));
+            let reason = Some((FindingKind::Missing, reason));
             issued::settle(
-                ground,
+                context,
                 def,
                 name,
                 issued::KnownEntry { home: status, key: place, entry, current, findings, reason },
             )
         }
         Issuer::SelfSigned => {
-            let finding = Kind::Missing;
-            anew::renew(ground, def, status, anew::Draft { place, entry, current, finding, reason, findings })
+            let finding = FindingKind::Missing;
+            renewal::renew(context, def, status, renewal::Renewal { place, entry, current, finding, reason, findings })
         }
     }
 }
@@ -187,11 +187,11 @@ enum Held<'a> {
 
 /// Finds the key. The last entry with its alias counts, as in the JDK. An entry that is deleted in this run leaves its
 /// alias free.
-fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> Held<'a> {
+fn find_key<'a>(context: &PlanContext<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> Held<'a> {
     let KeyAt::Alias(alias) = at else {
         return facts.only_key().map_or(Held::Nothing, |(entry, chain)| Held::Key(entry, chain));
     };
-    let folded = |e: &&Entry| at.is_at(e.alias.as_ref()) && !ground.leaves(e);
+    let folded = |e: &&Entry| at.is_at(e.alias.as_ref()) && !context.leaves(e);
     let spelled = |e: &&Entry| e.is_spelled(alias);
     // A JVM looks up only the lower-case spelling. Nobody presents a key under another spelling.
     let exact = facts.entries.iter().rev().filter(folded).find(spelled);
@@ -224,17 +224,17 @@ pub(crate) fn describe(kind: &EntryKind) -> String {
     }
 }
 
-fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
+fn exported(context: &PlanContext<'_>, def: &IdentityDef) -> Settled {
     let subject = Subject::Identity(def.id.clone());
-    let (certificate, from) = match found(ground, &subject) {
+    let (certificate, from) = match found(context, &subject) {
         Ok(found) => found,
         Err(why) => return Settled::unknown(why),
     };
-    let faults = constraints::judge(&certificate, def, ground.now);
-    let mut findings = anew::soft_findings(ground, def, &certificate, &faults);
+    let faults = constraints::judge(&certificate, def, context.now);
+    let mut findings = renewal::soft_findings(context, def, &certificate, &faults);
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
-    let asked = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
+    let asked = if let Some(why) = context.topology.distrust.get(&fingerprint) {
         Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() })
     } else if named {
         Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) })
@@ -247,26 +247,27 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     };
     let mut by_hand = None;
     // Only its owner can renew it, and that takes longer than one command.
-    let handoff = ground.observed.ledger.handoffs.get(&HandOffTarget::Identity(def.id.clone()));
+    let handoff = context.observed.ledger.handoffs.get(&HandOffTarget::Identity(def.id.clone()));
     let still_asked = handoff.is_some_and(|pack| pack.replaces == Some(fingerprint) && pack.confirmed.is_none());
-    if (ground.options.replace.contains(&def.id) || still_asked) && def.write == Write::HandOff {
-        by_hand = Some((Kind::Stale, "asked for with --replace".to_owned()));
+    if (context.options.replace.contains(&def.id) || still_asked) && def.write == Write::HandOff {
+        by_hand = Some((FindingKind::Stale, "asked for with --replace".to_owned()));
     }
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         let message = format!("{fault}; its owner must make a new certificate by hand");
         findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
-        if def.write == Write::HandOff && ground.selection.takes(ground.topology, &def.id.host) {
+        if def.write == Write::HandOff && context.selection.takes(context.topology, &def.id.host) {
             by_hand = Some((fault.kind(), fault.to_string()));
         }
     }
     if let (Issuer::Authority(name), Write::HandOff, None) = (&def.issuer, def.write, &by_hand) {
-        let authority = ground.authorities.get(name.as_str());
+        let authority = context.authorities.get(name.as_str());
         if authority.is_some_and(|a| a.fault().is_none() && a.chain(&certificate).is_none()) {
             let is = if certificate.is_self_issued() { "is self-signed" } else { "was not issued by it" };
             let message = format!("the spec wants a certificate issued by {name}, but its certificate {is}");
-            findings
-                .push(Finding::of_identity(Kind::IssuerMismatch, &def.id, message.clone()).at(None, Some(fingerprint)));
-            by_hand = Some((Kind::IssuerMismatch, message));
+            findings.push(
+                Finding::of_identity(FindingKind::IssuerMismatch, &def.id, message.clone()).at(None, Some(fingerprint)),
+            );
+            by_hand = Some((FindingKind::IssuerMismatch, message));
         }
     }
     let course = by_hand.map_or(Course::Rest, |(finding, why)| Course::ByHand { finding, why });
@@ -275,21 +276,23 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
 
 /// The finding on the dates of a trusted certificate that is no host's. After its end nobody accepts what was issued
 /// below it, and this program cannot renew it.
-fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
-    let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
+fn ended(context: &PlanContext<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
+    let wanted = context.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
     // This program never renews it.
-    let terms = Terms { renew_before_days: 0, warn_before_days: ground.topology.policy.warn_before_days };
+    let terms = Terms { renew_before_days: 0, warn_before_days: context.topology.policy.warn_before_days };
     let day = text::day(certificate.not_after());
-    let dates = constraints::dates(certificate, terms, ground.now);
+    let dates = constraints::dates(certificate, terms, context.now);
     let (kind, dates) = match (dates.end, dates.begins) {
-        (End::Past, _) => (Kind::Expired, format!("ended on {day}, and with it every certificate below it")),
-        (End::Due | End::Soon | End::Far, Some(from)) => {
-            (Kind::NotYetValid, format!("is not valid before {}", text::day(from)))
+        (ExpiryStage::Past, _) => {
+            (FindingKind::Expired, format!("ended on {day}, and with it every certificate below it"))
         }
-        (End::Due | End::Soon, None) => {
-            (Kind::Expiring, format!("ends on {day}, and with it every certificate below it"))
+        (ExpiryStage::Due | ExpiryStage::Soon | ExpiryStage::Far, Some(from)) => {
+            (FindingKind::NotYetValid, format!("is not valid before {}", text::day(from)))
         }
-        (End::Far, None) => return None,
+        (ExpiryStage::Due | ExpiryStage::Soon, None) => {
+            (FindingKind::Expiring, format!("ends on {day}, and with it every certificate below it"))
+        }
+        (ExpiryStage::Far, None) => return None,
     };
     let name = text::escape(certificate.subject());
     let message = format!("{subject}, {name}, {dates}; ask its owner for the next certificate and declare it");
@@ -306,15 +309,20 @@ fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
             text::escape(certificate.subject()),
             lost.join(", ")
         );
-        Finding::new(Kind::IssuerWithheld, message).at(None, Some(certificate.fingerprint()))
+        Finding::new(FindingKind::IssuerWithheld, message).at(None, Some(certificate.fingerprint()))
     };
     authority.withheld().map(one).collect()
 }
 
 /// Settles a certificate that stays as it is: edges ask for it, unless the spec distrusts it.
-fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, from: From) -> Settled {
+fn pinned(
+    context: &PlanContext<'_>,
+    certificate: Arc<Certificate>,
+    subject: String,
+    from: CertificateOrigin,
+) -> Settled {
     let fingerprint = certificate.fingerprint();
-    let asked = match ground.topology.distrust.get(&fingerprint) {
+    let asked = match context.topology.distrust.get(&fingerprint) {
         Some(why) => Err(Why::Distrusted { subject, why: why.clone() }),
         None => Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) }),
     };
@@ -322,30 +330,30 @@ fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, f
 }
 
 /// Settles a certificate of an authority, which is trusted because of its own pin or its root's.
-fn vouching(ground: &Ground<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
-    let from = From { kind: FromKind::File, place, sha256: Some(certificate.fingerprint()) };
-    pinned(ground, Arc::clone(certificate), text::escape(certificate.subject()), from)
+fn vouching(context: &PlanContext<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
+    let from = CertificateOrigin { kind: FromKind::File, place, sha256: Some(certificate.fingerprint()) };
+    pinned(context, Arc::clone(certificate), text::escape(certificate.subject()), from)
 }
 
-fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
+fn anchor(context: &PlanContext<'_>, name: &str) -> Settled {
     let subject = Subject::Certificate(name.to_owned());
-    let (certificate, from) = match found(ground, &subject) {
+    let (certificate, from) = match found(context, &subject) {
         Ok(found) => found,
         Err(why) => return Settled::unknown(why),
     };
     let fingerprint = certificate.fingerprint();
-    let pin = ground.topology.anchors.get(name).and_then(|a| a.sha256);
+    let pin = context.topology.anchors.get(name).and_then(|a| a.sha256);
     if let Some(pinned) = pin.filter(|p| *p != fingerprint) {
         return Settled::unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint });
     }
-    pinned(ground, certificate, subject.to_string(), from)
+    pinned(context, certificate, subject.to_string(), from)
 }
 
-fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, From), Why> {
+fn found(context: &PlanContext<'_>, subject: &Subject) -> Result<(Arc<Certificate>, CertificateOrigin), Why> {
     let name = subject.to_string();
-    match ground.observed.sources.get(subject) {
+    match context.observed.sources.get(subject) {
         Some(SourceLook::Found { certificate, path }) => {
-            let from = From {
+            let from = CertificateOrigin {
                 kind: FromKind::File,
                 place: path.display().to_string(),
                 sha256: Some(certificate.fingerprint()),

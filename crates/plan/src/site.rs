@@ -97,7 +97,7 @@ impl fmt::Display for Site {
 
 /// One part of a store that is written in one step: a file, or one of the system stores of a Windows host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "SiteRecord", into = "SiteRecord")]
 pub enum PieceAt {
     /// A file.
     File(FileAt),
@@ -145,7 +145,7 @@ impl fmt::Display for PieceAt {
 /// A part of a store as a journal has it: a host with a path, or with the name of a system store.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct SiteRecord {
     host: Fqdn,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
@@ -153,7 +153,7 @@ struct Written {
     system: Option<String>,
 }
 
-impl From<PieceAt> for Written {
+impl From<PieceAt> for SiteRecord {
     fn from(at: PieceAt) -> Self {
         let path = at.path();
         match at {
@@ -163,18 +163,18 @@ impl From<PieceAt> for Written {
     }
 }
 
-impl TryFrom<Written> for PieceAt {
+impl TryFrom<SiteRecord> for PieceAt {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: SiteRecord) -> Result<Self, String> {
         match written {
-            Written { host, path: Some(path), system: None } if !path.is_empty() => Ok(Self::file(&host, path)),
-            Written { host, path: None, system: Some(name) } => {
+            SiteRecord { host, path: Some(path), system: None } if !path.is_empty() => Ok(Self::file(&host, path)),
+            SiteRecord { host, path: None, system: Some(name) } => {
                 let read = SystemPlace::read_path(&name);
                 let (location, store) = read.ok_or_else(|| format!("`{name}` is not a system store"))?;
                 Ok(Self::System { host, location, store })
             }
-            Written { .. } => Err("a place has a host and either a path or a system store".to_owned()),
+            SiteRecord { .. } => Err("a place has a host and either a path or a system store".to_owned()),
         }
     }
 }

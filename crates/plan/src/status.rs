@@ -8,17 +8,17 @@ use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Access, KeystoreFormat, Reach, Side, StoreDef, StoreKind, Topology, Write};
 
-use crate::finding::Kind;
+use crate::finding::FindingKind;
 use crate::index::Index;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
-use crate::outline::{Expect, Options, StoreState};
+use crate::outline::{Expect, PlanOptions, StoreState};
 use crate::site::Site;
 use crate::why::Why;
 
 /// The status of a store.
 pub(crate) struct StoreStatus<'a> {
     pub def: &'a StoreDef,
-    pub sight: Sight<'a>,
+    pub sight: StoreSituation<'a>,
     /// Whether `--host` and `--side` select the store.
     pub selected: bool,
     /// The path of the store, for people.
@@ -26,7 +26,7 @@ pub(crate) struct StoreStatus<'a> {
 }
 
 /// How a store was seen, and so what may be done with it.
-pub(crate) enum Sight<'a> {
+pub(crate) enum StoreSituation<'a> {
     /// The store opened and may be written.
     Open(&'a StoreFacts),
     /// The store does not exist yet, and may be created.
@@ -38,7 +38,7 @@ pub(crate) enum Sight<'a> {
     /// Nothing may be written to the store.
     Blocked {
         /// The result of looking at the store.
-        found: Found<'a>,
+        found: BlockedContent<'a>,
         /// The obstacle.
         why: Why,
     },
@@ -46,7 +46,7 @@ pub(crate) enum Sight<'a> {
 
 /// The result of looking at a store that is blocked.
 #[derive(Clone, Copy)]
-pub(crate) enum Found<'a> {
+pub(crate) enum BlockedContent<'a> {
     /// The content of the store.
     Content(&'a StoreFacts),
     /// The store does not exist yet, and could be created.
@@ -66,7 +66,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &PlanOptions) -> Self {
         let globs = options
             .hosts
             .iter()
@@ -84,7 +84,7 @@ impl Selection {
 }
 
 /// Whether `--host` and `--side` select a host, so that its stores may be judged and written.
-pub fn selects(topology: &Topology, options: &Options, host: &Fqdn) -> bool {
+pub fn selects(topology: &Topology, options: &PlanOptions, host: &Fqdn) -> bool {
     Selection::new(options).takes(topology, host)
 }
 
@@ -126,15 +126,15 @@ fn sight<'a>(
     index: &Index<'a>,
     def: &'a StoreDef,
     shown: &str,
-) -> (Sight<'a>, Option<String>) {
+) -> (StoreSituation<'a>, Option<String>) {
     let access = topology.hosts.get(&def.id.host).map(|h| &h.access);
     if access == Some(&Access::None) {
-        return (Sight::Unseen, None);
+        return (StoreSituation::Unseen, None);
     }
     let by_hand = def.is_hand_off();
     if !by_hand && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host) {
         let why = Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() };
-        return (Sight::Blocked { found: Found::Closed, why }, None);
+        return (StoreSituation::Blocked { found: BlockedContent::Closed, why }, None);
     }
     match observed.stores.get(&def.id) {
         Some(StoreLook::Readable(facts)) => {
@@ -142,34 +142,34 @@ fn sight<'a>(
                 .or_else(|| emptied(index, def, facts))
                 .or_else(|| jvm_unloadable(topology, facts));
             let sight = match why {
-                Some(why) => Sight::Blocked { found: Found::Content(facts), why },
-                None if by_hand => Sight::Mirror(facts),
-                None => Sight::Open(facts),
+                Some(why) => StoreSituation::Blocked { found: BlockedContent::Content(facts), why },
+                None if by_hand => StoreSituation::Mirror(facts),
+                None => StoreSituation::Open(facts),
             };
             (sight, Some(facts.path.clone()))
         }
         Some(StoreLook::Absent { path, parent }) => {
             let path = path.clone();
             let sight = if by_hand {
-                Sight::Unseen
+                StoreSituation::Unseen
             } else if def.may_be_made() && *parent {
-                Sight::Vacant
+                StoreSituation::Vacant
             } else {
                 let why = Why::StoreMissing { path: path.clone(), variables: def.variables.clone() };
-                Sight::Blocked { found: Found::Missing, why }
+                StoreSituation::Blocked { found: BlockedContent::Missing, why }
             };
             (sight, Some(path))
         }
         Some(StoreLook::Unreadable(failure)) => {
             let why = Why::StoreUnreadable { class: failure.class, message: failure.message.clone() };
             let path = failure.path.clone();
-            (Sight::Blocked { found: Found::Closed, why }, path)
+            (StoreSituation::Blocked { found: BlockedContent::Closed, why }, path)
         }
-        Some(StoreLook::Unobserved) => (Sight::Unseen, None),
+        Some(StoreLook::Unobserved) => (StoreSituation::Unseen, None),
         None => {
             let message = format!("{shown} was not read");
             let why = Why::StoreUnreadable { class: FailureClass::Unreadable, message };
-            (Sight::Blocked { found: Found::Closed, why }, None)
+            (StoreSituation::Blocked { found: BlockedContent::Closed, why }, None)
         }
     }
 }
@@ -268,35 +268,37 @@ impl<'a> StoreStatus<'a> {
     /// The facts that were read from the store, if it could be read.
     pub(crate) fn facts(&self) -> Option<&'a StoreFacts> {
         match self.sight {
-            Sight::Open(facts) | Sight::Mirror(facts) | Sight::Blocked { found: Found::Content(facts), .. } => {
-                Some(facts)
-            }
-            Sight::Vacant | Sight::Unseen | Sight::Blocked { .. } => None,
+            StoreSituation::Open(facts)
+            | StoreSituation::Mirror(facts)
+            | StoreSituation::Blocked { found: BlockedContent::Content(facts), .. } => Some(facts),
+            StoreSituation::Vacant | StoreSituation::Unseen | StoreSituation::Blocked { .. } => None,
         }
     }
 
     /// Why nothing may be written to the store.
     pub(crate) fn blocked(&self) -> Option<&Why> {
         match &self.sight {
-            Sight::Blocked { why, .. } => Some(why),
-            Sight::Open(_) | Sight::Vacant | Sight::Mirror(_) | Sight::Unseen => None,
+            StoreSituation::Blocked { why, .. } => Some(why),
+            StoreSituation::Open(_) | StoreSituation::Vacant | StoreSituation::Mirror(_) | StoreSituation::Unseen => {
+                None
+            }
         }
     }
 
     /// The finding that blocks the store, if it is blocked.
-    pub(crate) fn blocking(&self) -> Option<Kind> {
+    pub(crate) fn blocking(&self) -> Option<FindingKind> {
         self.blocked().map(Why::finding)
     }
 
     /// Blocks the store: nothing may be written to it from now on.
     pub(crate) fn block(&mut self, why: Why) {
         let found = match self.sight {
-            Sight::Open(facts) | Sight::Mirror(facts) => Found::Content(facts),
-            Sight::Vacant => Found::Vacant,
-            Sight::Unseen => Found::Unseen,
-            Sight::Blocked { found, .. } => found,
+            StoreSituation::Open(facts) | StoreSituation::Mirror(facts) => BlockedContent::Content(facts),
+            StoreSituation::Vacant => BlockedContent::Vacant,
+            StoreSituation::Unseen => BlockedContent::Unseen,
+            StoreSituation::Blocked { found, .. } => found,
         };
-        self.sight = Sight::Blocked { found, why };
+        self.sight = StoreSituation::Blocked { found, why };
     }
 
     /// Whether a person writes the store.
@@ -307,26 +309,30 @@ impl<'a> StoreStatus<'a> {
     /// Whether a person writes the store, or nobody can see it. Its content is then known from what people export and
     /// report.
     pub(crate) fn is_by_hand(&self) -> bool {
-        self.is_hand_off() || matches!(self.sight, Sight::Unseen | Sight::Blocked { found: Found::Unseen, .. })
+        self.is_hand_off()
+            || matches!(
+                self.sight,
+                StoreSituation::Unseen | StoreSituation::Blocked { found: BlockedContent::Unseen, .. }
+            )
     }
 
     /// Whether the store does not exist yet and could be created.
     pub(crate) fn is_vacant(&self) -> bool {
-        matches!(self.sight, Sight::Vacant | Sight::Blocked { found: Found::Vacant, .. })
+        matches!(self.sight, StoreSituation::Vacant | StoreSituation::Blocked { found: BlockedContent::Vacant, .. })
     }
 
     /// The state of the store, as plans show it.
     pub(crate) fn state(&self) -> StoreState {
         match self.sight {
-            Sight::Open(_) | Sight::Mirror(_) => StoreState::Readable,
-            Sight::Vacant => StoreState::Absent,
-            Sight::Unseen => StoreState::Unobserved,
-            Sight::Blocked { found, .. } => match found {
-                Found::Content(_) => StoreState::Readable,
-                Found::Missing => StoreState::Absent,
+            StoreSituation::Open(_) | StoreSituation::Mirror(_) => StoreState::Readable,
+            StoreSituation::Vacant => StoreState::Absent,
+            StoreSituation::Unseen => StoreState::Unobserved,
+            StoreSituation::Blocked { found, .. } => match found {
+                BlockedContent::Content(_) => StoreState::Readable,
+                BlockedContent::Missing => StoreState::Absent,
                 // A store that could be created is blocked only if it cannot be told what a run did there.
-                Found::Vacant | Found::Closed => StoreState::Unreadable,
-                Found::Unseen => StoreState::Unobserved,
+                BlockedContent::Vacant | BlockedContent::Closed => StoreState::Unreadable,
+                BlockedContent::Unseen => StoreState::Unobserved,
             },
         }
     }
@@ -334,9 +340,9 @@ impl<'a> StoreStatus<'a> {
     /// The state that the store must have when it is written; `None` if it is never written.
     pub(crate) fn expect(&self) -> Option<Expect> {
         match self.sight {
-            Sight::Open(facts) => Some(Expect::Digest(facts.sha256)),
-            Sight::Vacant => Some(Expect::Absent),
-            Sight::Mirror(_) | Sight::Unseen | Sight::Blocked { .. } => None,
+            StoreSituation::Open(facts) => Some(Expect::Digest(facts.sha256)),
+            StoreSituation::Vacant => Some(Expect::Absent),
+            StoreSituation::Mirror(_) | StoreSituation::Unseen | StoreSituation::Blocked { .. } => None,
         }
     }
 }

@@ -9,8 +9,8 @@ use trustmason_spec::topology::Reach;
 use trustmason_spec::windows::CertificateKind;
 
 use crate::change::Material;
-use crate::finding::{Finding, Kind};
-use crate::ground::Ground;
+use crate::context::PlanContext;
+use crate::finding::{Finding, FindingKind};
 use crate::observed::{ManagedBy, SystemStoreEntry, certificate, trusted};
 use crate::outline::Manual;
 use crate::status::StoreStatus;
@@ -45,7 +45,7 @@ impl StoreStatus<'_> {
 /// The findings on the entries of system stores: wanted certificates in the wrong system store, limits of wanted
 /// certificates, and certificates that should be deleted and cannot.
 pub(crate) fn findings(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     status: &StoreStatus<'_>,
     wanted: &BTreeMap<Fingerprint, String>,
 ) -> Vec<Finding> {
@@ -65,19 +65,22 @@ pub(crate) fn findings(
                  wrong copy: certutil -delstore {is} {}",
                 trustmason_keystore::thumbprint(slot.der())
             );
-            out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));
+            out.push(Finding::of_store(FindingKind::WrongStore, id, message).at(None, Some(print)));
         }
         if matches!(status.def.reach, Reach::System { .. }) && wanted.contains_key(&print) {
             let limits = facts.remarks.iter().filter(|remark| remark.entry() == Some(entry.id));
             let limits = limits.filter_map(|remark| crate::lint::remark(remark, &facts.entries));
-            let limits = limits.filter(|(kind, ..)| *kind == Kind::LimitedTrust);
+            let limits = limits.filter(|(kind, ..)| *kind == FindingKind::LimitedTrust);
             out.extend(limits.map(|(kind, _, message)| Finding::of_store(kind, id, message).at(None, Some(print))));
         }
         let Some(kept) = status.kept_by(entry) else { continue };
-        let leaves = match ground.topology.distrust.get(&print) {
-            Some(why) => Some((Kind::Distrusted, why.clone())),
-            None => slot.certificate().filter(|c| ground.is_retired(c)).map(|c| {
-                (Kind::Retired, format!("it names only {}, which left the estate", crate::constraints::carries(c)))
+        let leaves = match context.topology.distrust.get(&print) {
+            Some(why) => Some((FindingKind::Distrusted, why.clone())),
+            None => slot.certificate().filter(|c| context.is_retired(c)).map(|c| {
+                (
+                    FindingKind::Retired,
+                    format!("it names only {}, which left the estate", crate::constraints::carries(c)),
+                )
             }),
         };
         if let Some((kind, why)) = leaves {

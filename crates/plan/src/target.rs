@@ -46,7 +46,7 @@ pub enum TargetError {
     Name(#[from] NameError),
     /// The kind is missing, or is unknown.
     #[error("`{0}` does not say whether it is a store or an identity: write store:FQDN/NAME or identity:FQDN/NAME")]
-    Kind(String),
+    FindingKind(String),
     /// The text is not spelled as this program spells the target, so that two spellings could mean one target.
     #[error("`{found}` is spelled `{spelled}`")]
     Spelling {
@@ -122,7 +122,7 @@ impl HandOffTarget {
             Some(("store", id)) => Ok(vec![Self::Store(StoreId::parse(id)?)]),
             Some(("identity", id)) => Ok(vec![Self::Identity(IdentityId::parse(id)?)]),
             // A colon in the name itself comes after the slash.
-            Some((kind, _)) if !kind.contains('/') => Err(TargetError::Kind(text.to_owned())),
+            Some((kind, _)) if !kind.contains('/') => Err(TargetError::FindingKind(text.to_owned())),
             Some(_) | None => {
                 let StoreId { host, name } = StoreId::parse(text)?;
                 Ok(Self::by_name(&host, &name).into())
@@ -135,7 +135,8 @@ impl HandOffTarget {
     /// # Errors
     /// Why the text is no such name.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let [target] = <[Self; 1]>::try_from(Self::meant_by(text)?).map_err(|_| TargetError::Kind(text.to_owned()))?;
+        let [target] =
+            <[Self; 1]>::try_from(Self::meant_by(text)?).map_err(|_| TargetError::FindingKind(text.to_owned()))?;
         let spelled = target.full();
         if spelled == text { Ok(target) } else { Err(TargetError::Spelling { found: text.to_owned(), spelled }) }
     }

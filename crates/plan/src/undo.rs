@@ -20,11 +20,11 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, KeyAt, KeyPlace, Rotation, Source, Subject, Topology};
 
 use crate::constraints::{self, Terms};
-use crate::ground::Ground;
+use crate::context::PlanContext;
 use crate::index::Index;
-use crate::ledger::Seen;
+use crate::ledger::StoreVersion;
 use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
-use crate::outline::Options;
+use crate::outline::PlanOptions;
 use crate::overlap;
 use crate::presence::{self, Presence};
 use crate::status::{self, Selection, StoreStatus};
@@ -41,7 +41,7 @@ pub struct Undo {
 #[derive(Clone, Debug)]
 pub struct Restored {
     /// The content of the store after the rollback.
-    pub after: After,
+    pub after: StoreAfter,
     /// The certificates that the identities which the store should trust presented when the run was planned, as far as
     /// they were seen.
     pub presented: BTreeMap<IdentityId, Presented>,
@@ -55,12 +55,12 @@ pub struct Presented {
     pub sha256: Fingerprint,
     /// The state of the identity's store, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<Seen>,
+    pub store: Option<StoreVersion>,
 }
 
 /// The content of a store after a rollback.
 #[derive(Clone, Debug)]
-pub enum After {
+pub enum StoreAfter {
     /// The store does not exist: the run created it.
     Gone,
     /// The store holds these entries.
@@ -71,7 +71,7 @@ pub enum After {
 
 /// The effect of a rollback on the trust between services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
+pub struct RollbackEffect {
     /// Trust that is whole and would break: the rollback is refused.
     pub refused: Vec<Break>,
     /// Trust that fails as it did before the run, or that nobody here can see.
@@ -86,12 +86,12 @@ pub struct Break {
     /// The trusted identity.
     pub identity: IdentityId,
     /// Why the edge would break.
-    pub cause: Cause,
+    pub cause: BreakCause,
 }
 
 /// Why an edge would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub enum BreakCause {
     /// The store will not trust the certificate that the identity presents then.
     Untrusted(Fingerprint),
     /// The identity will have no certificate.
@@ -108,8 +108,8 @@ impl Break {
     /// The services whose restart would repair the edge.
     pub fn restarts(&self) -> impl Iterator<Item = &ServiceId> {
         match &self.cause {
-            Cause::Unread(services) | Cause::StillPresented(services) => Some(services),
-            Cause::Untrusted(_) | Cause::NoIdentity | Cause::Unseen(_) => None,
+            BreakCause::Unread(services) | BreakCause::StillPresented(services) => Some(services),
+            BreakCause::Untrusted(_) | BreakCause::NoIdentity | BreakCause::Unseen(_) => None,
         }
         .into_iter()
         .flatten()
@@ -122,31 +122,31 @@ impl fmt::Display for Break {
         let list =
             |services: &BTreeSet<ServiceId>| services.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match cause {
-            Cause::Untrusted(print) => {
+            BreakCause::Untrusted(print) => {
                 write!(f, "{truster} would not trust {identity}, which presents sha256 {}", print.short())
             }
-            Cause::NoIdentity => write!(f, "{identity} would have no certificate, and {truster} trusts it"),
-            Cause::Unread(services) => write!(
+            BreakCause::NoIdentity => write!(f, "{identity} would have no certificate, and {truster} trusts it"),
+            BreakCause::Unread(services) => write!(
                 f,
                 "{identity} would present its earlier certificate, which {truster} holds and {} may not have read yet",
                 list(services)
             ),
-            Cause::StillPresented(services) => {
+            BreakCause::StillPresented(services) => {
                 write!(f, "{truster} would lose a certificate of {identity} that {} may still present", list(services))
             }
-            Cause::Unseen(why) => write!(f, "cannot tell whether {truster} would trust {identity}: {why}"),
+            BreakCause::Unseen(why) => write!(f, "cannot tell whether {truster} would trust {identity}: {why}"),
         }
     }
 }
 
 /// Judges what a rollback would break. Pure; whether the rollback is done is decided elsewhere.
-pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> Judged {
-    let options = Options::default();
+pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> RollbackEffect {
+    let options = PlanOptions::default();
     let selection = Selection::new(&options);
     let authorities = authority::take(topology, observed, now);
     let index = Index::of(topology, topology);
     let statuses = status::take(topology, observed, &selection, &index);
-    let ground = Ground {
+    let context = PlanContext {
         topology,
         observed,
         statuses: &statuses,
@@ -156,11 +156,11 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
         index: &index,
         authorities: &authorities,
     };
-    let mut judged = Judged::default();
+    let mut judged = RollbackEffect::default();
     for edge in &topology.edges {
         let Subject::Identity(id) = &edge.subject else { continue };
         let (Some(def), Some(status)) = (topology.identities.get(id), statuses.get(&edge.store)) else { continue };
-        let view = View { ground: &ground, undo, def, edge, status };
+        let view = View { context: &context, undo, def, edge, status };
         for (refused, cause) in view.breaks() {
             let one = Break { truster: edge.store.clone(), identity: id.clone(), cause };
             if refused { judged.refused.push(one) } else { judged.told.push(one) }
@@ -220,7 +220,7 @@ enum Trusts {
 
 /// One edge, and the rollback that is judged.
 struct View<'v, 'a> {
-    ground: &'v Ground<'a>,
+    context: &'v PlanContext<'a>,
     undo: &'v Undo,
     def: &'v IdentityDef,
     edge: &'v Edge,
@@ -229,7 +229,7 @@ struct View<'v, 'a> {
 
 impl View<'_, '_> {
     /// Why the edge would break; with each cause whether the rollback is refused because of it.
-    fn breaks(&self) -> Vec<(bool, Cause)> {
+    fn breaks(&self) -> Vec<(bool, BreakCause)> {
         let truster = self.undo.stores.get(&self.edge.store);
         let home = match &self.def.source {
             Source::KeyEntry(place) => self.undo.stores.get(&place.store),
@@ -251,20 +251,20 @@ impl View<'_, '_> {
         };
         let mut causes = Vec::new();
         match (&after, future) {
-            (Trusts::Unseen(why), _) => causes.push((true, Cause::Unseen(why.clone()))),
+            (Trusts::Unseen(why), _) => causes.push((true, BreakCause::Unseen(why.clone()))),
             (_, Presents::Nothing) => {
-                causes.extend(home.map(|_| (false, Cause::NoIdentity)));
+                causes.extend(home.map(|_| (false, BreakCause::NoIdentity)));
             }
             (Trusts::These(_), Presents::Unseen(why)) => {
                 // Nobody can see what the identity presents, so none of its certificates may be removed.
                 if self.loses_some(&trusts, &after) {
-                    causes.push((true, Cause::Unseen(why.clone())));
+                    causes.push((true, BreakCause::Unseen(why.clone())));
                 }
             }
             (Trusts::These(_), Presents::This(presented)) => {
                 if !accepts(&after, presented) {
                     let whole = self.was_whole(truster, &trusts, &after, &present);
-                    causes.push((whole, Cause::Untrusted(presented.leaf.fingerprint())));
+                    causes.push((whole, BreakCause::Untrusted(presented.leaf.fingerprint())));
                 } else if home.is_some() && !is_same(&present, presented) {
                     causes.extend(self.unread(truster.is_some(), &trusts, presented));
                 }
@@ -279,26 +279,26 @@ impl View<'_, '_> {
 
     /// The causes for a store that people change. It is not restored here. It only matters whether it trusts the
     /// certificate that the identity gets back.
-    fn by_hand(&self, future: &Presents, present: &Presents) -> Vec<(bool, Cause)> {
+    fn by_hand(&self, future: &Presents, present: &Presents) -> Vec<(bool, BreakCause)> {
         let Presents::This(presented) = future else { return Vec::new() };
         if is_same(present, presented) {
             return Vec::new();
         }
-        let known = presence::known(self.ground, self.status);
+        let known = presence::known(self.context, self.status);
         let prints = std::iter::once(&presented.leaf).chain(&presented.chain).map(|c| c.fingerprint());
         let mut presences: Vec<Presence> = prints.map(|print| known.presence(print)).collect();
-        if let Some((_, chain)) = authority::issuer_of(self.ground.authorities, &presented.leaf) {
+        if let Some((_, chain)) = authority::issuer_of(self.context.authorities, &presented.leaf) {
             presences.extend(chain.iter().map(|c| known.presence(c.fingerprint())));
         }
         if presences.contains(&Presence::Present) {
             Vec::new()
         } else if presences.contains(&Presence::Unread) {
             let why = "an entry of that store cannot be read, and may be the certificate";
-            vec![(false, Cause::Unseen(why.to_owned()))]
+            vec![(false, BreakCause::Unseen(why.to_owned()))]
         } else if presences.contains(&Presence::Unknown) {
-            vec![(false, Cause::Unseen("people change that store, and nobody confirmed its content".to_owned()))]
+            vec![(false, BreakCause::Unseen("people change that store, and nobody confirmed its content".to_owned()))]
         } else {
-            vec![(true, Cause::Untrusted(presented.leaf.fingerprint()))]
+            vec![(true, BreakCause::Untrusted(presented.leaf.fingerprint()))]
         }
     }
 
@@ -318,12 +318,12 @@ impl View<'_, '_> {
     }
 
     /// The services of the truster that may not have read the certificate that the identity gets back.
-    fn unread(&self, restored: bool, now: &Trusts, presented: &Sent) -> Option<(bool, Cause)> {
+    fn unread(&self, restored: bool, now: &Trusts, presented: &Sent) -> Option<(bool, BreakCause)> {
         let comes = restored && !accepts(now, presented);
         let services = self.status.def.restart.iter();
-        let unread = services.filter(|service| comes || !overlap::has_read(self.ground, self.status, service));
+        let unread = services.filter(|service| comes || !overlap::has_read(self.context, self.status, service));
         let unread: BTreeSet<ServiceId> = unread.cloned().collect();
-        (!unread.is_empty()).then(|| (self.is_staged(), Cause::Unread(unread)))
+        (!unread.is_empty()).then(|| (self.is_staged(), BreakCause::Unread(unread)))
     }
 
     /// The services of the identity that may go on presenting a certificate that the truster would lose.
@@ -334,7 +334,7 @@ impl View<'_, '_> {
         after: &Trusts,
         future: &Presents,
         present: &Presents,
-    ) -> Option<(bool, Cause)> {
+    ) -> Option<(bool, BreakCause)> {
         let Presents::This(is) = present else { return None };
         let stays = matches!(future, Presents::This(presented) if is_same(present, presented));
         let services = self.def.restart.iter().filter(|service| !(stays && self.surely_presents(truster, service)));
@@ -347,25 +347,25 @@ impl View<'_, '_> {
             // If the present certificate is lost and stays in use, that was judged already.
             of_it && !(stays && *print == is.leaf.fingerprint()) && !holds(after, *print)
         });
-        (lost && !services.is_empty()).then(|| (self.is_staged(), Cause::StillPresented(services)))
+        (lost && !services.is_empty()).then(|| (self.is_staged(), BreakCause::StillPresented(services)))
     }
 
     /// Whether a service of the identity surely presents the certificate that its store holds now. It restarted since
     /// the store was written, or the store is unchanged since the run was planned and no restart is pending.
     fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
         let Source::KeyEntry(place) = &self.def.source else { return true };
-        let Some(home) = self.ground.statuses.get(&place.store) else { return false };
+        let Some(home) = self.context.statuses.get(&place.store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
         let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
-        let pending = self.ground.observed.ledger.restarts.contains_key(service);
-        overlap::has_read(self.ground, home, service) || (unchanged && !pending)
+        let pending = self.context.observed.ledger.restarts.contains_key(service);
+        overlap::has_read(self.context, home, service) || (unchanged && !pending)
     }
 
     /// Whether the ledger has a certificate as an earlier one of the identity. A public root never belonged to an
     /// identity.
     fn was_its(&self, print: Fingerprint) -> bool {
-        let record = self.ground.observed.ledger.predecessors.get(&print);
-        record.is_some_and(|p| p.identity == self.def.id) && !self.ground.topology.public_roots.contains(&print)
+        let record = self.context.observed.ledger.predecessors.get(&print);
+        record.is_some_and(|p| p.identity == self.def.id) && !self.context.topology.public_roots.contains(&print)
     }
 
     /// Whether the identity changes by a rotation. Other identities break for a while with each change, as their plans
@@ -384,21 +384,21 @@ impl View<'_, '_> {
     /// Whether anybody could use the trust: nobody accepts a certificate that has ended or is distrusted.
     fn is_of_use(&self, future: &Presents) -> bool {
         let Presents::This(presented) = future else { return true };
-        !constraints::dates(&presented.leaf, Terms::default(), self.ground.now).is_past()
-            && !self.ground.topology.distrust.contains_key(&presented.leaf.fingerprint())
+        !constraints::dates(&presented.leaf, Terms::default(), self.context.now).is_past()
+            && !self.context.topology.distrust.contains_key(&presented.leaf.fingerprint())
     }
 
     fn presents_now(&self) -> Presents {
         match &self.def.source {
             Source::KeyEntry(KeyPlace { store, at }) => {
-                let Some(facts) = self.ground.statuses.get(store).and_then(|status| status.facts()) else {
+                let Some(facts) = self.context.statuses.get(store).and_then(|status| status.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be read"));
                 };
                 key_in(&facts.entries, at)
             }
             Source::Exported { .. } | Source::File(_) => {
                 let subject = Subject::Identity(self.def.id.clone());
-                match self.ground.observed.source(&subject) {
+                match self.context.observed.source(&subject) {
                     Some(leaf) => Presents::This(Sent { leaf: Arc::clone(leaf), chain: Vec::new() }),
                     None => Presents::Unseen(format!("the certificate of {} cannot be read", self.def.id)),
                 }
@@ -406,11 +406,11 @@ impl View<'_, '_> {
         }
     }
 
-    fn presents_in(&self, after: &After) -> Presents {
+    fn presents_in(&self, after: &StoreAfter) -> Presents {
         match (after, &self.def.source) {
-            (After::Holds(_, entries), Source::KeyEntry(place)) => key_in(entries, &place.at),
-            (After::Unreadable(why), _) => Presents::Unseen(why.clone()),
-            (After::Gone | After::Holds(..), _) => Presents::Nothing,
+            (StoreAfter::Holds(_, entries), Source::KeyEntry(place)) => key_in(entries, &place.at),
+            (StoreAfter::Unreadable(why), _) => Presents::Unseen(why.clone()),
+            (StoreAfter::Gone | StoreAfter::Holds(..), _) => Presents::Nothing,
         }
     }
 
@@ -423,11 +423,11 @@ impl View<'_, '_> {
     }
 }
 
-fn trusts_in(after: &After) -> Trusts {
+fn trusts_in(after: &StoreAfter) -> Trusts {
     match after {
-        After::Gone => Trusts::These(Vec::new()),
-        After::Holds(_, entries) => Trusts::These(anchors(entries)),
-        After::Unreadable(why) => Trusts::Unseen(why.clone()),
+        StoreAfter::Gone => Trusts::These(Vec::new()),
+        StoreAfter::Holds(_, entries) => Trusts::These(anchors(entries)),
+        StoreAfter::Unreadable(why) => Trusts::Unseen(why.clone()),
     }
 }
 

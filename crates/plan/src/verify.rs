@@ -3,7 +3,7 @@
 //! an estate. Every plan of a debug build is checked, and every plan before a run.
 
 mod counts;
-mod deeds;
+mod edits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
-use crate::change::{After, Change, ChangeId, Deed, Material, Phase};
+use crate::change::{Change, ChangeId, Edit, EntryAfter, Material, Phase};
 use crate::outline::{EdgeVerdict, IdentityVerdict, Manual, ManualKind, Plan, StoreVerdict, Wait};
 use crate::target::{HandOffTarget, TargetKind};
 
@@ -72,7 +72,7 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     verifier.names();
     verifier.stores();
     verifier.changes();
-    verifier.deeds();
+    verifier.edits();
     verifier.removals();
     verifier.order();
     verifier.edges();
@@ -172,9 +172,9 @@ impl<'a> Verifier<'a> {
     fn changes(&mut self) {
         for change in &self.plan.changes {
             let place = format!("change {}", change.id);
-            match &change.deed {
-                Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
-                Deed::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
+            match &change.edit {
+                Edit::Import { material, .. } | Edit::Replace { material, .. } => self.material(&place, material),
+                Edit::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
                     Some(mint) if mint.place.store == change.store => {
                         let resumed = mint.resumed.as_ref().map(|certificate| certificate.fingerprint());
                         if after(change) != resumed {
@@ -186,7 +186,7 @@ impl<'a> Verifier<'a> {
                     }
                     None => self.missing(&place, format!("a new key of {identity}")),
                 },
-                Deed::Rename { .. } | Deed::Delete { .. } => {}
+                Edit::Rename { .. } | Edit::Delete { .. } => {}
             }
         }
     }
@@ -235,8 +235,8 @@ impl<'a> Verifier<'a> {
             let place = format!("identity {}", view.id);
             let made = match &view.verdict {
                 IdentityVerdict::Change(id) => {
-                    match self.change(*id).map(|change| &change.deed) {
-                        Some(Deed::InstallKey { identity, .. }) if *identity == view.id => {}
+                    match self.change(*id).map(|change| &change.edit) {
+                        Some(Edit::InstallKey { identity, .. }) if *identity == view.id => {}
                         Some(_) => self.contradiction(&place, format!("change {id} gives it no key")),
                         None => self.missing(&place, format!("change {id}")),
                     }
@@ -345,7 +345,7 @@ impl<'a> Verifier<'a> {
 /// The certificate of an entry after a change, if it exists already.
 fn after(change: &Change) -> Option<Fingerprint> {
     match &change.after {
-        After::Known(view) => Some(view.sha256),
-        After::Minted { .. } | After::Alias(_) | After::Gone => None,
+        EntryAfter::Known(view) => Some(view.sha256),
+        EntryAfter::Minted { .. } | EntryAfter::Alias(_) | EntryAfter::Gone => None,
     }
 }

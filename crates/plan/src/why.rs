@@ -8,7 +8,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::PathVariable;
 
 use crate::constraints;
-use crate::finding::Kind;
+use crate::finding::FindingKind;
 use crate::observed::FailureClass;
 use crate::run_id::RunId;
 use crate::text;
@@ -117,7 +117,7 @@ pub enum Why {
         /// The store.
         store: StoreId,
         /// The finding that blocks that store.
-        finding: Kind,
+        finding: FindingKind,
     },
     /// The subject's certificate does not name its host.
     NameMismatch {
@@ -188,7 +188,7 @@ pub enum Why {
         /// The store.
         truster: StoreId,
         /// Why that store is blocked.
-        finding: Kind,
+        finding: FindingKind,
     },
     /// A store that trusts the identity holds a later certificate of it than the identity's own store.
     Newer {
@@ -260,40 +260,40 @@ impl Why {
     }
 
     /// The kind of finding for this reason.
-    pub fn finding(&self) -> Kind {
+    pub fn finding(&self) -> FindingKind {
         match self {
-            Self::Unreachable { .. } => Kind::Unreachable,
-            Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
-            Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
+            Self::Unreachable { .. } => FindingKind::Unreachable,
+            Self::StoreMissing { .. } | Self::StoreEmpty { .. } => FindingKind::StoreMissing,
+            Self::OutcomeUnclear { .. } => FindingKind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
-            Self::Unread { .. } => Kind::Unreadable,
-            Self::JvmCannotTell { .. } => Kind::JvmDoubtful,
-            Self::SameFile { .. } => Kind::SameFile,
-            Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
-            Self::TooManyDeletes { .. } => Kind::TooManyDeletes,
-            Self::SourceMissing { .. } => Kind::SourceMissing,
-            Self::SourceAmbiguous { .. } | Self::PinMismatch { .. } => Kind::SourceAmbiguous,
+            Self::Unread { .. } => FindingKind::Unreadable,
+            Self::JvmCannotTell { .. } => FindingKind::JvmDoubtful,
+            Self::SameFile { .. } => FindingKind::SameFile,
+            Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => FindingKind::JvmUnloadable,
+            Self::TooManyDeletes { .. } => FindingKind::TooManyDeletes,
+            Self::SourceMissing { .. } => FindingKind::SourceMissing,
+            Self::SourceAmbiguous { .. } | Self::PinMismatch { .. } => FindingKind::SourceAmbiguous,
             Self::SourceBlocked { finding, .. } | Self::TrusterBlocked { finding, .. } => *finding,
-            Self::Newer { .. } => Kind::Ahead,
-            Self::NameMismatch { .. } => Kind::NameMismatch,
-            Self::OutOfDate { dates: OutOfDate::Ended(_), .. } => Kind::Expired,
-            Self::OutOfDate { dates: OutOfDate::NotBegun(_), .. } => Kind::NotYetValid,
-            Self::AliasConflict { .. } => Kind::AliasConflict,
-            Self::Distrusted { .. } => Kind::Distrusted,
-            Self::OutsideSelection { .. } => Kind::OutsideSelection,
-            Self::UnknownAuthority { .. } | Self::UnpinnedRoot { .. } => Kind::UnknownAuthority,
-            Self::AwaitsReply { .. } => Kind::RotationWaiting,
-            Self::IssuerMismatch { .. } => Kind::IssuerMismatch,
+            Self::Newer { .. } => FindingKind::Ahead,
+            Self::NameMismatch { .. } => FindingKind::NameMismatch,
+            Self::OutOfDate { dates: OutOfDate::Ended(_), .. } => FindingKind::Expired,
+            Self::OutOfDate { dates: OutOfDate::NotBegun(_), .. } => FindingKind::NotYetValid,
+            Self::AliasConflict { .. } => FindingKind::AliasConflict,
+            Self::Distrusted { .. } => FindingKind::Distrusted,
+            Self::OutsideSelection { .. } => FindingKind::OutsideSelection,
+            Self::UnknownAuthority { .. } | Self::UnpinnedRoot { .. } => FindingKind::UnknownAuthority,
+            Self::AwaitsReply { .. } => FindingKind::RotationWaiting,
+            Self::IssuerMismatch { .. } => FindingKind::IssuerMismatch,
         }
     }
 }
 
 /// The kind of finding for a failed read.
-pub(crate) fn class_kind(class: FailureClass) -> Kind {
+pub(crate) fn class_kind(class: FailureClass) -> FindingKind {
     match class {
-        FailureClass::WrongPassword => Kind::WrongPassword,
-        FailureClass::WrongFormat => Kind::WrongFormat,
-        FailureClass::Unreadable => Kind::Unreadable,
+        FailureClass::WrongPassword => FindingKind::WrongPassword,
+        FailureClass::WrongFormat => FindingKind::WrongFormat,
+        FailureClass::Unreadable => FindingKind::Unreadable,
     }
 }
 

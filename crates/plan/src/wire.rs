@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::topology::Side;
 
-use crate::change::{Action, After, CertificateView, Change, Deed, FromKind, Phase};
-use crate::finding::{Kind, Severity};
+use crate::change::{Action, CertificateView, Change, Edit, EntryAfter, FromKind, Phase};
+use crate::finding::{FindingKind, Severity};
 use crate::observed::InputKind;
 use crate::outline::{EdgeVerdict, IdentityState, Plan, StoreState, StoreVerdict, Summary, Wait};
 use crate::target::TargetKind;
@@ -192,7 +192,7 @@ documents! {
         /// The kind of the change.
         action: Action,
         /// The finding that the change repairs.
-        finding: Kind,
+        finding: FindingKind,
         /// The reason, for people; for a deletion it begins with its class.
         reason: String,
         /// The rule behind the change.
@@ -258,7 +258,7 @@ documents! {
     /// One finding.
     FindingDocument {
         /// The id of the finding.
-        finding: Kind,
+        finding: FindingKind,
         /// The host.
         host: Option<String>,
         /// The store.
@@ -480,11 +480,11 @@ fn certificate(view: &CertificateView) -> CertificateDocument {
 
 fn change(change: &Change) -> ChangeDocument {
     let (after, unknown): (_, &[&str]) = match &change.after {
-        After::Gone => (None, &[]),
-        After::Alias(alias) => {
+        EntryAfter::Gone => (None, &[]),
+        EntryAfter::Alias(alias) => {
             (Some(AfterDocument { alias: Some(alias.to_string()), ..AfterDocument::default() }), &[])
         }
-        After::Known(view) => {
+        EntryAfter::Known(view) => {
             let c = certificate(view);
             let after = AfterDocument {
                 alias: None,
@@ -497,14 +497,14 @@ fn change(change: &Change) -> ChangeDocument {
             };
             (Some(after), &[])
         }
-        After::Minted { subject } => (
+        EntryAfter::Minted { subject } => (
             Some(AfterDocument { subject: Some(subject.clone()), ..AfterDocument::default() }),
             &["sha256", "serial", "not_after"],
         ),
     };
-    let reason = match &change.deed {
-        Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => {
+    let reason = match &change.edit {
+        Edit::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
+        Edit::Import { .. } | Edit::Replace { .. } | Edit::Rename { .. } | Edit::InstallKey { .. } => {
             change.reason.clone()
         }
     };
@@ -514,7 +514,7 @@ fn change(change: &Change) -> ChangeDocument {
         host: change.store.host.to_string(),
         store: change.store.to_string(),
         alias: change.alias.clone().map(String::from),
-        action: change.deed.action(),
+        action: change.edit.action(),
         finding: change.finding,
         reason,
         rule: change.rule.as_ref().map(ToString::to_string),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, Disposition, Edits, NewEntry, NewKey};
 use trustmason_spec::name::IdentityId;
 
-use crate::change::{Change, ChangeId, Deed, Material};
-use crate::pack::Resolved;
+use crate::change::{Change, ChangeId, Edit, Material};
+use crate::pack::KnownCertificates;
 
 /// A key and chain made for an identity, ready to be written into its store.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct NotMade {
 /// since 1970.
 pub fn edits<'a>(
     changes: impl IntoIterator<Item = &'a Change>,
-    certificates: &Resolved<'_>,
+    certificates: &KnownCertificates<'_>,
     identities: &BTreeMap<IdentityId, NewIdentity>,
     created_ms: i64,
 ) -> Result<Edits, NotMade> {
@@ -39,23 +39,23 @@ pub fn edits<'a>(
     for change in changes {
         let missing = NotMade { change: change.id };
         let known = |material: &Material| certificates.get(material).map(Arc::clone).ok_or(missing.clone());
-        match &change.deed {
-            Deed::Import { alias, material } => {
+        match &change.edit {
+            Edit::Import { alias, material } => {
                 edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
             }
-            Deed::Replace { entries, alias, material } => {
+            Edit::Replace { entries, alias, material } => {
                 for entry in entries {
                     edits.disposition.insert(*entry, Disposition::Remove);
                 }
                 edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
             }
-            Deed::Rename { entry, to } => {
+            Edit::Rename { entry, to } => {
                 edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
             }
-            Deed::Delete { entry, because: _ } => {
+            Edit::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
             }
-            Deed::InstallKey { entry, at, identity, issued: _ } => {
+            Edit::InstallKey { entry, at, identity, issued: _ } => {
                 let NewIdentity { key, chain } = identities.get(identity).cloned().ok_or(missing)?;
                 match entry {
                     Some(entry) => {

@@ -3,7 +3,7 @@
 
 use crate::world;
 
-use trustmason_plan::finding::Kind;
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::outline::EdgeVerdict;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
@@ -47,7 +47,7 @@ fn what_another_identity_presents_now_is_not_replaced_under_an_alias_of_ours() {
     let wanted = IdentityId::new(host(0), "wsm").to_string();
     let edge = plan.edges.iter().find(|edge| edge.store == keystore() && edge.subject == wanted).unwrap();
     assert!(matches!(edge.verdict, EdgeVerdict::Blocked(_)), "{:?}", edge.verdict);
-    assert!(plan.findings.iter().any(|finding| finding.kind == Kind::AliasConflict));
+    assert!(plan.findings.iter().any(|finding| finding.kind == FindingKind::AliasConflict));
     assert_eq!(touched(&world), 0, "{:#?}", plan.changes);
     // Once `iis` presents another certificate, the old one is an ordinary leftover.
     iis_is(&mut world, &pool().good[0][2]);
@@ -67,7 +67,7 @@ fn a_cas_certificate_with_the_name_of_a_host_that_left_stays_and_is_told_of() {
     let vendors = make_ca("Vendor Root", &[]);
     world.disk.insert(cacerts.clone(), Disk::File(jks(&[trusted("old host", &ca), trusted("vendor", &vendors)])));
     let plan = world.plan();
-    let told: Vec<_> = plan.findings.iter().filter(|finding| finding.kind == Kind::Unmanaged).collect();
+    let told: Vec<_> = plan.findings.iter().filter(|finding| finding.kind == FindingKind::Unmanaged).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].sha256, Some(ca.print()));
     world.apply(&plan);

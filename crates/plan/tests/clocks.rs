@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use trustmason_keystore::{Certificate, Digest, EntryKey};
-use trustmason_plan::clock::{Evidence, TOLERANCE, Validity, Verdict, judge};
+use trustmason_plan::clock::{ClockVerdict, Evidence, TOLERANCE, Validity, judge};
 use trustmason_plan::ledger::{
-    Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, PlacedKey, Predecessor,
+    Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, PlacedEntry, PlacedKey, Predecessor,
     RunRecord,
 };
 use trustmason_plan::observed::{Observed, SourceLook, StagedKey, StagedLook, StoreLook};
@@ -166,7 +166,7 @@ fn ledger(at: &[Timestamp]) -> Ledger {
     let print = |i: usize| pool().good[i][0].print();
     let id = |name: &str| IdentityId::new(host(0), name);
     let store = StoreId::new(host(1), "cacerts");
-    let placed = Placed { sha256: print(0), rule: "T1".to_owned(), run: world::run(), at: at[0] };
+    let placed = PlacedEntry { sha256: print(0), rule: "T1".to_owned(), run: world::run(), at: at[0] };
     ledger
         .placed
         .entry(store.clone())
@@ -206,7 +206,7 @@ fn world(case: &Case) -> (World, Observed) {
     let topology = &mut world.topology;
     let policy = &mut topology.policy;
     policy.warn_before_days = case.policy;
-    policy.patience_days = case.policy;
+    policy.grace_days = case.policy;
     policy.observation_max_age_days = case.policy;
     for def in topology.identities.values_mut() {
         def.rotation = case.rotation;
@@ -270,7 +270,7 @@ proptest! {
             prop_assert!(!finding.message.is_empty());
         }
         let verdict = judge(case.now, &Evidence::of(&world.topology, &observed));
-        prop_assert_eq!(verdict == Verdict::Right, verdict.to_string().is_empty());
+        prop_assert_eq!(verdict == ClockVerdict::Right, verdict.to_string().is_empty());
     }
 
     /// Certificates are judged at any moment: ended after their end, not valid before their start.
@@ -280,9 +280,9 @@ proptest! {
         def.renew_before_days = days;
         let certificate = &corners()[number].certificate;
         let faults = constraints::judge(certificate, &def, now);
-        let has = |wanted: fn(&constraints::Fault) -> bool| faults.iter().any(wanted);
-        prop_assert_eq!(has(|f| matches!(f, constraints::Fault::Expired { .. })), certificate.not_after() < now.as_second());
-        prop_assert_eq!(has(|f| matches!(f, constraints::Fault::NotYetValid { .. })), certificate.not_before() > now.as_second());
+        let has = |wanted: fn(&constraints::Violation) -> bool| faults.iter().any(wanted);
+        prop_assert_eq!(has(|f| matches!(f, constraints::Violation::Expired { .. })), certificate.not_after() < now.as_second());
+        prop_assert_eq!(has(|f| matches!(f, constraints::Violation::NotYetValid { .. })), certificate.not_before() > now.as_second());
         prop_assert!(faults.iter().all(|fault| !fault.to_string().is_empty()));
     }
 }
@@ -322,8 +322,8 @@ fn valid(begins: i64, ends: i64) -> Validity {
     Validity { begins, ends }
 }
 
-fn is_ahead(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Ahead { .. })
+fn is_ahead(verdict: &ClockVerdict) -> bool {
+    matches!(verdict, ClockVerdict::Ahead { .. })
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {
@@ -342,7 +342,7 @@ proptest! {
     #[test]
     fn behind_is_said_of_what_is_remembered(now in moment(), evidence in evidence()) {
         let later = evidence.remembered.as_ref().is_some_and(|m| m.at.as_second() - now.as_second() > TOLERANCE);
-        prop_assert_eq!(matches!(judge(now, &evidence), Verdict::Behind { .. }), later);
+        prop_assert_eq!(matches!(judge(now, &evidence), ClockVerdict::Behind { .. }), later);
     }
 
     /// A clock is early exactly if at least two certificates are in use, none of them is valid within the next five
@@ -352,15 +352,15 @@ proptest! {
         let begun = |one: &Validity| one.begins.saturating_sub(now.as_second()) <= TOLERANCE;
         let none = evidence.in_use.len() >= 2 && !evidence.in_use.iter().any(begun);
         let verdict = judge(now, &evidence);
-        let behind = matches!(verdict, Verdict::Behind { .. });
-        prop_assert_eq!(matches!(verdict, Verdict::Early { .. }), none && !behind);
+        let behind = matches!(verdict, ClockVerdict::Behind { .. });
+        prop_assert_eq!(matches!(verdict, ClockVerdict::Early { .. }), none && !behind);
     }
 
     /// A clock is ahead only if at least two certificates were valid at the newest evidence, all of them have ended
     /// since, and that evidence is more than a day old.
     #[test]
     fn ahead_is_said_only_if_everything_ended_at_once(now in moment(), evidence in evidence()) {
-        if let Verdict::Ahead { now: said, seen, ended, last } = judge(now, &evidence) {
+        if let ClockVerdict::Ahead { now: said, seen, ended, last } = judge(now, &evidence) {
             prop_assert_eq!(said, now);
             let signs = evidence.seen.iter().copied().chain(evidence.remembered.iter().map(|m| m.at.as_second()));
             prop_assert_eq!(signs.max(), Some(seen));
@@ -410,7 +410,7 @@ proptest! {
             prop_assert_eq!(&ledger, &before);
         }
         let evidence = Evidence { remembered: ledger.newest(), ..Evidence::default() };
-        prop_assert_eq!(judge(now, &evidence), Verdict::Right);
+        prop_assert_eq!(judge(now, &evidence), ClockVerdict::Right);
     }
 }
 
@@ -446,10 +446,10 @@ fn an_estate_at_rest_is_judged_day_by_day() {
         judge(Timestamp::from_second(NOW + day * DAY).unwrap(), &evidence)
     };
     for day in [0, 1, 30, 899] {
-        assert_eq!(verdict(&world, day), Verdict::Right, "day {day}: a certificate is valid");
+        assert_eq!(verdict(&world, day), ClockVerdict::Right, "day {day}: a certificate is valid");
     }
     let ahead = verdict(&world, 2000);
-    assert!(matches!(ahead, Verdict::Ahead { ended: 6, .. }), "{ahead:?}");
+    assert!(matches!(ahead, ClockVerdict::Ahead { ended: 6, .. }), "{ahead:?}");
     assert_eq!(
         ahead.to_string(),
         "the clock of this machine says 2031-11-22T00:00:00Z, which is 2000 days after the newest date found here, \
@@ -462,7 +462,7 @@ fn an_estate_at_rest_is_judged_day_by_day() {
         "the clock of this machine says 2023-12-13T00:00:00Z; by this clock none of the 6 certificates in use is valid yet; the first \
          one begins 24 hours later, at 2023-12-14T00:00:00Z"
     );
-    assert_eq!(verdict(&world, -900), Verdict::Right);
+    assert_eq!(verdict(&world, -900), ClockVerdict::Right);
     world.ledger = after;
     let behind = verdict(&world, -3);
     assert_eq!(

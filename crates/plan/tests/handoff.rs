@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use trustmason_keystore::{Credential, Digest, Fingerprint, Interner, Store, thumbprint};
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{ManagedBy, Observed, SourceLook, StoreFacts, StoreLook, SystemStoreEntry};
 use trustmason_plan::outline::{EdgeVerdict, ManualItem, ManualKind, Plan};
-use trustmason_plan::pack::{self, Frame, Resolved};
+use trustmason_plan::pack::{self, Frame, KnownCertificates};
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::waits::Idle;
 use trustmason_plan::wire::Document;
@@ -132,7 +132,7 @@ fn a_mirror_tells_what_is_there_and_what_a_person_must_do() {
     why.sort();
     assert_eq!(why.len(), 2, "{why:?}");
     assert!(why[0].contains("stolen") && why[1].contains("gone0.acme.example"), "{why:?}");
-    assert!(plan.findings.iter().any(|f| f.kind == Kind::Missing && f.severity == Severity::Error));
+    assert!(plan.findings.iter().any(|f| f.kind == FindingKind::Missing && f.severity == Severity::Error));
     assert!(plan.changes.is_empty(), "nothing of it is ever written by us");
 }
 
@@ -141,7 +141,7 @@ fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
     let (world, id) = estate();
     let plan = judge(&world, &mirror(&world, &id, &[wsm()]));
     let minted = BTreeMap::new();
-    let files = pack::render(&plan.manual[0], &Resolved { minted: &minted }, &Frame::of(&plan)).unwrap();
+    let files = pack::render(&plan.manual[0], &KnownCertificates { minted: &minted }, &Frame::of(&plan)).unwrap();
     let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
     let file = format!("h0.acme.example_iis-{}.pem", iis().print().short());
     assert_eq!(names, ["STEPS.md", file.as_str(), "pack.json"]);
@@ -163,12 +163,12 @@ fn a_written_pack_waits_and_after_patience_it_is_an_error() {
     observed.ledger = world.ledger.clone();
     let plan = judge(&world, &observed);
     assert_eq!((plan.summary.waiting, plan.summary.manual), (1, 0));
-    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    let said = plan.findings.iter().find(|f| f.kind == FindingKind::HandOffWaiting).unwrap();
     assert_eq!(said.severity, Severity::Info);
-    assert!(!plan.findings.iter().any(|f| f.kind == Kind::Missing), "it is waiting, not forgotten");
+    assert!(!plan.findings.iter().any(|f| f.kind == FindingKind::Missing), "it is waiting, not forgotten");
     let late = Timestamp::from_second(NOW + 8 * world::DAY).unwrap();
     let plan = judged(&world.topology, &observed, &world.options, late);
-    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    let said = plan.findings.iter().find(|f| f.kind == FindingKind::HandOffWaiting).unwrap();
     assert_eq!(said.severity, Severity::Error);
 }
 
@@ -212,7 +212,7 @@ fn what_is_known_grows_old() {
         facts.modified = Some(NOW - 31 * world::DAY);
     }
     let plan = judge(&world, &seen);
-    assert!(plan.findings.iter().any(|f| f.kind == Kind::ObservationOld && f.message.contains("31 days")));
+    assert!(plan.findings.iter().any(|f| f.kind == FindingKind::ObservationOld && f.message.contains("31 days")));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_ou
     assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
     assert_eq!(manual.remove.len(), 1);
     let minted = BTreeMap::new();
-    let early = pack::render(manual, &Resolved { minted: &minted }, &Frame::of(&plan));
+    let early = pack::render(manual, &KnownCertificates { minted: &minted }, &Frame::of(&plan));
     assert!(early.is_none(), "a pack without its certificate is never written");
 }
 
@@ -282,7 +282,7 @@ fn windows() -> (World, [StoreId; 2]) {
 fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
     let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
-    let files = pack::render(manual, &Resolved { minted: &minted }, &Frame::of(plan)).unwrap();
+    let files = pack::render(manual, &KnownCertificates { minted: &minted }, &Frame::of(plan)).unwrap();
     files.into_iter().collect()
 }
 
@@ -344,7 +344,7 @@ fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
     facts.system_entries.insert(entry, SystemStoreEntry { store: SystemStore::My, managed_by: ManagedBy::Machine });
     let plan = judge(&world, &seen);
     assert!(matches!(verdicts(&plan, &root)[..], [EdgeVerdict::Manual(_)]), "trust in Personal is no trust");
-    let found = plan.findings.iter().find(|f| f.kind == Kind::WrongStore).unwrap();
+    let found = plan.findings.iter().find(|f| f.kind == FindingKind::WrongStore).unwrap();
     assert!(
         found.message.contains("stands in My") && found.message.contains("certutil -delstore My"),
         "{}",
@@ -374,7 +374,7 @@ fn a_store_and_an_identity_of_one_name_are_two_packs() {
     for (work, name) in plan.manual.iter().zip(names) {
         assert_eq!(work.called.to_string(), name);
         assert_eq!(plan.called(work.target()), name);
-        let files = pack::render(work, &Resolved { minted: &minted }, &Frame::of(&plan)).unwrap();
+        let files = pack::render(work, &KnownCertificates { minted: &minted }, &Frame::of(&plan)).unwrap();
         let steps = files.iter().find(|(name, _)| name == "STEPS.md").unwrap();
         let steps = String::from_utf8(steps.1.clone()).unwrap();
         assert!(steps.lines().next().unwrap().ends_with(name), "{steps}");
@@ -416,7 +416,7 @@ fn a_word_on_an_identity_is_none_on_the_store_of_its_name() {
     let waiting: Vec<_> = plan.manual.iter().filter(|work| work.waiting_since.is_some()).collect();
     let [work] = waiting.as_slice() else { panic!("{waiting:#?}") };
     assert_eq!(work.target(), &HandOffTarget::Store(store));
-    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    let said = plan.findings.iter().find(|f| f.kind == FindingKind::HandOffWaiting).unwrap();
     assert!(said.message.ends_with("trustmason confirm world.yaml store:h0.acme.example/iis"), "{}", said.message);
 }
 

@@ -3,7 +3,7 @@
 
 use crate::world;
 
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::wire;
 use trustmason_spec::name::StoreId;
 use world::{Disk, Seed, World, host, jks, pool};
@@ -23,7 +23,7 @@ fn converge(world: &mut World) {
     assert!(again.changes.is_empty(), "{:#?}", again.changes);
 }
 
-fn findings(plan: &trustmason_plan::outline::Plan, kind: Kind) -> Vec<String> {
+fn findings(plan: &trustmason_plan::outline::Plan, kind: FindingKind) -> Vec<String> {
     plan.findings.iter().filter(|f| f.kind == kind).map(|f| f.message.clone()).collect()
 }
 
@@ -60,14 +60,14 @@ fn respell(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn severities_follow_the_contract() {
-    for kind in Kind::ALL {
+    for kind in FindingKind::ALL {
         assert!(!kind.meaning().is_empty());
         assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{kind}\""));
     }
-    assert_eq!(Kind::Missing.severity(), Severity::Error);
-    assert_eq!(Kind::Expiring.severity(), Severity::Warning);
-    assert_eq!(Kind::Unmanaged.severity(), Severity::Info);
-    assert_eq!(Kind::Unreachable.severity(), Severity::Blocked);
+    assert_eq!(FindingKind::Missing.severity(), Severity::Error);
+    assert_eq!(FindingKind::Expiring.severity(), Severity::Warning);
+    assert_eq!(FindingKind::Unmanaged.severity(), Severity::Info);
+    assert_eq!(FindingKind::Unreachable.severity(), Severity::Blocked);
 }
 
 #[test]
@@ -99,5 +99,9 @@ fn a_key_a_jvm_cannot_look_up_is_not_taken_for_the_identity() {
     world.disk.insert(keystore(0), Disk::File(respell(&only, "wsm", "WSM")));
     let plan = world.plan();
     assert_eq!(plan.summary.regenerate, 0);
-    assert!(findings(&plan, Kind::AliasConflict).iter().any(|m| m.contains("spelled `WSM`")), "{:#?}", plan.findings);
+    assert!(
+        findings(&plan, FindingKind::AliasConflict).iter().any(|m| m.contains("spelled `WSM`")),
+        "{:#?}",
+        plan.findings
+    );
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use trustmason_keystore::{Certificate, Entry, EntryKey, EntryKind, Fingerprint, Store};
-use trustmason_plan::change::{Deed, DeleteReason};
-use trustmason_plan::ledger::{Placed, PlacedKey, Predecessor};
+use trustmason_plan::change::{DeleteReason, Edit};
+use trustmason_plan::ledger::{PlacedEntry, PlacedKey, Predecessor};
 use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
@@ -193,7 +193,7 @@ fn world(case: &Case) -> World {
         Some((*i, alias.clone(), *pick))
     });
     for (i, alias, pick) in case.placed.iter().cloned().chain(recorded) {
-        let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: world::run(), at: now() };
+        let placed = PlacedEntry { sha256: pick.pair().print(), rule: "T1".to_owned(), run: world::run(), at: now() };
         world
             .ledger
             .placed
@@ -227,11 +227,11 @@ fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
         .changes
         .iter()
         .filter(|c| c.store == *id)
-        .flat_map(|c| match &c.deed {
-            Deed::Replace { entries, .. } => entries.clone(),
-            Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-            Deed::InstallKey { entry, .. } => entry.iter().copied().collect(),
-            Deed::Import { .. } => Vec::new(),
+        .flat_map(|c| match &c.edit {
+            Edit::Replace { entries, .. } => entries.clone(),
+            Edit::Rename { entry, .. } | Edit::Delete { entry, .. } => vec![*entry],
+            Edit::InstallKey { entry, .. } => entry.iter().copied().collect(),
+            Edit::Import { .. } => Vec::new(),
         })
         .map(|e| e.position())
         .collect();
@@ -264,7 +264,7 @@ fn names_only_the_gone(certificate: &Certificate) -> bool {
 /// Whether a host of the estate presents a certificate, as far as it can be seen, and goes on presenting it.
 fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
     let anew = |id: &IdentityId| {
-        plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { identity, .. } if identity == id))
+        plan.changes.iter().any(|c| matches!(&c.edit, Edit::InstallKey { identity, .. } if identity == id))
     };
     world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
         Source::KeyEntry(KeyPlace { store, at }) => {
@@ -339,7 +339,7 @@ proptest! {
 
         // Every added certificate is wanted by an edge.
         for change in &plan.changes {
-            if let Deed::Import { .. } | Deed::Replace { .. } = change.deed {
+            if let Edit::Import { .. } | Edit::Replace { .. } = change.edit {
                 let wanted = plan.edges.iter().any(|e| e.store == change.store && e.verdict == EdgeVerdict::Change(change.id));
                 prop_assert!(wanted);
             }
@@ -347,10 +347,10 @@ proptest! {
 
         // Only certificates that are ours are removed, and never a key.
         for change in &plan.changes {
-            let entries = match &change.deed {
-                Deed::Replace { entries, .. } => entries.clone(),
-                Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-                Deed::Import { .. } | Deed::InstallKey { .. } => continue,
+            let entries = match &change.edit {
+                Edit::Replace { entries, .. } => entries.clone(),
+                Edit::Rename { entry, .. } | Edit::Delete { entry, .. } => vec![*entry],
+                Edit::Import { .. } | Edit::InstallKey { .. } => continue,
             };
             let store = world.open(&change.store).unwrap();
             for id in entries {
@@ -360,7 +360,7 @@ proptest! {
                 let print = certificate.fingerprint();
                 let alias = entry.alias.as_deref().unwrap_or_default();
                 prop_assert!(may_leave(&case, &world, &change.store, certificate, alias), "{} {:?}", change, change.reason);
-                if let Deed::Delete { because: DeleteReason::Retired, .. } = change.deed {
+                if let Edit::Delete { because: DeleteReason::Retired, .. } = change.edit {
                     prop_assert!(names_only_the_gone(certificate), "{} {:?}", change, change.reason);
                     prop_assert!(!is_presented(&world, &plan, print), "{} {:?}", change, change.reason);
                 }
@@ -370,7 +370,7 @@ proptest! {
         // A blocked edge keeps the entries at its aliases as they are.
         for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))) {
             let touched = plan.changes.iter().any(|c| {
-                c.store == edge.store && c.alias == edge.alias.clone().map(Into::into) && !matches!(c.deed, Deed::Delete { .. })
+                c.store == edge.store && c.alias == edge.alias.clone().map(Into::into) && !matches!(c.edit, Edit::Delete { .. })
             });
             prop_assert!(!touched, "{}", edge.id);
         }
@@ -387,7 +387,7 @@ proptest! {
                 prop_assert!(rest.any(|e| e == entry), "{id}: {entry:?} is gone or has moved");
             }
             for entry in old.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. })) {
-                let regenerated = plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { entry: Some(e), .. } if c.store == id && *e == entry.id));
+                let regenerated = plan.changes.iter().any(|c| matches!(&c.edit, Edit::InstallKey { entry: Some(e), .. } if c.store == id && *e == entry.id));
                 if !regenerated {
                     let key = old.open_key(entry.id, &world::password()).unwrap().pkcs8;
                     prop_assert!(new.entries().iter().any(|e| e.alias == entry.alias && new.open_key(e.id, &world::password()).is_ok_and(|k| k.pkcs8 == key)));

@@ -6,7 +6,7 @@ use crate::world;
 use rcgen::CustomExtension;
 use trustmason_keystore::{Edits, Entry, EntryKind, Image, JvmJudgement, NewEntry, Protection, Remark, Store};
 use trustmason_plan::change::Action;
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -31,7 +31,7 @@ fn cacerts() -> StoreId {
     StoreId::new(host(0), "cacerts")
 }
 
-fn of_kind(plan: &Plan, kind: Kind) -> Vec<(Severity, String)> {
+fn of_kind(plan: &Plan, kind: FindingKind) -> Vec<(Severity, String)> {
     plan.findings.iter().filter(|f| f.kind == kind).map(|f| (f.severity, f.message.clone())).collect()
 }
 
@@ -44,11 +44,11 @@ fn a_wanted_certificate_of_which_nobody_can_tell_is_not_written() {
     let edge = plan.edges.iter().find(|edge| edge.store == cacerts() && edge.subject == id.to_string()).unwrap();
     assert!(matches!(edge.verdict, EdgeVerdict::Blocked(_)), "{:?}", edge.verdict);
     assert_eq!(plan.summary.blocked, 1);
-    let said = of_kind(&plan, Kind::JvmDoubtful);
+    let said = of_kind(&plan, FindingKind::JvmDoubtful);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].1.contains("its extension 2.5.29.30") && said[0].1.contains("is not written"), "{said:?}");
     // Every other edge is served.
-    assert!(plan.changes.iter().any(|change| change.store == cacerts() && change.deed.action() == Action::Import));
+    assert!(plan.changes.iter().any(|change| change.store == cacerts() && change.edit.action() == Action::Import));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_store_that_holds_one_is_told_of_and_worked_with() {
     let entry = facts.entries[0].id;
     facts.remarks.push(Remark::JvmCannotTell { entry, alias: "vendor root".to_owned(), why });
     let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, world::now());
-    let said = of_kind(&plan, Kind::JvmDoubtful);
+    let said = of_kind(&plan, FindingKind::JvmDoubtful);
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!(said[0].0, Severity::Warning);
     assert!(said[0].1.contains("2.5.29.30"), "{said:?}");
@@ -128,7 +128,7 @@ fn a_pkcs12_file_that_is_too_new_for_its_java_is_a_finding() {
         let keystore = keystore_of(&mut world.topology, &cacerts());
         keystore.scheme = scheme;
         path.clone_into(&mut keystore.path.shown);
-        let said = of_kind(&world.plan(), Kind::JavaTooOld);
+        let said = of_kind(&world.plan(), FindingKind::JavaTooOld);
         assert_eq!(said.len(), usize::from(wanted.is_some()), "{path} {scheme:?}: {said:?}");
         if let Some(words) = wanted {
             assert!(said[0].1.contains(words) && said[0].1.contains("AES"), "{said:?}");

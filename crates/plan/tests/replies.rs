@@ -11,9 +11,9 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SanType,
 };
 use trustmason_keystore::Certificate;
-use trustmason_plan::finding::Kind;
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::observed::{InboxFile, InboxLook, SourceLook, StagedKey, StagedLook};
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::outline::{Plan, PlanOptions};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
 use world::{DAY, NOW, Pair, World, found, host, now};
@@ -122,7 +122,7 @@ impl Estate {
         });
         let inbox = InboxLook { files: files.collect(), failure: None };
         observed.inboxes.insert("corp-ca".to_owned(), inbox);
-        trustmason_plan::plan(&world.topology, &observed, &Options::default(), now())
+        trustmason_plan::plan(&world.topology, &observed, &PlanOptions::default(), now())
     }
 }
 
@@ -136,7 +136,7 @@ fn alias(ca: &Ca) -> String {
     format!("corp-ca-{}", &ca.certificate.fingerprint().to_string()[..8])
 }
 
-fn said(plan: &Plan) -> Vec<(Kind, String)> {
+fn said(plan: &Plan) -> Vec<(FindingKind, String)> {
     let of_reply = plan.findings.iter().filter(|finding| finding.kind.is_of_authority());
     of_reply.map(|finding| (finding.kind, finding.message.clone())).collect()
 }
@@ -157,13 +157,13 @@ fn a_reply_that_passes_brings_its_intermediates() {
 
 #[test]
 fn a_refused_reply_brings_nothing() {
-    let refused: [(Kind, Change); 6] = [
-        (Kind::ReplyName, |p| p.subject_alt_names = vec![SanType::DnsName("x.example".try_into().unwrap())]),
-        (Kind::ReplyName, |p| p.distinguished_name.push(DnType::CommonName, "evil.example")),
-        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::IpAddress([10, 0, 0, 1].into()))),
-        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::URI("https://evil/".try_into().unwrap()))),
-        (Kind::ReplyWeakCrypto, |p| p.key_usages = vec![KeyUsagePurpose::CrlSign]),
-        (Kind::ReplyEku, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]),
+    let refused: [(FindingKind, Change); 6] = [
+        (FindingKind::ReplyName, |p| p.subject_alt_names = vec![SanType::DnsName("x.example".try_into().unwrap())]),
+        (FindingKind::ReplyName, |p| p.distinguished_name.push(DnType::CommonName, "evil.example")),
+        (FindingKind::ReplySan, |p| p.subject_alt_names.push(SanType::IpAddress([10, 0, 0, 1].into()))),
+        (FindingKind::ReplySan, |p| p.subject_alt_names.push(SanType::URI("https://evil/".try_into().unwrap()))),
+        (FindingKind::ReplyWeakCrypto, |p| p.key_usages = vec![KeyUsagePurpose::CrlSign]),
+        (FindingKind::ReplyEku, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]),
     ];
     for (kind, change) in refused {
         let mut estate = Estate::new();
@@ -186,7 +186,7 @@ fn a_chain_that_validators_refuse_is_refused_with_the_rule() {
     let said = said(&plan);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].1.contains("CN=Upper allows 0 issuers below it, but 1 follow (rule `path-length`)"), "{said:?}");
-    assert_eq!((said[0].0, wanted(&plan)), (Kind::ReplyChainIncomplete, root_only()));
+    assert_eq!((said[0].0, wanted(&plan)), (FindingKind::ReplyChainIncomplete, root_only()));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_constrained_intermediate_is_no_anchor_unless_the_spec_says_so() {
     estate.inbox.push(vec![estate.reply(&issuing, |_| {}), Arc::clone(&issuing.certificate)]);
     let plan = estate.plan();
     assert_eq!((said(&plan), wanted(&plan)), (Vec::new(), root_only()), "it came in an inbox");
-    let withheld = |plan: &Plan| plan.findings.iter().filter(|f| f.kind == Kind::IssuerWithheld).count();
+    let withheld = |plan: &Plan| plan.findings.iter().filter(|f| f.kind == FindingKind::IssuerWithheld).count();
     for (unconstrained, aliases) in [(false, 1), (true, 2)] {
         estate.declared = vec![(Arc::clone(&issuing.certificate), unconstrained)];
         let plan = estate.plan();
@@ -230,7 +230,7 @@ fn a_root_that_is_no_ca_is_a_fault_of_its_authority() {
     estate.root = ca("No CA", None, |p| p.is_ca = IsCa::NoCa);
     let plan = estate.plan();
     let said = said(&plan);
-    assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
+    assert_eq!(said.first().map(|(kind, _)| *kind), Some(FindingKind::UnknownAuthority), "{said:?}");
     assert!(said[0].1.contains("is not a CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
 }
 
@@ -254,7 +254,7 @@ fn an_issuer_that_a_jvm_does_not_load_comes_into_no_store() {
     estate.inbox.push(vec![estate.reply(&issuing, |_| {}), Arc::clone(&issuing.certificate)]);
     let plan = estate.plan();
     let said = said(&plan);
-    assert_eq!(said.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [Kind::ReplyChainIncomplete], "{said:?}");
+    assert_eq!(said.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [FindingKind::ReplyChainIncomplete], "{said:?}");
     assert!(said[0].1.contains("CN=Issuing is not loaded by a JVM"), "{said:?}");
     assert!(said[0].1.contains("2.5.29.17") && said[0].1.contains("Java 8"), "{said:?}");
     assert_eq!(wanted(&plan), root_only());
@@ -262,7 +262,7 @@ fn an_issuer_that_a_jvm_does_not_load_comes_into_no_store() {
     estate.root = ca("Corporate Root", None, x400);
     let plan = estate.plan();
     let said = self::said(&plan);
-    assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
+    assert_eq!(said.first().map(|(kind, _)| *kind), Some(FindingKind::UnknownAuthority), "{said:?}");
     assert!(said[0].1.contains("CN=Corporate Root is not loaded by a JVM"), "{said:?}");
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{Action, Phase};
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::outline::{Barrier, Plan, Wait};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Rotation, Side};
@@ -78,7 +78,7 @@ fn waits(plan: &Plan, phase: Phase) -> BTreeSet<String> {
     of_phase.flat_map(|b| &b.waits_for).map(Wait::to_string).collect()
 }
 
-fn severity(plan: &Plan, kind: Kind) -> Option<Severity> {
+fn severity(plan: &Plan, kind: FindingKind) -> Option<Severity> {
     plan.findings.iter().find(|f| f.kind == kind).map(|f| f.severity)
 }
 
@@ -107,8 +107,8 @@ fn a_rotation_that_is_over_stays_over_whatever_else_is_written_into_that_store()
     world.apply(&plan);
     let plan = world.plan();
     assert!(plan.barriers.is_empty() && plan.is_settled(), "{:#?}", plan.findings);
-    assert_eq!(severity(&plan, Kind::RotationWaiting), None);
-    assert_eq!(severity(&plan, Kind::RestartPending), Some(Severity::Warning));
+    assert_eq!(severity(&plan, FindingKind::RotationWaiting), None);
+    assert_eq!(severity(&plan, FindingKind::RestartPending), Some(Severity::Warning));
     assert_eq!(plan.counts(&service(0, "wsm")), Ok(()));
 }
 
@@ -147,10 +147,10 @@ fn what_nobody_trusts_is_changed_at_once() {
 
 #[test]
 fn what_nobody_can_use_is_changed_at_once() {
-    for kind in [Kind::Expired, Kind::Distrusted] {
+    for kind in [FindingKind::Expired, FindingKind::Distrusted] {
         let mut world = settled(2);
         let present = world.present(&wsm(0)).unwrap();
-        if kind == Kind::Distrusted {
+        if kind == FindingKind::Distrusted {
             world.topology.distrust.insert(present, "key on a lost laptop".into());
         } else {
             later(&mut world, 901);
@@ -222,7 +222,7 @@ fn a_rotation_abandoned_leaves_no_trace() {
     world.staging.clear();
     let plan = world.plan();
     assert_eq!(plan.changes.len(), 3, "{:#?}", lines(&plan));
-    assert!(plan.changes.iter().all(|c| c.deed.action() == Action::Delete));
+    assert!(plan.changes.iter().all(|c| c.edit.action() == Action::Delete));
     world.apply(&plan);
     world.ack_all();
     assert_eq!(world.trusted(&cacerts(1)), before);

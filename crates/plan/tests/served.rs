@@ -3,9 +3,9 @@
 use crate::world;
 
 use trustmason_keystore::{CertificateSlot, Interner};
-use trustmason_plan::finding::{Finding, Kind, Severity};
+use trustmason_plan::finding::{Finding, FindingKind, Severity};
 use trustmason_plan::observed::ServedLook;
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::outline::{Plan, PlanOptions};
 use trustmason_spec::name::IdentityId;
 use world::{World, host, pool};
 
@@ -26,13 +26,13 @@ fn presents(pair: &world::Pair) -> ServedLook {
     ServedLook::Presented(CertificateSlot::Parsed(pair.certificate.clone()))
 }
 
-fn asked(world: &World, served: Vec<(IdentityId, ServedLook)>, options: &Options) -> Plan {
+fn asked(world: &World, served: Vec<(IdentityId, ServedLook)>, options: &PlanOptions) -> Plan {
     let mut observed = world.look();
     observed.served = served.into_iter().collect();
     trustmason_plan::plan(&world.topology, &observed, options, world.now)
 }
 
-fn of(plan: &Plan, kind: Kind) -> Vec<&Finding> {
+fn of(plan: &Plan, kind: FindingKind) -> Vec<&Finding> {
     plan.findings.iter().filter(|f| f.kind == kind).collect()
 }
 
@@ -48,7 +48,7 @@ fn another_certificate_is_a_warning_and_changes_nothing() {
     let world = settled();
     let other = pool().good[0][1].clone();
     let plan = asked(&world, vec![(wsm(0), presents(&other))], &world.options);
-    let findings = of(&plan, Kind::ServedDiffers);
+    let findings = of(&plan, FindingKind::ServedDiffers);
     assert_eq!(findings.len(), 1);
     let finding = findings[0];
     assert_eq!((finding.severity, finding.identity.as_ref()), (Severity::Warning, Some(&wsm(0))));
@@ -69,7 +69,7 @@ fn bytes_that_are_no_certificate_differ_too() {
     let world = settled();
     let nonsense = ServedLook::Presented(Interner::new().intern(b"nonsense"));
     let plan = asked(&world, vec![(wsm(0), nonsense)], &world.options);
-    let findings = of(&plan, Kind::ServedDiffers);
+    let findings = of(&plan, FindingKind::ServedDiffers);
     assert!(findings[0].message.contains("presents a certificate that does not parse"), "{}", findings[0].message);
 }
 
@@ -78,7 +78,7 @@ fn who_cannot_be_asked_is_information() {
     let world = settled();
     let look = ServedLook::Unreachable("no service listens at that port".to_owned());
     let plan = asked(&world, vec![(wsm(1), look)], &world.options);
-    let findings = of(&plan, Kind::EndpointUnreachable);
+    let findings = of(&plan, FindingKind::EndpointUnreachable);
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Info));
     assert_eq!(findings[0].message, "no service listens at that port");
 }
@@ -87,9 +87,10 @@ fn who_cannot_be_asked_is_information() {
 fn hosts_that_are_not_selected_are_not_judged() {
     let world = settled();
     let other = presents(&pool().good[0][1]);
-    let options = Options { hosts: vec![host(1).to_string()], ..world.options.clone() };
+    let options = PlanOptions { hosts: vec![host(1).to_string()], ..world.options.clone() };
     let plan = asked(&world, vec![(wsm(0), other.clone()), (wsm(1), other)], &options);
-    let identities: Vec<_> = of(&plan, Kind::ServedDiffers).iter().map(|f| f.identity.clone().unwrap()).collect();
+    let identities: Vec<_> =
+        of(&plan, FindingKind::ServedDiffers).iter().map(|f| f.identity.clone().unwrap()).collect();
     assert_eq!(identities, [wsm(1)]);
 }
 
@@ -101,7 +102,7 @@ fn a_former_certificate_means_that_nobody_restarted_the_service() {
     world.apply(&plan);
     world.options.replace.clear();
     let plan = asked(&world, vec![(wsm(0), presents(&pool().good[0][0]))], &world.options);
-    let findings = of(&plan, Kind::ServedDiffers);
+    let findings = of(&plan, FindingKind::ServedDiffers);
     assert!(
         findings[0]
             .message

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::Certificate;
-use trustmason_plan::change::{After, Change, ChangeId, Deed, DeleteReason, Material};
-use trustmason_plan::finding::Kind;
+use trustmason_plan::change::{Change, ChangeId, DeleteReason, Edit, EntryAfter, Material};
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::outline::{
     Blocked, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind, Obstacle, Plan, StoreVerdict, Wait,
@@ -50,20 +50,20 @@ fn other() -> Arc<Certificate> {
     Arc::clone(&pool().retired[0].certificate)
 }
 
-fn first(plan: &mut Plan, is: impl Fn(&Deed) -> bool) -> &mut Change {
-    plan.changes.iter_mut().find(|change| is(&change.deed)).unwrap()
+fn first(plan: &mut Plan, is: impl Fn(&Edit) -> bool) -> &mut Change {
+    plan.changes.iter_mut().find(|change| is(&change.edit)).unwrap()
 }
 
-fn replaces(deed: &Deed) -> bool {
-    matches!(deed, Deed::Replace { .. })
+fn replaces(edit: &Edit) -> bool {
+    matches!(edit, Edit::Replace { .. })
 }
 
-fn imports(deed: &Deed) -> bool {
-    matches!(deed, Deed::Import { .. })
+fn imports(edit: &Edit) -> bool {
+    matches!(edit, Edit::Import { .. })
 }
 
 /// The same change once more, with a number of its own.
-fn again(plan: &mut Plan, is: impl Fn(&Deed) -> bool) {
+fn again(plan: &mut Plan, is: impl Fn(&Edit) -> bool) {
     let mut change = first(plan, is).clone();
     change.id = ChangeId(98);
     let store = plan.stores.iter_mut().find(|store| store.id == change.store).unwrap();
@@ -75,19 +75,19 @@ fn again(plan: &mut Plan, is: impl Fn(&Deed) -> bool) {
 /// A replacement, turned into a deletion of a stale entry.
 fn deleted(plan: &mut Plan, because: DeleteReason) -> &mut Change {
     let change = first(plan, replaces);
-    let Deed::Replace { entries, .. } = &change.deed else { panic!() };
-    change.deed = Deed::Delete { entry: entries[0], because };
-    change.after = After::Gone;
-    change.finding = Kind::Stale;
+    let Edit::Replace { entries, .. } = &change.edit else { panic!() };
+    change.edit = Edit::Delete { entry: entries[0], because };
+    change.after = EntryAfter::Gone;
+    change.finding = FindingKind::Stale;
     change
 }
 
-fn regenerates(deed: &Deed) -> bool {
-    matches!(deed, Deed::InstallKey { .. })
+fn regenerates(edit: &Edit) -> bool {
+    matches!(edit, Edit::InstallKey { .. })
 }
 
 fn material(plan: &mut Plan, new: Material) {
-    let Deed::Replace { material, .. } = &mut first(plan, replaces).deed else { panic!() };
+    let Edit::Replace { material, .. } = &mut first(plan, replaces).edit else { panic!() };
     *material = new;
 }
 
@@ -156,15 +156,15 @@ const BREAKS: &[Break] = &[
     ),
     (
         "what stands there afterwards",
-        |p| first(p, replaces).after = After::Gone,
+        |p| first(p, replaces).after = EntryAfter::Gone,
         "what stands there afterwards is not what it puts there",
     ),
     (
         "another certificate afterwards",
         |p| {
             let change = first(p, replaces);
-            change.after = After::Known(change.before.clone().unwrap());
-            let Deed::Replace { material, .. } = &mut change.deed else { panic!() };
+            change.after = EntryAfter::Known(change.before.clone().unwrap());
+            let Edit::Replace { material, .. } = &mut change.edit else { panic!() };
             *material = Material::Known(other());
         },
         "what stands there afterwards is not what it puts there",
@@ -174,7 +174,7 @@ const BREAKS: &[Break] = &[
     (
         "a replacement of nothing",
         |p| {
-            let Deed::Replace { entries, .. } = &mut first(p, replaces).deed else { panic!() };
+            let Edit::Replace { entries, .. } = &mut first(p, replaces).edit else { panic!() };
             entries.clear();
         },
         "it replaces nothing",
@@ -308,14 +308,14 @@ const BREAKS: &[Break] = &[
     (
         "an identity that is blocked",
         |p| {
-            let obstacle = Obstacle { kind: Kind::AliasConflict, why: "held".to_owned() };
+            let obstacle = Obstacle { kind: FindingKind::AliasConflict, why: "held".to_owned() };
             identity(p, "iis").verdict = IdentityVerdict::Blocked(obstacle);
         },
         "blocked",
     ),
     (
         "what is said to be blocked",
-        |p| p.blocked.push(Blocked { what: "x".to_owned(), kind: Kind::AliasConflict, why: "held".to_owned() }),
+        |p| p.blocked.push(Blocked { what: "x".to_owned(), kind: FindingKind::AliasConflict, why: "held".to_owned() }),
         "the list of what is blocked",
     ),
     ("what is unchanged", |p| p.summary.unchanged += 1, "unchanged"),
@@ -336,7 +336,7 @@ const BREAKS: &[Break] = &[
 fn each_contradiction_is_told() {
     let sound = plan();
     let kinds: BTreeMap<&str, usize> = sound.changes.iter().fold(BTreeMap::new(), |mut kinds, change| {
-        *kinds.entry(change.deed.action().as_str()).or_default() += 1;
+        *kinds.entry(change.edit.action().as_str()).or_default() += 1;
         kinds
     });
     assert!(kinds.contains_key("import") && kinds.contains_key("replace") && kinds["regenerate"] == 1, "{kinds:?}");

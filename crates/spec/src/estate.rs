@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::{Fingerprint, Password};
 
-use crate::fault::{At, Place, Source};
+use crate::fault::{At, SourceText, Span};
 use crate::name::Fqdn;
 use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, Write};
 use crate::windows::{Placement, SystemStore};
@@ -13,7 +13,7 @@ use crate::windows::{Placement, SystemStore};
 /// An estate spec that was read. [`crate::parse`] makes it, and [`crate::resolve`] turns it into a topology.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    pub(crate) source: Source,
+    pub(crate) source: SourceText,
     pub(crate) estate: String,
     pub(crate) profiles: Vec<At<ProfileRef>>,
     pub(crate) state: String,
@@ -32,7 +32,7 @@ pub struct Spec {
     pub(crate) services: Vec<(At<String>, ServiceOverride)>,
     pub(crate) accept: Vec<AcceptSpec>,
     pub(crate) warn_before_days: Option<u32>,
-    pub(crate) patience_days: Option<u32>,
+    pub(crate) grace_days: Option<u32>,
     pub(crate) observation_max_age_days: Option<u32>,
     pub(crate) keep_runs: Option<u32>,
     pub(crate) keep_days: Option<u32>,
@@ -162,7 +162,7 @@ pub(crate) struct AuthoritySpec {
 #[derive(Clone, Debug)]
 pub(crate) struct HostSpec {
     pub(crate) fqdn: Fqdn,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     pub(crate) roles: Vec<At<String>>,
     pub(crate) side: Option<Side>,
     pub(crate) cluster: Option<At<String>>,
@@ -187,7 +187,7 @@ pub(crate) struct HostCertificate {
 /// An entry of `trust:`.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustSpec {
-    pub(crate) place: Place,
+    pub(crate) place: Span,
     pub(crate) stores: Vec<At<String>>,
     pub(crate) certificate: Option<At<String>>,
     pub(crate) subjects: Vec<At<String>>,

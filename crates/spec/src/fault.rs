@@ -8,7 +8,7 @@ use crate::redaction::Redaction;
 
 /// A place in a file. Line and column count from 1. Column and length are in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Place {
+pub struct Span {
     /// The line.
     pub line: usize,
     /// The column.
@@ -23,26 +23,26 @@ pub struct At<T> {
     /// The value.
     pub value: T,
     /// The place where the value was written.
-    pub place: Place,
+    pub place: Span,
 }
 
 impl<T> At<T> {
     /// Makes a value with its place.
-    pub fn new(value: T, place: Place) -> Self {
+    pub fn new(value: T, place: Span) -> Self {
         Self { value, place }
     }
 }
 
 /// Whether a fault stops the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum FaultSeverity {
     /// Nothing is done until the fault is repaired.
     Error,
     /// Deserves a look. The work goes on.
     Warning,
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for FaultSeverity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Error => "error",
@@ -55,11 +55,11 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Whether the fault stops the work.
-    pub severity: Severity,
+    pub severity: FaultSeverity,
     /// The file's name as the caller gave it.
     pub file: String,
     /// The place in the file.
-    pub place: Place,
+    pub place: Span,
     /// The text of the line. `None` if the line may hold a secret.
     pub text: Option<String>,
     /// The cause, one sentence without a full stop.
@@ -115,7 +115,7 @@ impl fmt::Display for Fault {
 const WIDTH: usize = 140;
 
 /// The part of a line around a place, the number of characters before the carets, and the number of carets.
-fn window(text: &str, place: Place) -> (String, usize, usize) {
+fn window(text: &str, place: Span) -> (String, usize, usize) {
     let chars: Vec<char> = text.chars().map(|c| if c == '\t' || c.is_control() { ' ' } else { c }).collect();
     let column = place.column.saturating_sub(1).min(chars.len());
     let start = if chars.len() > WIDTH { column.saturating_sub(WIDTH / 3) } else { 0 };
@@ -208,13 +208,13 @@ impl std::error::Error for Faults {}
 /// The name and text of a file, kept so that a fault found late can still show its line. `Debug` shows the name only,
 /// because the text may hold secrets.
 #[derive(Clone)]
-pub struct Source {
+pub struct SourceText {
     name: Arc<str>,
     text: Arc<str>,
     redaction: Arc<Redaction>,
 }
 
-impl Source {
+impl SourceText {
     pub(crate) fn new(name: &str, text: &str) -> Self {
         Self { name: name.into(), text: text.into(), redaction: Arc::new(Redaction::over(text)) }
     }
@@ -234,15 +234,15 @@ impl Source {
         self.redaction.covers(line)
     }
 
-    pub(crate) fn error(&self, place: Place, message: impl Into<String>) -> Fault {
-        self.fault(Severity::Error, place, message.into())
+    pub(crate) fn error(&self, place: Span, message: impl Into<String>) -> Fault {
+        self.fault(FaultSeverity::Error, place, message.into())
     }
 
-    pub(crate) fn warning(&self, place: Place, message: impl Into<String>) -> Fault {
-        self.fault(Severity::Warning, place, message.into())
+    pub(crate) fn warning(&self, place: Span, message: impl Into<String>) -> Fault {
+        self.fault(FaultSeverity::Warning, place, message.into())
     }
 
-    fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
+    fn fault(&self, severity: FaultSeverity, place: Span, message: String) -> Fault {
         // Messages put the written text in backticks. An empty text would show as two backticks, so words replace it.
         let message = message.replace("``", "an empty text");
         let text = if self.is_redacted(place.line) { None } else { Some(self.line(place.line).to_owned()) };
@@ -254,7 +254,7 @@ impl Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({})", self.name)
     }

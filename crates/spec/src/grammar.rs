@@ -8,7 +8,7 @@ pub(crate) use estate::SPEC;
 pub(crate) use role::PROFILE;
 
 use crate::lexeme::Lexeme;
-use crate::shape::{Record, Shape, may, record};
+use crate::shape::{KnownFields, Shape, may, record};
 
 const TEXT: Shape = Shape::Scalar(Lexeme::Text);
 const NAME: Shape = Shape::Scalar(Lexeme::Name);
@@ -80,7 +80,7 @@ pub(crate) const FINDINGS: &[&str] = &[
 /// The system stores of Windows that trustmason writes.
 const SYSTEM_STORE: Shape = Shape::Words(&["Root", "CA", "My"]);
 
-static PLACEMENT: Record = record(
+static PLACEMENT: KnownFields = record(
     "a placement",
     &[
         may("root", SYSTEM_STORE, "where self-signed certificates go"),
@@ -89,7 +89,7 @@ static PLACEMENT: Record = record(
     ],
 );
 
-static SECRET: Record = Record {
+static SECRET: KnownFields = KnownFields {
     what: "a secret",
     fields: &[
         may("literal", TEXT, "the value itself; only for the public default `changeit`"),

@@ -81,7 +81,7 @@ impl Lexeme {
     }
 
     /// Checks a text of this kind. The error has the cause and one thing to try.
-    pub(crate) fn check(self, text: &str) -> Result<(), Flaw> {
+    pub(crate) fn check(self, text: &str) -> Result<(), ScalarFlaw> {
         match self {
             Self::Text => Ok(()),
             Self::Name => {
@@ -93,9 +93,10 @@ impl Lexeme {
                     "leave out spaces and other characters",
                 )
             }
-            Self::Fqdn => Fqdn::parse(text)
-                .map(drop)
-                .map_err(|error| Flaw { why: error.why(), hint: "write the full name, such as cvp1.acme.example" }),
+            Self::Fqdn => Fqdn::parse(text).map(drop).map_err(|error| ScalarFlaw {
+                why: error.why(),
+                hint: "write the full name, such as cvp1.acme.example",
+            }),
             Self::Days => demand(
                 days(text).is_some(),
                 "a duration is a whole number with d for days or y for years, from 1d to 100y",
@@ -142,18 +143,18 @@ impl Lexeme {
 
 /// The reason why a scalar does not fit its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flaw {
+pub(crate) struct ScalarFlaw {
     /// The cause.
     pub(crate) why: &'static str,
     /// One thing to try.
     pub(crate) hint: &'static str,
 }
 
-fn demand(fits: bool, why: &'static str, hint: &'static str) -> Result<(), Flaw> {
-    if fits { Ok(()) } else { Err(Flaw { why, hint }) }
+fn demand(fits: bool, why: &'static str, hint: &'static str) -> Result<(), ScalarFlaw> {
+    if fits { Ok(()) } else { Err(ScalarFlaw { why, hint }) }
 }
 
-fn host_path(text: &str) -> Result<(), Flaw> {
+fn host_path(text: &str) -> Result<(), ScalarFlaw> {
     let mut chars = text.chars();
     let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
         && chars.next() == Some(':')

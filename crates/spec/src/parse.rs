@@ -8,7 +8,7 @@ use crate::estate::{
     AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec, RuleTweak,
     ServiceOverride, Spec, StoreOverride, Template, TrustSpec,
 };
-use crate::fault::{At, Faults, Source};
+use crate::fault::{At, Faults, SourceText};
 use crate::name::Fqdn;
 use crate::topology::{Rotation, Side};
 use crate::tree::Node;
@@ -20,7 +20,7 @@ use crate::{grammar, lexeme, pick, profile, semantics, shape, syntax, tree};
 /// All faults of the file, in the order of its lines. A text that is no valid YAML has just one. If the file has faults and
 /// names built-in profiles only, the faults that resolving finds are added.
 pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
-    let source = Source::new(name, text);
+    let source = SourceText::new(name, text);
     let root = tree::read(&source).map_err(|faults| explained(&source, faults))?;
     if let (Some(profile), None) = (root.get("trustmason-profile"), root.get("trustmason")) {
         let fault = source.error(profile.place, "this is a role profile, not an estate spec");
@@ -38,7 +38,7 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
 }
 
 /// Replaces the faults of a line that has a slip by the slip itself, because they may follow from it: one cause, one fault.
-fn explained(source: &Source, faults: Faults) -> Faults {
+fn explained(source: &SourceText, faults: Faults) -> Faults {
     let slips = syntax::slips(source);
     let lines: BTreeSet<usize> = faults.iter().map(|fault| fault.place.line).collect();
     let mut all = Faults::default();
@@ -71,7 +71,7 @@ fn beyond(spec: &Spec, known: &Faults) -> Faults {
     more
 }
 
-fn build(source: Source, root: &Node) -> Spec {
+fn build(source: SourceText, root: &Node) -> Spec {
     let policy = root.get("policy");
     let days = |field: &str| policy.and_then(|p| p.read_of(field, lexeme::days)).map(|at| at.value);
     Spec {
@@ -108,7 +108,7 @@ fn build(source: Source, root: &Node) -> Spec {
         services: root.pairs_of("services").into_iter().map(|(pattern, node)| (pattern, service(node))).collect(),
         accept: root.maps_of("accept").into_iter().filter_map(accept).collect(),
         warn_before_days: days("warn_before"),
-        patience_days: days("patience"),
+        grace_days: days("patience"),
         observation_max_age_days: days("observation_max_age"),
         keep_runs: policy.and_then(|p| p.read_of("keep_runs", lexeme::count)).map(|at| at.value),
         keep_days: days("keep_for"),

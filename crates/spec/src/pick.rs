@@ -10,7 +10,7 @@ use crate::fault::At;
 use crate::lexeme;
 use crate::name::Fqdn;
 use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash, Write};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 use crate::windows::SystemStore;
 
 impl Node {
@@ -71,7 +71,7 @@ impl Node {
     /// The items of a field that is a list of mappings.
     pub(crate) fn maps_of(&self, field: &str) -> Vec<&Self> {
         let items = self.get(field).map(Self::items).unwrap_or_default();
-        items.iter().filter(|item| matches!(item.kind, Kind::Map(_))).collect()
+        items.iter().filter(|item| matches!(item.kind, NodeKind::Map(_))).collect()
     }
 
     /// The entries of a field that is a mapping of texts.

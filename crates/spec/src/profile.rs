@@ -15,7 +15,7 @@ pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
 pub(crate) use options::{Expected, Options, Setting};
 
 use crate::estate::{PlacementSpec, ProfileRef, SecretSpec, Spec};
-use crate::fault::{At, Faults, Place, Source};
+use crate::fault::{At, Faults, SourceText, Span};
 use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
 
 /// The profiles that come with the program, by name.
@@ -72,7 +72,7 @@ pub fn load(
 ) -> Result<Vec<LoadedProfile>, Faults> {
     let mut faults = Faults::default();
     let mut loaded: Vec<LoadedProfile> = Vec::new();
-    let mut wanted: Vec<(At<ProfileRef>, Source)> =
+    let mut wanted: Vec<(At<ProfileRef>, SourceText)> =
         spec.profile_places().map(|at| (at.clone(), spec.source.clone())).collect();
     wanted.reverse();
     let mut seen = std::collections::BTreeSet::new();
@@ -123,7 +123,7 @@ pub(crate) fn join(base: &Path, path: &str) -> PathBuf {
 /// A profile as typed data.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
-    pub(crate) source: Source,
+    pub(crate) source: SourceText,
     pub(crate) name: At<String>,
     pub(crate) extends: Option<At<ProfileRef>>,
     pub(crate) needs: Vec<String>,
@@ -137,7 +137,7 @@ pub(crate) struct Profile {
 pub(crate) struct Role {
     pub(crate) clustered: bool,
     pub(crate) vars: BTreeMap<String, Var>,
-    pub(crate) stores: BTreeMap<String, Store>,
+    pub(crate) stores: BTreeMap<String, StoreTemplate>,
     pub(crate) identities: BTreeMap<String, Identity>,
     pub(crate) services: BTreeMap<String, String>,
     /// The texts that tell the role's product about its stores.
@@ -175,16 +175,16 @@ impl Eq for Sequence {}
 
 /// The profile and the place where a definition was written.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct DefinedAt {
     /// The name of the profile.
     pub(crate) profile: String,
-    pub(crate) place: Place,
+    pub(crate) place: Span,
 }
 
 /// A store of a role.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
-    pub(crate) origin: Origin,
+pub(crate) struct StoreTemplate {
+    pub(crate) origin: DefinedAt,
     pub(crate) spot: Spot,
     pub(crate) format: DeclaredFormat,
     pub(crate) password: Option<String>,
@@ -209,7 +209,7 @@ pub(crate) enum Spot {
 /// An identity of a role.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    pub(crate) origin: Origin,
+    pub(crate) origin: DefinedAt,
     /// The name of the identity's store, and which key of the store it is.
     pub(crate) entry: Option<(String, KeyAt)>,
     pub(crate) exported_as: Vec<String>,
@@ -226,7 +226,7 @@ pub(crate) struct Identity {
 /// A rule: which stores must trust which identities.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    pub(crate) origin: Origin,
+    pub(crate) origin: DefinedAt,
     pub(crate) id: String,
     pub(crate) truster: Vec<At<String>>,
     pub(crate) subject: Vec<At<String>>,

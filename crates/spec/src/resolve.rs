@@ -32,14 +32,14 @@ pub struct Resolved {
 }
 
 /// The work in progress: the spec, the spec's folder, and the faults found so far.
-pub(crate) struct Work<'s> {
+pub(crate) struct Resolver<'s> {
     pub(crate) spec: &'s Spec,
     pub(crate) base: &'s Path,
     pub(crate) faults: Faults,
     pub(crate) warnings: Faults,
 }
 
-impl Work<'_> {
+impl Resolver<'_> {
     /// Reports a fault of a text that many hosts share. Only the first fault of a place is kept.
     pub(crate) fn once(&mut self, fault: Fault) {
         if !self.faults.iter().any(|known| known.place == fault.place) {
@@ -55,7 +55,7 @@ impl Work<'_> {
 /// Everything that does not fit together, sorted by file and line.
 pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<Resolved, Faults> {
     let catalog = Catalog::new(profiles)?;
-    let mut work = Work { spec, base, faults: Faults::default(), warnings: Faults::default() };
+    let mut work = Resolver { spec, base, faults: Faults::default(), warnings: Faults::default() };
     let machines = hosts::machines(&mut work, &catalog);
     let stores = stores::stores(&mut work, &machines);
     let options = options::options(&mut work, &machines, &stores);
@@ -63,7 +63,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
     let identities = identities::identities(&mut work, &machines);
     let (anchors, authorities) = anchors::anchors(&mut work, &machines);
     let edges = edges::edges(&mut work, &machines, &stores, &identities);
-    let Work { faults, warnings, .. } = work;
+    let Resolver { faults, warnings, .. } = work;
     let mut profiles: Vec<String> = Vec::new();
     for name in machines.iter().flat_map(|machine| &machine.effective.members) {
         if !profiles.contains(name) {
@@ -101,7 +101,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             .collect(),
         policy: Policy {
             warn_before_days: spec.warn_before_days.unwrap_or(60),
-            patience_days: spec.patience_days.unwrap_or(7),
+            grace_days: spec.grace_days.unwrap_or(7),
             observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
             keep_runs: spec.keep_runs.unwrap_or(20),
             keep_days: spec.keep_days.unwrap_or(90),

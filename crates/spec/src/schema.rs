@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::grammar;
 use crate::lexeme::Lexeme;
-use crate::shape::{Record, Shape};
+use crate::shape::{KnownFields, Shape};
 
 /// The schema of an estate spec.
 pub fn spec() -> Value {
@@ -17,7 +17,7 @@ pub fn profile() -> Value {
     whole("trustmason role profile", &grammar::PROFILE)
 }
 
-fn whole(title: &str, shape: &Record) -> Value {
+fn whole(title: &str, shape: &KnownFields) -> Value {
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".to_owned(), json!(title));
@@ -25,7 +25,7 @@ fn whole(title: &str, shape: &Record) -> Value {
     Value::Object(schema)
 }
 
-fn record(shape: &Record) -> Map<String, Value> {
+fn record(shape: &KnownFields) -> Map<String, Value> {
     let mut properties = Map::new();
     for field in shape.fields {
         let mut value = of(&field.shape);

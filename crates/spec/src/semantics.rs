@@ -1,15 +1,15 @@
 //! Checks that the tables of `grammar` cannot express: which fields belong together, and what a value must contain.
 //! Takes the tree of a spec or a profile, gives faults, and never changes the tree.
 
-use crate::fault::{Faults, Source};
-use crate::tree::{Kind, Node};
+use crate::fault::{Faults, SourceText};
+use crate::tree::{Node, NodeKind};
 
 /// Checks secrets: `key` needs `properties` and the reverse, `empty` is never `false`, and a command names a program.
-pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
+pub(crate) fn secrets(source: &SourceText, root: &Node) -> Faults {
     let mut faults = Faults::default();
     let named = root.pairs_of("secrets").into_iter().map(|(_, node)| node);
     let inline = root.pairs_of("stores").into_iter().filter_map(|(_, node)| node.get("password"));
-    for node in named.chain(inline).filter(|node| matches!(node.kind, Kind::Map(_))) {
+    for node in named.chain(inline).filter(|node| matches!(node.kind, NodeKind::Map(_))) {
         match (node.get("properties"), node.get("key")) {
             (Some(properties), None) => {
                 let fault = source.error(properties.place, "a secret in a properties file needs the field `key`");
@@ -37,7 +37,7 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
 }
 
 /// Checks restarts: a command names a program.
-pub(crate) fn restarts(source: &Source, root: &Node) -> Faults {
+pub(crate) fn restarts(source: &SourceText, root: &Node) -> Faults {
     let mut faults = Faults::default();
     for (pattern, node) in root.pairs_of("services") {
         if let Some(restart) = node.get("restart").filter(|r| lacks_program(r)) {
@@ -50,6 +50,6 @@ pub(crate) fn restarts(source: &Source, root: &Node) -> Faults {
 
 /// Whether a command's list is empty or its first item has only blanks. (An empty first item has a fault of its own.)
 fn lacks_program(command: &Node) -> bool {
-    let Kind::List(items) = &command.kind else { return false };
+    let NodeKind::List(items) = &command.kind else { return false };
     items.first().is_none_or(|first| first.text().is_some_and(|text| !text.is_empty() && text.trim().is_empty()))
 }

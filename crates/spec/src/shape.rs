@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::fault::{Faults, Place, Source, nearest};
+use crate::fault::{Faults, SourceText, Span, nearest};
 use crate::lexeme::Lexeme;
 use crate::redaction::sounds_secret;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// The allowed content of a field, an item or a value.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +24,14 @@ pub(crate) enum Shape {
     /// A mapping with free keys of this kind and values of this shape.
     Map(Lexeme, &'static Shape),
     /// A mapping with known fields.
-    Record(&'static Record),
+    Record(&'static KnownFields),
     /// A scalar of this shape, or a mapping with known fields.
-    Either(&'static Shape, &'static Record),
+    Either(&'static Shape, &'static KnownFields),
 }
 
 /// A mapping with known fields.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct KnownFields {
     /// The noun of the mapping with its article: `a host`.
     pub(crate) what: &'static str,
     /// The fields of the mapping.
@@ -64,16 +64,16 @@ pub(crate) const fn must(name: &'static str, shape: Shape, doc: &'static str) ->
 }
 
 /// A record without `one_of`.
-pub(crate) const fn record(what: &'static str, fields: &'static [Field]) -> Record {
-    Record { what, fields, one_of: &[] }
+pub(crate) const fn record(what: &'static str, fields: &'static [Field]) -> KnownFields {
+    KnownFields { what, fields, one_of: &[] }
 }
 
 const QUOTES: &str = "put the value in single quotes";
 
 /// Compares a tree with a shape and collects everything that does not fit.
-pub(crate) fn check(source: &Source, root: &Node, shape: &Record) -> Faults {
+pub(crate) fn check(source: &SourceText, root: &Node, shape: &KnownFields) -> Faults {
     let mut checker = Checker { source, faults: Faults::default() };
-    if matches!(root.kind, Kind::Null) {
+    if matches!(root.kind, NodeKind::Null) {
         let fault = source.error(root.place, format!("the file is empty, {} was expected", shape.what));
         checker.faults.push(fault.hint("`trustmason demo` writes a complete example"));
     } else {
@@ -83,7 +83,7 @@ pub(crate) fn check(source: &Source, root: &Node, shape: &Record) -> Faults {
 }
 
 struct Checker<'s> {
-    source: &'s Source,
+    source: &'s SourceText,
     faults: Faults,
 }
 
@@ -95,7 +95,7 @@ impl Checker<'_> {
             Shape::Words(words) => self.word(node, words, name, quiet),
             Shape::Flag => {
                 let plain =
-                    matches!(&node.kind, Kind::Scalar { text, plain: true } if text == "true" || text == "false");
+                    matches!(&node.kind, NodeKind::Scalar { text, plain: true } if text == "true" || text == "false");
                 if !plain {
                     self.push(
                         node.place,
@@ -106,17 +106,17 @@ impl Checker<'_> {
                 }
             }
             Shape::List(item) => match &node.kind {
-                Kind::List(items) => items.iter().for_each(|one| self.shape(one, item, name, quiet)),
-                Kind::Null | Kind::Scalar { .. } | Kind::Map(_) => {
+                NodeKind::List(items) => items.iter().for_each(|one| self.shape(one, item, name, quiet)),
+                NodeKind::Null | NodeKind::Scalar { .. } | NodeKind::Map(_) => {
                     self.kind(node, name, "a list", "start each item with `- `, or write [a, b]")
                 }
             },
             Shape::OneOrMore(item) => match &node.kind {
-                Kind::List(items) if items.is_empty() => {
+                NodeKind::List(items) if items.is_empty() => {
                     self.push(node.place, format!("`{name}` is an empty list"), None, "name at least one");
                 }
-                Kind::Null | Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => {
-                    if matches!(node.kind, Kind::Null) {
+                NodeKind::Null | NodeKind::Scalar { .. } | NodeKind::List(_) | NodeKind::Map(_) => {
+                    if matches!(node.kind, NodeKind::Null) {
                         self.shape(node, item, name, quiet);
                     }
                     node.items().iter().for_each(|one| self.shape(one, item, name, quiet));
@@ -125,7 +125,7 @@ impl Checker<'_> {
             Shape::Map(key, value) => self.map(node, *key, value, name, quiet),
             Shape::Record(record) => self.record(node, record, name, quiet),
             Shape::Either(scalar, record) => {
-                if matches!(node.kind, Kind::Map(_)) {
+                if matches!(node.kind, NodeKind::Map(_)) {
                     self.record(node, record, name, quiet);
                 } else {
                     self.shape(node, scalar, name, quiet);
@@ -136,10 +136,10 @@ impl Checker<'_> {
 
     fn scalar(&mut self, node: &Node, lexeme: Lexeme, name: &str, quiet: bool) {
         match &node.kind {
-            Kind::Null => {
+            NodeKind::Null => {
                 self.push(node.place, format!("`{name}` has no value"), None, "write the value or leave the field out")
             }
-            Kind::Scalar { text, plain } => {
+            NodeKind::Scalar { text, plain } => {
                 let quoted = if quiet { format!("the value of `{name}`") } else { format!("`{text}`") };
                 let boolean = ["yes", "no", "on", "off", "true", "false"].contains(&text.to_ascii_lowercase().as_str());
                 if *plain && boolean && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name) {
@@ -162,8 +162,8 @@ impl Checker<'_> {
                     self.push(node.place, format!("{quoted} is not {}: {}", lexeme.noun(), flaw.why), None, flaw.hint);
                 }
             }
-            Kind::Map(entries) => match entries.as_slice() {
-                [(key, value)] if matches!(value.kind, Kind::Null) && !quiet => {
+            NodeKind::Map(entries) => match entries.as_slice() {
+                [(key, value)] if matches!(value.kind, NodeKind::Null) && !quiet => {
                     let key = key.text().unwrap_or("…").to_owned();
                     let message =
                         format!("braces without quotes make a mapping, {} was expected for `{name}`", lexeme.noun());
@@ -171,7 +171,7 @@ impl Checker<'_> {
                 }
                 _ => self.kind(node, name, lexeme.noun(), "write one value on this line"),
             },
-            Kind::List(_) => self.kind(node, name, lexeme.noun(), "write one value on this line"),
+            NodeKind::List(_) => self.kind(node, name, lexeme.noun(), "write one value on this line"),
         }
     }
 
@@ -193,7 +193,7 @@ impl Checker<'_> {
     }
 
     fn map(&mut self, node: &Node, lexeme: Lexeme, value: &Shape, name: &str, quiet: bool) {
-        let Kind::Map(entries) = &node.kind else {
+        let NodeKind::Map(entries) = &node.kind else {
             self.kind(node, name, "a mapping", "write `name: value` lines below it, or {} for none");
             return;
         };
@@ -204,8 +204,8 @@ impl Checker<'_> {
         }
     }
 
-    fn record(&mut self, node: &Node, record: &Record, name: &str, quiet: bool) {
-        let Kind::Map(entries) = &node.kind else {
+    fn record(&mut self, node: &Node, record: &KnownFields, name: &str, quiet: bool) {
+        let NodeKind::Map(entries) = &node.kind else {
             let fields = record.fields.iter().take(6).map(|f| f.name).collect::<Vec<_>>().join(", ");
             self.kind(
                 node,
@@ -238,7 +238,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown(&mut self, key: &Node, record: &Record, quiet: bool) {
+    fn unknown(&mut self, key: &Node, record: &KnownFields, quiet: bool) {
         let names = || record.fields.iter().map(|f| f.name);
         let Some(text) = key.text() else {
             self.kind(key, "a field name", "text", "field names are plain words");
@@ -264,7 +264,7 @@ impl Checker<'_> {
 
     /// Reports every key that occurs a second time. With `fold`, keys are compared without case and without a final dot.
     fn duplicates(&mut self, entries: &[(Node, Node)], fold: bool, quiet: bool) {
-        let mut seen: BTreeMap<String, (Place, String)> = BTreeMap::new();
+        let mut seen: BTreeMap<String, (Span, String)> = BTreeMap::new();
         for (key, _) in entries {
             let Some(text) = key.text() else { continue };
             let folded = if fold { text.trim_end_matches('.').to_ascii_lowercase() } else { text.to_owned() };
@@ -284,13 +284,13 @@ impl Checker<'_> {
         self.push(node.place, format!("`{name}` must be {wanted}, but this is {}", node.noun()), None, hint);
     }
 
-    fn push(&mut self, place: Place, message: String, meant: Option<String>, hint: &str) {
+    fn push(&mut self, place: Span, message: String, meant: Option<String>, hint: &str) {
         self.faults.push(self.source.error(place, message).suggest(meant).hint(hint));
     }
 }
 
 /// The place of a mapping's first key.
-fn start(node: &Node) -> Place {
+fn start(node: &Node) -> Span {
     node.entries().first().map_or(
         node.place,
         |(key, _)| {

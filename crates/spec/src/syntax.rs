@@ -1,12 +1,12 @@
 //! Faults of a text that is no valid YAML: one fault with its place, and a hint for slips that are usual with Windows paths
 //! and templates. Takes the text and the YAML reader's error, and never repeats a line that may hold a secret.
 
-use crate::fault::{Fault, Faults, Place, Source};
+use crate::fault::{Fault, Faults, SourceText, Span};
 
 /// The fault for a text that the YAML reader refused.
-pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
+pub(crate) fn fault(source: &SourceText, error: &serde_yaml::Error) -> Fault {
     let error = error.without_snippet();
-    let place = error.location().map_or(Place { line: 1, column: 1, length: 1 }, |at| Place {
+    let place = error.location().map_or(Span { line: 1, column: 1, length: 1 }, |at| Span {
         line: usize::try_from(at.line()).unwrap_or(1).max(1),
         column: usize::try_from(at.column()).unwrap_or(1).max(1),
         length: 1,
@@ -33,10 +33,10 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
 /// Finds blanks that YAML takes for letters, and colons without a blank after them. Such a slip changes the meaning of
 /// the text, and its effects appear elsewhere. The slips are found from the text alone. The caller reports them only if
 /// the file has a fault anyway, because each of them can be intended.
-pub(crate) fn slips(source: &Source) -> Faults {
+pub(crate) fn slips(source: &SourceText) -> Faults {
     let mut faults = Faults::default();
     for (index, line) in source.text().lines().enumerate() {
-        let place = |column: usize| Place { line: index + 1, column: column + 1, length: 1 };
+        let place = |column: usize| Span { line: index + 1, column: column + 1, length: 1 };
         let mut quote = None;
         let mut before = ' ';
         let mut glued = None;

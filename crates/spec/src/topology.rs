@@ -15,10 +15,10 @@ use trustmason_keystore::{Alias, Fingerprint, Password};
 
 pub use access::{Access, Disks, DriveName, Drives};
 pub use key::{KeyAt, KeyPlace};
-pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
+pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 pub use path::HostPath;
 pub use store::{
-    Exported, Files, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
+    Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
 };
 pub use variable::PathVariable;
 
@@ -468,7 +468,7 @@ pub struct Policy {
     /// Days before its end from which a certificate is `expiring`.
     pub warn_before_days: u32,
     /// Days for which a wait, such as a pending restart, is information. A longer wait is an error.
-    pub patience_days: u32,
+    pub grace_days: u32,
     /// Days after which a mirror or a claim is `observation-old`.
     pub observation_max_age_days: u32,
     /// Number of the newest runs that keep their backups at any age.

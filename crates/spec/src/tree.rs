@@ -8,18 +8,18 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
-use crate::fault::{Faults, Place, Source};
+use crate::fault::{Faults, SourceText, Span};
 
 /// A value of the file and its place.
 #[derive(Clone)]
 pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
+    pub(crate) place: Span,
+    pub(crate) kind: NodeKind,
 }
 
 /// The value of a node.
 #[derive(Clone)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     /// No value, `null` or `~`.
     Null,
     /// A scalar as text. `plain` tells that it was written without quotes; the text is then exactly what was written.
@@ -34,8 +34,8 @@ impl Node {
     /// The text of a scalar.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar { text, .. } => Some(text),
-            Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+            NodeKind::Scalar { text, .. } => Some(text),
+            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => None,
         }
     }
 
@@ -47,33 +47,33 @@ impl Node {
     /// The entries of a mapping. Any other node has none.
     pub(crate) fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
-            Kind::Map(entries) => entries,
-            Kind::Null | Kind::Scalar { .. } | Kind::List(_) => &[],
+            NodeKind::Map(entries) => entries,
+            NodeKind::Null | NodeKind::Scalar { .. } | NodeKind::List(_) => &[],
         }
     }
 
     /// The items of a list. A single scalar or mapping counts as a list of one.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.kind {
-            Kind::List(items) => items,
-            Kind::Null => &[],
-            Kind::Scalar { .. } | Kind::Map(_) => std::slice::from_ref(self),
+            NodeKind::List(items) => items,
+            NodeKind::Null => &[],
+            NodeKind::Scalar { .. } | NodeKind::Map(_) => std::slice::from_ref(self),
         }
     }
 
     /// The noun of the node's kind, for messages.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
-            Kind::Null => "nothing",
-            Kind::Scalar { .. } => "text",
-            Kind::List(_) => "a list",
-            Kind::Map(_) => "a mapping",
+            NodeKind::Null => "nothing",
+            NodeKind::Scalar { .. } => "text",
+            NodeKind::List(_) => "a list",
+            NodeKind::Map(_) => "a mapping",
         }
     }
 }
 
 /// Reads a text. If the text is no valid YAML, the error has exactly one fault.
-pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
+pub(crate) fn read(source: &SourceText) -> Result<Node, Faults> {
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
@@ -91,21 +91,21 @@ pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
         },
     };
     let text = source.text();
-    match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
+    match serde_yaml::from_str_with_options::<Spanned<RawNode>>(text, options) {
         Ok(raw) => Ok(Builder { text }.node(raw)),
         Err(error) => Err(Faults::from(crate::syntax::fault(source, &error))),
     }
 }
 
 /// The tree as serde gives it, before the source text is consulted.
-enum Raw {
+enum RawNode {
     Null,
     Scalar(String),
     List(Vec<Spanned<Self>>),
     Map(Vec<(Spanned<Self>, Spanned<Self>)>),
 }
 
-impl<'de> Deserialize<'de> for Raw {
+impl<'de> Deserialize<'de> for RawNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RawVisitor)
     }
@@ -114,66 +114,66 @@ impl<'de> Deserialize<'de> for Raw {
 struct RawVisitor;
 
 impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
+    type Value = RawNode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any YAML")
     }
 
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_unit<E>(self) -> Result<RawNode, E> {
+        Ok(RawNode::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_none<E>(self) -> Result<RawNode, E> {
+        Ok(RawNode::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_bool<E>(self, value: bool) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_i64<E>(self, value: i64) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_u64<E>(self, value: u64) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_i128<E>(self, value: i128) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_i128<E>(self, value: i128) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_u128<E>(self, value: u128) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_f64<E>(self, value: f64) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_string()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value))
+    fn visit_string<E>(self, value: String) -> Result<RawNode, E> {
+        Ok(RawNode::Scalar(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawNode, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element::<Spanned<Raw>>()? {
+        while let Some(item) = seq.next_element::<Spanned<RawNode>>()? {
             items.push(item);
         }
-        Ok(Raw::List(items))
+        Ok(RawNode::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawNode, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry::<Spanned<Raw>, Spanned<Raw>>()? {
+        while let Some(entry) = map.next_entry::<Spanned<RawNode>, Spanned<RawNode>>()? {
             entries.push(entry);
         }
-        Ok(Raw::Map(entries))
+        Ok(RawNode::Map(entries))
     }
 }
 
@@ -184,20 +184,20 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn node(&self, raw: Spanned<Raw>) -> Node {
+    fn node(&self, raw: Spanned<RawNode>) -> Node {
         let place = self.place(raw.referenced);
         let kind = match raw.value {
-            Raw::Null => Kind::Null,
-            Raw::Scalar(value) => {
+            RawNode::Null => NodeKind::Null,
+            RawNode::Scalar(value) => {
                 let written = self.written(raw.defined);
                 let plain = !written.starts_with(['\'', '"', '|', '>', '!', '&']);
                 let plain = plain && !written.contains('\n') && !written.is_empty();
                 let text = if plain { written.to_owned() } else { value };
-                Kind::Scalar { text, plain }
+                NodeKind::Scalar { text, plain }
             }
-            Raw::List(items) => Kind::List(items.into_iter().map(|item| self.node(item)).collect()),
-            Raw::Map(entries) => {
-                Kind::Map(spread(entries.into_iter().map(|(k, v)| (self.node(k), self.node(v))).collect()))
+            RawNode::List(items) => NodeKind::List(items.into_iter().map(|item| self.node(item)).collect()),
+            RawNode::Map(entries) => {
+                NodeKind::Map(spread(entries.into_iter().map(|(k, v)| (self.node(k), self.node(v))).collect()))
             }
         };
         Node { place, kind }
@@ -213,9 +213,9 @@ impl Builder<'_> {
         self.text.get(start..end).unwrap_or_default().trim_end()
     }
 
-    fn place(&self, location: serde_yaml::Location) -> Place {
+    fn place(&self, location: serde_yaml::Location) -> Span {
         let length = self.written(location).lines().next().map_or(1, |l| l.trim_end().chars().count());
-        Place {
+        Span {
             line: usize::try_from(location.line()).unwrap_or(0).max(1),
             column: usize::try_from(location.column()).unwrap_or(0).max(1),
             length: length.max(1),

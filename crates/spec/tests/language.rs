@@ -378,7 +378,7 @@ policy: {{ warn_before: 1y, keep_runs: 3 }}
     assert_eq!(topology.distrust.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ab".repeat(31) + "cd"]);
     assert_eq!(topology.accept[0].until, "2027-01-31");
     let policy = topology.policy;
-    assert_eq!((policy.warn_before_days, policy.patience_days, policy.observation_max_age_days), (365, 7, 30));
+    assert_eq!((policy.warn_before_days, policy.grace_days, policy.observation_max_age_days), (365, 7, 30));
     assert_eq!((policy.keep_runs, policy.keep_days), (3, 90));
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trustmason_keystore::Alias;
 use trustmason_spec::profile::{self, LoadedProfile};
-use trustmason_spec::topology::{OptionsAt, Topology, Wanted};
+use trustmason_spec::topology::{OptionsAt, Topology, WantedValue};
 use trustmason_spec::{Faults, ProfileRef, parse, resolve};
 
 /// Resolves an estate of one CVP server and one ADS with a profile given as text.
@@ -266,17 +266,17 @@ fn options_are_resolved_to_what_each_setting_should_be() {
     let [options] = topology.options.as_slice() else { panic!("{:?}", topology.options) };
     let OptionsAt::File(path) = &options.at else { panic!("{:?}", options.at) };
     assert_eq!((path.shown.as_str(), options.section.as_deref()), ("/etc/app.ini", Some("tls")));
-    let wanted: Vec<(&str, &Wanted, bool)> =
+    let wanted: Vec<(&str, &WantedValue, bool)> =
         options.settings.iter().map(|one| (one.name.as_str(), &one.wanted, one.needed)).collect();
     assert_eq!(
         wanted,
         [
-            ("-pw", &Wanted::Password, true),
-            ("conf", &Wanted::Path("/opt/app/app.conf".to_owned()), true),
-            ("mode", &Wanted::Word("strict".to_owned()), false),
-            ("old", &Wanted::Unset, true),
-            ("store", &Wanted::Path("/opt/app/t.jks".to_owned()), true),
-            ("type", &Wanted::Format("jks".to_owned()), true),
+            ("-pw", &WantedValue::Password, true),
+            ("conf", &WantedValue::Path("/opt/app/app.conf".to_owned()), true),
+            ("mode", &WantedValue::Word("strict".to_owned()), false),
+            ("old", &WantedValue::Unset, true),
+            ("store", &WantedValue::Path("/opt/app/t.jks".to_owned()), true),
+            ("type", &WantedValue::Format("jks".to_owned()), true),
         ]
     );
     let topology = with_options(SERVER, "DIR: /srv").unwrap_or_else(|faults| panic!("{faults}"));

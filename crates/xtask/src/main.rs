@@ -174,7 +174,7 @@ fn main() -> ExitCode {
         Chore::Skipped { file } => skipped::tell(&file, None, &skipped::allowed(Vec::new())),
         #[cfg(feature = "bench")]
         Chore::Bench { quick, write, strict } if !cfg!(debug_assertions) => {
-            bench::run(bench::Plan { quick, write, strict })
+            bench::run(bench::BenchOptions { quick, write, strict })
         }
         Chore::Bench { quick, write, strict } => optimised(quick, write, strict),
         #[cfg(feature = "bench")]

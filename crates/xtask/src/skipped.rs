@@ -7,7 +7,7 @@ use crate::process::Failure;
 
 /// A test that did not run, or ran only in part.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Record {
+struct SkippedTest {
     /// Either `skipped` or `partly`.
     how: String,
     test: String,
@@ -29,7 +29,7 @@ pub(crate) fn allowed(named: Vec<String>) -> BTreeSet<String> {
 /// Lists the records of a file. In CI (where `CI` is set) a missing need that is not allowed is an error.
 pub(crate) fn tell(record: &Path, ran: Option<usize>, allowed: &BTreeSet<String>) -> Result<(), Failure> {
     let text = if record.exists() { std::fs::read_to_string(record)? } else { String::new() };
-    let records: BTreeSet<Record> = text.lines().map(parse).collect::<Result<_, _>>()?;
+    let records: BTreeSet<SkippedTest> = text.lines().map(parse).collect::<Result<_, _>>()?;
     print!("{}", list(&records, ran));
     let refused: BTreeSet<&str> =
         records.iter().map(|record| record.need.as_str()).filter(|need| !allowed.contains(*need)).collect();
@@ -41,18 +41,18 @@ pub(crate) fn tell(record: &Path, ran: Option<usize>, allowed: &BTreeSet<String>
         .into())
 }
 
-fn parse(line: &str) -> Result<Record, Failure> {
+fn parse(line: &str) -> Result<SkippedTest, Failure> {
     match <[String; 5]>::try_from(line.split('\t').map(str::to_owned).collect::<Vec<_>>()) {
         Ok([how, need, test, what, why]) if ["skipped", "partly"].contains(&how.as_str()) => {
-            Ok(Record { how, test, need, what, why })
+            Ok(SkippedTest { how, test, need, what, why })
         }
         _ => Err(format!("a test recorded that it did not run in a line that is none: {line}").into()),
     }
 }
 
 /// The counts, and each test once with all its missing needs.
-fn list(records: &BTreeSet<Record>, ran: Option<usize>) -> String {
-    let mut tests: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+fn list(records: &BTreeSet<SkippedTest>, ran: Option<usize>) -> String {
+    let mut tests: BTreeMap<&str, Vec<&SkippedTest>> = BTreeMap::new();
     for record in records {
         tests.entry(&record.test).or_default().push(record);
     }
@@ -64,7 +64,8 @@ fn list(records: &BTreeSet<Record>, ran: Option<usize>) -> String {
         if tests.is_empty() { "" } else { ":" }
     );
     for how in ["skipped", "partly"] {
-        let of = |records: &&Vec<&Record>| records.iter().any(|record| record.how == "skipped") == (how == "skipped");
+        let of =
+            |records: &&Vec<&SkippedTest>| records.iter().any(|record| record.how == "skipped") == (how == "skipped");
         for (test, records) in tests.iter().filter(|(_, records)| of(records)) {
             for record in records {
                 let left = if record.how == "skipped" { String::new() } else { format!(" without {}", record.what) };

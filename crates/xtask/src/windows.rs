@@ -58,7 +58,7 @@ impl<E: std::fmt::Display> From<E> for Missing {
 
 pub(crate) fn run(extent: Extent) -> Result<Leg, Failure> {
     let home = process::root().join("target/windows");
-    let mut clock = Clock::default();
+    let mut clock = Stopwatch::default();
     let ready = prepare(&home, &mut clock);
     let machine = match ready {
         Ok(machine) => machine,
@@ -92,7 +92,7 @@ struct Machine {
     wine: wine::Wine,
 }
 
-fn prepare(home: &Path, clock: &mut Clock) -> Result<Machine, Missing> {
+fn prepare(home: &Path, clock: &mut Stopwatch) -> Result<Machine, Missing> {
     std::fs::create_dir_all(home)?;
     clock.time("packages", packages)?;
     let library = clock.time("std", || library::ensure(home))?;
@@ -143,9 +143,9 @@ impl Machine {
 
 /// The duration of each part.
 #[derive(Default)]
-struct Clock(Vec<(&'static str, Duration)>);
+struct Stopwatch(Vec<(&'static str, Duration)>);
 
-impl Clock {
+impl Stopwatch {
     fn time<T, E>(&mut self, part: &'static str, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let since = Instant::now();
         let done = act();

@@ -10,17 +10,17 @@ use trustmason_spec::name::ServiceId;
 
 use super::confirm::left;
 use crate::args::AckArgs;
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::{Console, person};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Estate, Question, did_you_mean};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::line;
 
-pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &AckArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     }
     left(&mut text, &reconciler, &estate, console);
     console.report(&text);
-    Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
+    Ok(ExitFacts { blocked: !refused.is_empty(), ..ExitFacts::FINE })
 }
 
 /// The services that a person names.

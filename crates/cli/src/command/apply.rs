@@ -4,10 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trustmason_host::converge::Begun;
-use trustmason_host::disk::{self, Limit};
+use trustmason_host::disk::{self, ReadLimit};
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::outline::{Plan, PlanOptions};
 use trustmason_plan::shell::Command;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::IdentityId;
@@ -15,9 +15,9 @@ use trustmason_spec::topology::Side;
 
 use crate::args::{ApplyArgs, ReportFormat};
 use crate::causes::Causes;
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::{Console, person};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Question};
 use crate::progress::painted;
 use crate::stop::Stop;
@@ -29,11 +29,11 @@ const HINT: &str = "Use --auto-approve, or save a plan and read it first: trustm
                     --plan FILE";
 const HOW: &str = "Only 'yes' will be accepted to approve.";
 
-pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> {
     let saved = args.plan.as_deref().map(Saved::read).transpose()?;
     let spec = saved.as_ref().map(|s| Path::new(&s.document.options.spec)).or(args.spec.as_deref());
     let estate = load::estate(spec, console)?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     // The lock is held from the first look to the last write, so that nobody changes the state in between.
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
@@ -109,7 +109,7 @@ pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: 
 struct Saved {
     name: String,
     document: Document,
-    options: Options,
+    options: PlanOptions,
     created: Timestamp,
 }
 
@@ -120,7 +120,7 @@ impl Saved {
         let bad = |why: String| {
             Stop::refused(format!("{name} is not a plan that can be carried out: {why}; make a new plan with --out"))
         };
-        let bytes = disk::read(path, Limit::Plan)
+        let bytes = disk::read(path, ReadLimit::Plan)
             .map_err(|e| Stop::refused(format!("the plan cannot be read: {name}: {}", e.why())))?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         match value.get("format_version").and_then(serde_json::Value::as_str) {
@@ -130,24 +130,24 @@ impl Saved {
         }
         let document: Document = serde_json::from_value(value).map_err(|e| bad(e.to_string()))?;
         let created = document.created.parse().map_err(|e| bad(format!("`created`: {e}")))?;
-        let wish = &document.options;
-        if let Some(at) = &wish.at {
+        let asked = &document.options;
+        if let Some(at) = &asked.at {
             return Err(bad(format!("it was made with --at {at}, and such a plan is only for reading")));
         }
-        let replace = wish.replace.iter().map(|t| IdentityId::parse(t)).collect::<Result<_, _>>();
-        let side = match wish.side.as_deref() {
+        let replace = asked.replace.iter().map(|t| IdentityId::parse(t)).collect::<Result<_, _>>();
+        let side = match asked.side.as_deref() {
             None => None,
             Some("a") => Some(Side::A),
             Some("b") => Some(Side::B),
             Some(other) => return Err(bad(format!("there is no side `{other}`"))),
         };
-        let at = wish.at.as_deref().map(str::parse).transpose().map_err(|e| bad(format!("`at`: {e}")))?;
-        let options = Options {
-            spec: wish.spec.clone(),
-            hosts: wish.hosts.clone(),
+        let at = asked.at.as_deref().map(str::parse).transpose().map_err(|e| bad(format!("`at`: {e}")))?;
+        let options = PlanOptions {
+            spec: asked.spec.clone(),
+            hosts: asked.hosts.clone(),
             side,
             replace: replace.map_err(|e| bad(e.to_string()))?,
-            allow_deletes: wish.allow_deletes,
+            allow_deletes: asked.allow_deletes,
             at,
         };
         Ok(Self { name, document, options, created })

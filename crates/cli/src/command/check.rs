@@ -6,19 +6,19 @@ use trustmason_keystore::Interner;
 use trustmason_spec::topology::Topology;
 
 use crate::args::CheckArgs;
-use crate::clock::Clock;
+use crate::clock::ProcessClock;
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::stop::Stop;
 use crate::{load, view};
 
-pub(crate) fn run(args: &CheckArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &CheckArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     if let Some(fault) = root_faults(&estate.topology)? {
         return Err(Stop::refused(format!("{}: {fault}", estate.name)));
     }
     console.report(&view::check::text(&estate.topology, &estate.name, estate.warnings));
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }
 
 /// All faults of the authorities' root certificates. `None` if there are none.
@@ -26,7 +26,7 @@ fn root_faults(topology: &Topology) -> Result<Option<String>, Stop> {
     if topology.authorities.is_empty() {
         return Ok(None);
     }
-    let (now, certificates) = (Clock::read()?.now(), Interner::new());
+    let (now, certificates) = (ProcessClock::read()?.now(), Interner::new());
     let faults: Vec<String> = topology
         .authorities
         .iter()

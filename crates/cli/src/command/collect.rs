@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trustmason_host::converge::Reconciler;
-use trustmason_host::endpoint::{PATIENCE, Way};
+use trustmason_host::endpoint::{AskOptions, PATIENCE};
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
 use trustmason_host::word::collect::{Fetched, Filed};
@@ -18,23 +18,23 @@ use trustmason_spec::topology::{IdentityDef, Source};
 
 use super::apply::approve_with;
 use crate::args::CollectArgs;
-use crate::clock::Clock;
+use crate::clock::ProcessClock;
 use crate::console::{Console, person};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Estate, Question};
 use crate::network::probe;
 use crate::stop::Stop;
 use crate::view;
-use crate::view::collect::{Item, Tally, Verdict};
+use crate::view::collect::{CollectTally, CollectVerdict, CollectedCertificate};
 
 const QUESTION: &str = "Do you want to write these certificates?";
 const HOW: &str =
     "Compare each fingerprint with what the service itself shows. Only 'yes' will be accepted to approve.";
 
-pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: CollectArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
     let wanted: Vec<(&IdentityDef, u16, &[String])> =
@@ -50,22 +50,22 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     }
     if wanted.is_empty() {
         console.report("Nothing to collect: no selected host has a service whose certificate is exported by hand.\n");
-        return Ok(Facts::FINE);
+        return Ok(ExitFacts::FINE);
     }
-    let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
+    let way = AskOptions { detours: args.connect_to, timeout: args.timeout.unwrap_or(PATIENCE) };
     let asked: Vec<(IdentityId, u16)> = wanted.iter().map(|(def, port, _)| (def.id.clone(), *port)).collect();
     let mut served = probe(&reconciler, &asked, &way, console);
-    let items: Vec<Item<'_>> = wanted
+    let items: Vec<CollectedCertificate<'_>> = wanted
         .into_iter()
         .filter_map(|(def, port, names)| {
             let verdict = judge(&estate, &reconciler, def, names, served.remove(&def.id)?);
-            Some(Item { def, port, verdict })
+            Some(CollectedCertificate { def, port, verdict })
         })
         .collect();
     console.report(&view::collect::found(&estate.topology, &items, reconciler.now()));
     unused(&args.pin, &items, console);
     let new: Vec<Fetched<'_>> = items.iter().filter_map(fetched).collect();
-    let mut tally = Tally::of(&items);
+    let mut tally = CollectTally::of(&items);
     if !new.is_empty() {
         let pins: BTreeSet<Fingerprint> = args.pin.into_iter().collect();
         let approval = approval(&new, &pins, console)?;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     }
     drop(lock);
     console.report(&view::collect::ended(tally, &estate.name));
-    Ok(Facts { blocked: tally.refused + tally.unreached + tally.failed > 0, ..Facts::FINE })
+    Ok(ExitFacts { blocked: tally.refused + tally.unreached + tally.failed > 0, ..ExitFacts::FINE })
 }
 
 /// An identity that a service presents and that is exported into `certificates_dir`, with its port and file names.
@@ -102,21 +102,21 @@ fn judge(
     def: &IdentityDef,
     names: &[String],
     look: ServedLook,
-) -> Verdict {
+) -> CollectVerdict {
     let slot = match look {
         ServedLook::Presented(slot) => slot,
-        ServedLook::Unreachable(why) => return Verdict::Unreached(why),
+        ServedLook::Unreachable(why) => return CollectVerdict::Unreached(why),
     };
     let certificate = match &slot {
         CertificateSlot::Parsed(certificate) => Arc::clone(certificate),
         CertificateSlot::Unparsed(bytes) => {
             let why = format!("it cannot be used: {}", bytes.reason());
-            return Verdict::Refused(slot, why);
+            return CollectVerdict::Refused(slot, why);
         }
     };
     let print = certificate.fingerprint();
     if let Some(why) = estate.topology.distrust.get(&print) {
-        return Verdict::Refused(slot, format!("it is distrusted: {}", escape(why)));
+        return CollectVerdict::Refused(slot, format!("it is distrusted: {}", escape(why)));
     }
     if !constraints::names(&certificate, def) {
         let carries = constraints::carries(&certificate);
@@ -124,24 +124,24 @@ fn judge(
             "it names {carries}, but must name {}; if the other name is right, add it under `names:` in the spec",
             def.id.host
         );
-        return Verdict::Refused(slot, why);
+        return CollectVerdict::Refused(slot, why);
     }
     match Filed::of(&estate.topology.certificates_dir, names, reconciler.certificates()) {
-        Ok(filed) if filed.holds(print) => Verdict::Same(certificate),
-        Ok(filed) => Verdict::New(certificate, filed),
-        Err(why) => Verdict::Refused(slot, why),
+        Ok(filed) if filed.holds(print) => CollectVerdict::Same(certificate),
+        Ok(filed) => CollectVerdict::New(certificate, filed),
+        Err(why) => CollectVerdict::Refused(slot, why),
     }
 }
 
-fn fetched<'a>(item: &'a Item<'_>) -> Option<Fetched<'a>> {
+fn fetched<'a>(item: &'a CollectedCertificate<'_>) -> Option<Fetched<'a>> {
     match &item.verdict {
-        Verdict::New(certificate, filed) => Some(Fetched {
+        CollectVerdict::New(certificate, filed) => Some(Fetched {
             identity: &item.def.id,
             presented_at: format!("{}:{}", item.def.id.host, item.port),
             certificate,
             filed,
         }),
-        Verdict::Same(_) | Verdict::Refused(..) | Verdict::Unreached(_) => None,
+        CollectVerdict::Same(_) | CollectVerdict::Refused(..) | CollectVerdict::Unreached(_) => None,
     }
 }
 
@@ -179,7 +179,7 @@ fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Re
 }
 
 /// Warns about pins that match no certificate. Such a pin is a typing error, or the service presents another certificate.
-fn unused(pins: &[Fingerprint], items: &[Item<'_>], console: Console) {
+fn unused(pins: &[Fingerprint], items: &[CollectedCertificate<'_>], console: Console) {
     let served: BTreeSet<Fingerprint> = items.iter().filter_map(|item| item.verdict.print()).collect();
     for pin in pins.iter().filter(|pin| !served.contains(pin)) {
         console.warn(&format!("--pin {pin}: no service presented this certificate"));

@@ -7,22 +7,22 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::text::{count, escape};
 
 use crate::args::ConfirmArgs;
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::{Console, person};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Estate, Question, did_you_mean};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::ladder::{self, Onward};
 use crate::view::{line, named};
 
-pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<ExitFacts, Stop> {
     let named = HandOffTarget::meant_by(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
     let estate = load::estate(args.spec.as_deref(), console)?;
     let topology = &estate.topology;
     let mut declared = named.iter().filter(|target| target.is_declared(topology)).cloned();
     let Some(target) = declared.next() else { return Err(nothing(&args.target, &named, &estate)) };
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     if let Some(error) = &confirmed.left {
         console.warn(&format!("the pack is done, but its files could not be removed: {error}"));
     }
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }
 
 /// Writes what is left, by a plan made after the person's statement was recorded. If that plan cannot be made, the recorded

@@ -12,9 +12,9 @@ use trustmason_plan::shell::Command;
 
 use crate::args::DemoArgs;
 use crate::causes::Causes;
-use crate::clock::Clock;
+use crate::clock::ProcessClock;
 use crate::console::{self, Console};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Estate, Question};
 use crate::progress::painted;
 use crate::stop::Stop;
@@ -22,8 +22,8 @@ use crate::view::apply::Report;
 use crate::view::{BOLD, paint};
 use crate::{demo, view};
 
-pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
-    let clock = Clock::read()?;
+pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> {
+    let clock = ProcessClock::read()?;
     let dir = folder(args.dir.as_deref())?;
     let written = demo::write(&dir, clock.now()).map_err(|e| Stop::refused(e.to_string()))?;
     console.report(&format!(
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     if args.make_only {
         let plan = Command::here("trustmason plan").file(written.spec.display());
         console.note(&format!("Nothing was repaired. Go to that folder and try: {plan}"));
-        return Ok(Facts::FINE);
+        return Ok(ExitFacts::FINE);
     }
     let spec = written.spec.display().to_string();
     step(console, Command::here("trustmason plan").file(&spec));

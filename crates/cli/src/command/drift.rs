@@ -1,29 +1,29 @@
 //! `drift`: shows the findings of a plan as the state of the estate. Nothing is written.
 
-use trustmason_host::endpoint::{PATIENCE, Way};
+use trustmason_host::endpoint::{AskOptions, PATIENCE};
 use trustmason_plan::observed::ServedLook;
-use trustmason_plan::outline::Options;
+use trustmason_plan::outline::PlanOptions;
 use trustmason_spec::name::IdentityId;
 
 use crate::args::{DriftArgs, DriftFormat};
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Estate, Question};
 use crate::network::probe;
 use crate::progress::painted;
 use crate::stop::Stop;
-use crate::view::drift::{self, Tally};
+use crate::view::drift::{self, DriftTally};
 use crate::view::prometheus;
 
-pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: DriftArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     clock::warn(&reconciler, &sight, console);
     if args.probe {
-        let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
+        let way = AskOptions { detours: args.connect_to, timeout: args.timeout.unwrap_or(PATIENCE) };
         sight.observed.served = probe(&reconciler, &services(&estate, &options), &way, console);
         // A service that was not reached changes no finding, but the operator must see that nothing is known of it.
         for (identity, look) in &sight.observed.served {
@@ -47,11 +47,11 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
         DriftFormat::Text => console.report(&report),
         DriftFormat::Json | DriftFormat::Prometheus => console.data(&report),
     }
-    Ok(Tally::of(&plan).facts(args.strict))
+    Ok(DriftTally::of(&plan).facts(args.strict))
 }
 
 /// The identities of selected hosts that a service presents, each with its port.
-fn services(estate: &Estate, options: &Options) -> Vec<(IdentityId, u16)> {
+fn services(estate: &Estate, options: &PlanOptions) -> Vec<(IdentityId, u16)> {
     let selected = |id: &IdentityId| trustmason_plan::selects(&estate.topology, options, &id.host);
     let identities = estate.topology.identities.values().filter(|def| selected(&def.id));
     identities.filter_map(|def| Some((def.id.clone(), def.served_at?))).collect()

@@ -6,36 +6,36 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
 
 use crate::args::ExplainArgs;
-use crate::clock::Clock;
+use crate::clock::ProcessClock;
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Question, did_you_mean};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
 
-pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let target = Target::find(&estate.topology, &args.target)?;
+    let target = ExplainTarget::find(&estate.topology, &args.target)?;
     let options = estate.options(Question::default())?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let plan = reconciler.plan(&sight, &options);
     let wide = trustmason_plan::widened(&estate.topology, &sight.observed, reconciler.now());
     let topology = wide.as_ref().unwrap_or(&estate.topology);
     let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };
     console.report(&target.explain(case)?);
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }
 
 /// The host, store, identity or entry to explain.
-struct Target {
+struct ExplainTarget {
     host: Fqdn,
     name: Option<String>,
     alias: Option<String>,
 }
 
-impl Target {
+impl ExplainTarget {
     /// Splits the text and checks the names, before any store is opened.
     fn find(topology: &Topology, text: &str) -> Result<Self, Stop> {
         let mut parts = text.splitn(3, '/');

@@ -5,19 +5,19 @@ use std::path::Path;
 
 use serde::Serialize;
 use trustmason_host::converge::Clock as _;
-use trustmason_host::disk::{self, Limit};
+use trustmason_host::disk::{self, ReadLimit};
 use trustmason_host::secret::oddity;
-use trustmason_keystore::{Class, Credential, EntryKind, Interner, KeyMatch, Password, ReadError, Store};
+use trustmason_keystore::{Credential, EntryKind, ErrorClass, Interner, KeyMatch, Password, ReadError, Store};
 use zeroize::Zeroizing;
 
 use crate::args::{ListArgs, ReportFormat};
-use crate::clock::Clock;
+use crate::clock::ProcessClock;
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::stop::Stop;
-use crate::view::list::{self, Listing, Note, Opened};
+use crate::view::list::{self, Listing, ReadableKey, StoreNote};
 
-pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &ListArgs, console: Console) -> Result<ExitFacts, Stop> {
     let password = password(args)?;
     match listing(&args.store, password.as_ref()) {
         Ok(listing) => {
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
                 console.note("The store was read without a password; with --password-env or --password-file its digest and keys are checked too.");
             }
             let report = match args.format {
-                ReportFormat::Text => list::text(&listing, Clock::read()?.now()),
+                ReportFormat::Text => list::text(&listing, ProcessClock::read()?.now()),
                 ReportFormat::Json => {
                     list::json(&listing).map_err(|e| Stop::refused(format!("the listing cannot be written: {e}")))?
                 }
@@ -34,11 +34,11 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
                 ReportFormat::Text => console.report(&report),
                 ReportFormat::Json => console.data(&report),
             }
-            Ok(Facts::FINE)
+            Ok(ExitFacts::FINE)
         }
         Err(mut failure) => {
             let tried = match (&args.password_env, &args.password_file) {
-                _ if failure.class != Class::WrongPassword.as_str() => None,
+                _ if failure.class != ErrorClass::WrongPassword.as_str() => None,
                 (Some(name), _) => Some(format!("the environment variable {name}")),
                 (None, path) => path.as_ref().map(|path| format!("the first line of {}", path.display())),
             };
@@ -69,7 +69,7 @@ fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
     if let Some(path) = &args.password_file {
         let refused =
             |why: String| Stop::refused(format!("the password file cannot be read: {}: {why}", path.display()));
-        let bytes = disk::read(path, Limit::Secret).map_err(|error| refused(error.why()))?;
+        let bytes = disk::read(path, ReadLimit::Secret).map_err(|error| refused(error.why()))?;
         let bytes = Zeroizing::new(bytes);
         let text =
             std::str::from_utf8(&bytes).map_err(|_| refused("it is not UTF-8 text; save it as UTF-8".to_owned()))?;
@@ -80,14 +80,14 @@ fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
 }
 
 /// The reason why a store could not be listed.
-struct Failure {
+struct ListFailure {
     class: &'static str,
     format: Option<&'static str>,
     offset: Option<u64>,
     message: String,
 }
 
-impl From<ReadError> for Failure {
+impl From<ReadError> for ListFailure {
     fn from(error: ReadError) -> Self {
         Self { class: error.class.as_str(), format: error.format, offset: error.offset, message: error.to_string() }
     }
@@ -106,7 +106,7 @@ struct ErrorBody<'a> {
     message: &'a str,
 }
 
-impl Failure {
+impl ListFailure {
     fn unreadable(cause: impl std::fmt::Display) -> Self {
         Self { class: "unreadable", format: None, offset: None, message: format!("cannot be read: {cause}") }
     }
@@ -117,13 +117,13 @@ impl Failure {
     }
 }
 
-fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure> {
+fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, ListFailure> {
     let certificates = Interner::new();
     let store = if path.is_dir() {
-        let files = disk::read_folder(path).map_err(Failure::unreadable)?;
+        let files = disk::read_folder(path).map_err(ListFailure::unreadable)?;
         Store::open_directory(files, &certificates)?
     } else {
-        let bytes = disk::read(path, Limit::Export).map_err(|error| Failure::unreadable(error.why()))?;
+        let bytes = disk::read(path, ReadLimit::Export).map_err(|error| ListFailure::unreadable(error.why()))?;
         Store::open(bytes, password.map_or(Credential::Withheld, Credential::Password), &certificates)?
     };
     let mut keys = BTreeMap::new();
@@ -133,7 +133,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
                 Ok(key) if key.matches_certificate == KeyMatch::No => {
                     Err("the key opens but belongs to another certificate; make a new entry".to_owned())
                 }
-                Ok(key) => Ok(Opened { algorithm: key.algorithm.to_string(), bits: key.bits }),
+                Ok(key) => Ok(ReadableKey { algorithm: key.algorithm.to_string(), bits: key.bits }),
                 Err(error) => Err(error.to_string()),
             };
             keys.insert(entry.id, opened);
@@ -141,7 +141,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
     }
     let notes = store.entries().iter().map(|e| {
         let name = store.label(e.id).map(str::to_owned);
-        (e.id, Note { name, registry_key: store.registry_key(e.id).map(str::to_owned) })
+        (e.id, StoreNote { name, registry_key: store.registry_key(e.id).map(str::to_owned) })
     });
     Ok(Listing {
         notes: notes.collect(),

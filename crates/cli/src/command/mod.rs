@@ -15,28 +15,28 @@ pub(crate) mod reference;
 pub(crate) mod rollback;
 pub(crate) mod runs;
 
-use crate::args::Command;
+use crate::args::CliCommand;
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::stop::Stop;
 
 /// Runs a command.
-pub(crate) fn run(command: Command, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(command: CliCommand, console: Console) -> Result<ExitFacts, Stop> {
     match command {
-        Command::Plan(args) => plan::run(args, console),
-        Command::Apply(args) => apply::run(args, console),
-        Command::Drift(args) => drift::run(args, console),
-        Command::Explain(args) => explain::run(&args, console),
-        Command::Check(args) => check::run(&args, console),
-        Command::List(args) => list::run(&args, console),
-        Command::Collect(args) => collect::run(args, console),
-        Command::Confirm(args) => confirm::run(&args, console),
-        Command::Ack(args) => ack::run(&args, console),
-        Command::Runs(args) => runs::run(&args, console),
-        Command::Rollback(args) => rollback::run(&args, console),
-        Command::Profile(args) => reference::profile(&args, console),
-        Command::Schema(args) => reference::schema(&args, console),
-        Command::Completions(args) => Ok(reference::completions(&args, console)),
-        Command::Demo(args) => demo::run(&args, console),
+        CliCommand::Plan(args) => plan::run(args, console),
+        CliCommand::Apply(args) => apply::run(args, console),
+        CliCommand::Drift(args) => drift::run(args, console),
+        CliCommand::Explain(args) => explain::run(&args, console),
+        CliCommand::Check(args) => check::run(&args, console),
+        CliCommand::List(args) => list::run(&args, console),
+        CliCommand::Collect(args) => collect::run(args, console),
+        CliCommand::Confirm(args) => confirm::run(&args, console),
+        CliCommand::Ack(args) => ack::run(&args, console),
+        CliCommand::Runs(args) => runs::run(&args, console),
+        CliCommand::Rollback(args) => rollback::run(&args, console),
+        CliCommand::Profile(args) => reference::profile(&args, console),
+        CliCommand::Schema(args) => reference::schema(&args, console),
+        CliCommand::Completions(args) => Ok(reference::completions(&args, console)),
+        CliCommand::Demo(args) => demo::run(&args, console),
     }
 }

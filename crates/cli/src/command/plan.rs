@@ -2,24 +2,24 @@
 
 use std::path::Path;
 
-use trustmason_host::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
+use trustmason_host::disk::{self, Disk, DiskError, ExpectedTarget, Owner, ReadLimit, Replacement};
 use trustmason_plan::shell::Command;
 
 use crate::args::{PlanArgs, PlanFormat};
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::{self, Question};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view;
 
-pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: PlanArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let question =
         Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     if options.at.is_none() {
         clock::warn(&reconciler, &sight, console);
@@ -40,7 +40,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
         PlanFormat::Json => console.data(&document),
         PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.topology, reconciler.state())),
     }
-    Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
+    Ok(if args.detailed_exitcode { ExitFacts::of_plan(&plan.summary) } else { ExitFacts::FINE })
 }
 
 /// Saves a plan in a file that only its owner can read (0600). The file is replaced as a whole or not at all.
@@ -57,14 +57,14 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     // Only a saved plan is overwritten, so that a typing slip cannot destroy a keystore or the spec.
     let none =
         || format!("{} exists and is not a saved plan, so it was not overwritten; name a new file", path.display());
-    match disk::read_if_there(&target, Limit::Plan) {
+    match disk::read_if_there(&target, ReadLimit::Plan) {
         Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
         Ok(_) => {}
         Err(error) if error.is_too_large() => return Err(refused(none())),
         Err(error) => return Err(refused(error.to_string())),
     }
-    let (owner, over, limit) = (Owner::ours(0o600), Over::Anything, Limit::Plan);
-    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, over, run: "plan" };
+    let (owner, over, limit) = (Owner::ours(0o600), ExpectedTarget::Anything, ReadLimit::Plan);
+    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, expected: over, run: "plan" };
     let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
     saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }

@@ -5,12 +5,12 @@ use trustmason_spec::{profile as profiles, schema as spec_schema};
 
 use crate::args::{Args, CompletionsArgs, ProfileArgs, ProfileCommand, SchemaArgs, SchemaOf};
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load::did_you_mean;
 use crate::stop::Stop;
 
 /// Runs `profile list` and `profile show`.
-pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<ExitFacts, Stop> {
     match &args.what {
         ProfileCommand::List => {
             let names: String = profiles::names().map(|n| format!("{n}\n")).collect();
@@ -27,11 +27,11 @@ pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Sto
             }
         },
     }
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }
 
 /// Runs `schema`.
-pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<ExitFacts, Stop> {
     let schema = match args.what {
         SchemaOf::Spec => spec_schema::spec(),
         SchemaOf::Profile => spec_schema::profile(),
@@ -40,13 +40,13 @@ pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop>
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|e| Stop::refused(format!("the schema cannot be written: {e}")))?;
     console.data(&format!("{text}\n"));
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }
 
 /// Runs `completions`.
-pub(crate) fn completions(args: &CompletionsArgs, console: Console) -> Facts {
+pub(crate) fn completions(args: &CompletionsArgs, console: Console) -> ExitFacts {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "trustmason", &mut script);
     console.data(&String::from_utf8_lossy(&script));
-    Facts::FINE
+    ExitFacts::FINE
 }

@@ -12,9 +12,9 @@ use trustmason_plan::text::{count, time};
 
 use super::apply::approve;
 use crate::args::RollbackArgs;
-use crate::clock::{self, Clock};
+use crate::clock::{self, ProcessClock};
 use crate::console::{Console, person};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load;
 use crate::progress::painted;
 use crate::stop::Stop;
@@ -25,10 +25,10 @@ const QUESTION: &str = "Do you want to roll this run back?";
 const LISTED: &str = "`trustmason runs` lists the runs";
 const HINT: &str = "Use --auto-approve if nobody can be asked.";
 
-pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<ExitFacts, Stop> {
     let (spec, run) = args.named();
     let estate = load::estate(spec, console)?;
-    let reconciler = estate.reconciler(Clock::read()?);
+    let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
     let run = run.transpose()?;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     let packs = taken.undone.packs.iter().map(|target| target.called(&estate.topology).to_string());
     let packs: Vec<String> = packs.collect();
     console.report(&report(&taken, &packs));
-    Ok(Facts { blocked: !taken.undone.is_complete(), ..Facts::FINE })
+    Ok(ExitFacts { blocked: !taken.undone.is_complete(), ..ExitFacts::FINE })
 }
 
 fn preview(outlook: &Outlook) -> String {

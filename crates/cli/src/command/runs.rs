@@ -5,12 +5,12 @@ use trustmason_host::{record::journal, record::ledger};
 
 use crate::args::{ReportFormat, RunsArgs};
 use crate::console::Console;
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 use crate::load;
 use crate::stop::Stop;
 use crate::view;
 
-pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<Facts, Stop> {
+pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let state = State::at(estate.state());
     let loaded = ledger::load(&state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
@@ -24,5 +24,5 @@ pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<Facts, Stop> {
                 .map_err(|e| Stop::refused(format!("the runs cannot be written as JSON: {e}")))?,
         ),
     }
-    Ok(Facts::FINE)
+    Ok(ExitFacts::FINE)
 }

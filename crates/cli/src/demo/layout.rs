@@ -12,13 +12,13 @@ use trustmason_keystore::{Alias, Certificate, Edits, Format, Image, NewEntry, Ne
 use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Edge, Exported, Files, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, Reach, SecretSource, Source,
+    Edge, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, Reach, SecretSource, Source,
     StoreDef, StoreKind, Subject, Topology,
 };
 use zeroize::Zeroizing;
 
-use super::forge::{self, Made, Wish};
-use super::sins::{SINS, Sin};
+use super::defects::{SINS, SeededDefect};
+use super::issue::{self, CertificateContent, Made};
 use super::{DemoError, SPEC, SPEC_NAME, failed};
 
 /// The number of roots in every `cacerts`.
@@ -27,7 +27,7 @@ const DOMAIN: &str = "acme.example";
 
 /// The result of writing the demo's estate.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct DemoEstate {
     /// The path of the spec.
     pub(crate) spec: PathBuf,
     /// The number of keystores.
@@ -39,7 +39,7 @@ pub(crate) struct Written {
 }
 
 /// Writes the whole estate into an existing, empty folder.
-pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
+pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<DemoEstate, DemoError> {
     let spec = dir.join(SPEC_NAME);
     put(&spec, SPEC.as_bytes())?;
     let topology = topology(dir)?;
@@ -49,7 +49,7 @@ pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
     let mut stores = 0;
     for def in topology.stores.values() {
         match &def.reach {
-            Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => {
+            Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), .. }) => {
                 estate.keystore(def, keystore)?;
                 stores += 1;
             }
@@ -58,7 +58,7 @@ pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
         }
     }
     let exports = estate.exports()?;
-    Ok(Written { spec, stores, exports, roots: ROOTS })
+    Ok(DemoEstate { spec, stores, exports, roots: ROOTS })
 }
 
 fn topology(dir: &Path) -> Result<Topology, DemoError> {
@@ -86,51 +86,58 @@ impl<'a> Layout<'a> {
     fn make(topology: &'a Topology, today: Date) -> Result<Self, DemoError> {
         let (born, dies) = (days(today, -700)?, days(today, 1120)?);
         let ids: Vec<&IdentityId> = topology.identities.keys().collect();
-        let wishes: Vec<Wish> = ids
+        let contents: Vec<CertificateContent> = ids
             .iter()
             .map(|id| {
-                let mut wish = Wish { cn: id.host.to_string(), san: true, from: born, to: dies };
-                for sin in SINS {
-                    match sin {
-                        Sin::ShortName { identity } if is(id, identity) => {
-                            wish.cn = id.host.host().to_owned();
-                            wish.san = false;
+                let mut content = CertificateContent { cn: id.host.to_string(), san: true, from: born, to: dies };
+                for defect in SINS {
+                    match defect {
+                        SeededDefect::ShortName { identity } if is(id, identity) => {
+                            content.cn = id.host.host().to_owned();
+                            content.san = false;
                         }
-                        Sin::Ending { identity, days: left } if is(id, identity) => wish.to = days(today, *left)?,
+                        SeededDefect::Ending { identity, days: left } if is(id, identity) => {
+                            content.to = days(today, *left)?
+                        }
                         _ => {}
                     }
                 }
-                Ok(wish)
+                Ok(content)
             })
             .collect::<Result<_, DemoError>>()?;
-        let made = forge::all(&wishes, forge::host)?;
+        let made = issue::all(&contents, issue::host)?;
         let identities: BTreeMap<IdentityId, Made> = ids.into_iter().cloned().zip(made).collect();
         let mut older = BTreeMap::new();
         let mut others = BTreeMap::new();
-        for sin in SINS {
-            match sin {
-                Sin::Stale { subject, .. } => {
+        for defect in SINS {
+            match defect {
+                SeededDefect::Stale { subject, .. } => {
                     let Some(id) = identities.keys().find(|id| is(id, subject)).cloned() else { continue };
-                    let wish =
-                        Wish { cn: id.host.to_string(), san: true, from: days(today, -1800)?, to: days(today, 25)? };
-                    older.insert(id, forge::host(&wish)?);
+                    let content = CertificateContent {
+                        cn: id.host.to_string(),
+                        san: true,
+                        from: days(today, -1800)?,
+                        to: days(today, 25)?,
+                    };
+                    older.insert(id, issue::host(&content)?);
                 }
-                Sin::Leftover { host, .. } if !others.contains_key(host) => {
-                    let wish = Wish { cn: format!("{host}.{DOMAIN}"), san: true, from: born, to: dies };
-                    others.insert(*host, forge::host(&wish)?);
+                SeededDefect::Leftover { host, .. } if !others.contains_key(host) => {
+                    let content =
+                        CertificateContent { cn: format!("{host}.{DOMAIN}"), san: true, from: born, to: dies };
+                    others.insert(*host, issue::host(&content)?);
                 }
-                Sin::Stranger { alias, cn, .. } => {
-                    others.insert(*alias, forge::root(cn, born, days(today, 3000)?)?);
+                SeededDefect::Stranger { alias, cn, .. } => {
+                    others.insert(*alias, issue::root(cn, born, days(today, 3000)?)?);
                 }
-                Sin::ShortName { .. }
-                | Sin::Ending { .. }
-                | Sin::Missing { .. }
-                | Sin::OlderAlias { .. }
-                | Sin::Leftover { .. } => {}
+                SeededDefect::ShortName { .. }
+                | SeededDefect::Ending { .. }
+                | SeededDefect::Missing { .. }
+                | SeededDefect::OlderAlias { .. }
+                | SeededDefect::Leftover { .. } => {}
             }
         }
         let names: Vec<String> = (1..=ROOTS).map(|n| format!("Demo Root {n:03}")).collect();
-        let roots = forge::all(&names, |name| forge::root(name, days(today, -3000)?, days(today, 5000)?))?;
+        let roots = issue::all(&names, |name| issue::root(name, days(today, -3000)?, days(today, 5000)?))?;
         Ok(Self { topology, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
     }
 
@@ -162,15 +169,15 @@ impl<'a> Layout<'a> {
                 add.push(trusted(alias, certificate, installed));
             }
         }
-        for sin in SINS {
-            let (store, name, alias): (_, _, Alias) = match sin {
-                Sin::Leftover { store, host } => (store, *host, format!("{host}.{DOMAIN}").into()),
-                Sin::Stranger { store, alias, .. } => (store, *alias, (*alias).into()),
-                Sin::ShortName { .. }
-                | Sin::Ending { .. }
-                | Sin::Missing { .. }
-                | Sin::Stale { .. }
-                | Sin::OlderAlias { .. } => continue,
+        for defect in SINS {
+            let (store, name, alias): (_, _, Alias) = match defect {
+                SeededDefect::Leftover { store, host } => (store, *host, format!("{host}.{DOMAIN}").into()),
+                SeededDefect::Stranger { store, alias, .. } => (store, *alias, (*alias).into()),
+                SeededDefect::ShortName { .. }
+                | SeededDefect::Ending { .. }
+                | SeededDefect::Missing { .. }
+                | SeededDefect::Stale { .. }
+                | SeededDefect::OlderAlias { .. } => continue,
             };
             if let (true, Some(made)) = (is_store(&def.id, store), self.others.get(name)) {
                 add.push(trusted(alias, &made.certificate, installed));
@@ -193,13 +200,17 @@ impl<'a> Layout<'a> {
         let Subject::Identity(id) = &edge.subject else { return None };
         let mut alias = edge.alias.clone()?;
         let mut made = self.identities.get(id)?;
-        for sin in SINS {
-            match sin {
-                Sin::Missing { store, subject } if is_store(&edge.store, store) && is(id, subject) => return None,
-                Sin::Stale { store, subject } if is_store(&edge.store, store) && is(id, subject) => {
+        for defect in SINS {
+            match defect {
+                SeededDefect::Missing { store, subject } if is_store(&edge.store, store) && is(id, subject) => {
+                    return None;
+                }
+                SeededDefect::Stale { store, subject } if is_store(&edge.store, store) && is(id, subject) => {
                     made = self.older.get(id)?;
                 }
-                Sin::OlderAlias { store, subject, alias: older } if is_store(&edge.store, store) && is(id, subject) => {
+                SeededDefect::OlderAlias { store, subject, alias: older }
+                    if is_store(&edge.store, store) && is(id, subject) =>
+                {
                     alias = (*older).into();
                 }
                 _ => {}
@@ -270,12 +281,12 @@ fn trusted(alias: Alias, certificate: &Arc<Certificate>, created_ms: i64) -> New
 }
 
 /// Whether an identity is the one that a defect names as `host/name`.
-fn is(id: &IdentityId, sin: &str) -> bool {
-    sin.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
+fn is(id: &IdentityId, defect: &str) -> bool {
+    defect.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
 }
 
-fn is_store(id: &StoreId, sin: &str) -> bool {
-    sin.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
+fn is_store(id: &StoreId, defect: &str) -> bool {
+    defect.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
 }
 
 fn days(from: Date, n: i32) -> Result<Date, DemoError> {

@@ -4,13 +4,13 @@
 //! `layout` first gives every store what the spec wants (the edges of the resolved topology), changed by the short list of
 //! defects in [`sins`].
 
-mod forge;
+mod defects;
+mod issue;
 mod layout;
-mod person;
-mod sins;
+mod operator;
 
 pub(crate) use layout::write;
-pub(crate) use person::carry_out;
+pub(crate) use operator::carry_out;
 
 /// The spec of the demo's estate.
 pub(crate) const SPEC: &str = include_str!("../../../../specs/demo.yaml");

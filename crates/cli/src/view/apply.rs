@@ -21,7 +21,7 @@ use crate::causes::Causes;
 
 /// The numbers of the last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Done {
+pub(crate) struct ApplyTotals {
     pub(crate) imported: usize,
     pub(crate) replaced: usize,
     pub(crate) renamed: usize,
@@ -33,7 +33,7 @@ pub(crate) struct Done {
     pub(crate) stores_failed: usize,
 }
 
-impl Done {
+impl ApplyTotals {
     /// Counts what was done in these rounds.
     pub(crate) fn of(rounds: &[Round]) -> Self {
         let mut done = Self::default();
@@ -46,7 +46,7 @@ impl Done {
     fn add(&mut self, plan: &Plan, outcomes: &Outcomes) {
         let done = self;
         for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id).is_some_and(ChangeOutcome::is_done)) {
-            let slot = match change.deed.action() {
+            let slot = match change.edit.action() {
                 Action::Import => &mut done.imported,
                 Action::Replace => &mut done.replaced,
                 Action::Rename => &mut done.renamed,
@@ -161,7 +161,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     if let Some(line) = report.causes.line() {
         line!(out, "{line}");
     }
-    line!(out, "{}", paint(BOLD, Done::of(report.rounds()).line()));
+    line!(out, "{}", paint(BOLD, ApplyTotals::of(report.rounds()).line()));
     out
 }
 
@@ -214,7 +214,7 @@ fn stores(out: &mut String, round: &Round) {
             StoreOutcome::Skipped { why } => line!(out, "{} {}: {why}", paint(WARN, "left out"), paint(BOLD, store)),
         }
         for change in by_store.get(store).into_iter().flatten() {
-            let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
+            let made = change.edit.waits_for().and_then(|id| outcomes.minted.get(id));
             let made = made.map_or_else(String::new, |c| format!(" sha256 {}", short(c.fingerprint())));
             match outcomes.changes.get(&change.id) {
                 Some(ChangeOutcome::Done) => line!(out, "    {change}{made}"),
@@ -297,7 +297,7 @@ struct OutcomeDocument {
     round: RoundDocument,
     restarts: Vec<RestartDocument>,
     interrupted: bool,
-    summary: Done,
+    summary: ApplyTotals,
     next: Summary,
     exit_code: u8,
     /// The causes of an exit code other than 0, the gravest first.
@@ -401,7 +401,7 @@ pub(crate) fn json(report: Report<'_>) -> Result<String, serde_json::Error> {
                 step: r.step,
             })
             .collect(),
-        summary: Done::of(report.rounds()),
+        summary: ApplyTotals::of(report.rounds()),
         next: report.next().summary,
         exit_code: report.causes.facts().code(),
         causes: report.causes.words(),
@@ -449,12 +449,12 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
         Some(ChangeOutcome::Skipped { why }) => (ChangeEnd::Skipped, Some(why.to_string())),
         None => (ChangeEnd::NotBegun, None),
     };
-    let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
+    let made = change.edit.waits_for().and_then(|id| outcomes.minted.get(id));
     ChangeDocument {
         id: change.id.0,
         store: change.store.to_string(),
         alias: change.alias.clone().map(String::from),
-        action: change.deed.action(),
+        action: change.edit.action(),
         outcome: end,
         sha256: made.map(|c| c.fingerprint().to_string()),
         message,

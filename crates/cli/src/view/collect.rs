@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_host::word::collect::Filed;
 use trustmason_keystore::{Certificate, CertificateSlot, Fingerprint};
-use trustmason_plan::constraints::{self, Fault};
+use trustmason_plan::constraints::{self, Violation};
 use trustmason_plan::shell::Command;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::topology::{IdentityDef, Topology};
@@ -14,14 +14,14 @@ use trustmason_spec::topology::{IdentityDef, Topology};
 use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
 
 /// An identity that was asked for its certificate, and the result.
-pub(crate) struct Item<'a> {
+pub(crate) struct CollectedCertificate<'a> {
     pub(crate) def: &'a IdentityDef,
     pub(crate) port: u16,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: CollectVerdict,
 }
 
 /// The decision about the certificate that a service presents.
-pub(crate) enum Verdict {
+pub(crate) enum CollectVerdict {
     /// The file already holds the certificate.
     Same(Arc<Certificate>),
     /// The certificate is new, and is written if a person approves.
@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 
 /// The number of certificates per result.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Tally {
+pub(crate) struct CollectTally {
     pub(crate) written: usize,
     pub(crate) unchanged: usize,
     pub(crate) refused: usize,
@@ -42,23 +42,23 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
 }
 
-impl Tally {
+impl CollectTally {
     /// Counts the verdicts before anything is written.
-    pub(crate) fn of(items: &[Item<'_>]) -> Self {
+    pub(crate) fn of(items: &[CollectedCertificate<'_>]) -> Self {
         let mut tally = Self::default();
         for item in items {
             match &item.verdict {
-                Verdict::Same(_) => tally.unchanged += 1,
-                Verdict::New(..) => {}
-                Verdict::Refused(..) => tally.refused += 1,
-                Verdict::Unreached(_) => tally.unreached += 1,
+                CollectVerdict::Same(_) => tally.unchanged += 1,
+                CollectVerdict::New(..) => {}
+                CollectVerdict::Refused(..) => tally.refused += 1,
+                CollectVerdict::Unreached(_) => tally.unreached += 1,
             }
         }
         tally
     }
 }
 
-impl Verdict {
+impl CollectVerdict {
     /// The fingerprint of the presented certificate.
     pub(crate) fn print(&self) -> Option<Fingerprint> {
         match self {
@@ -70,7 +70,7 @@ impl Verdict {
 }
 
 /// The report before anything is written.
-pub(crate) fn found(topology: &Topology, items: &[Item<'_>], now: Timestamp) -> String {
+pub(crate) fn found(topology: &Topology, items: &[CollectedCertificate<'_>], now: Timestamp) -> String {
     let mut out = String::new();
     line!(
         out,
@@ -86,18 +86,18 @@ pub(crate) fn found(topology: &Topology, items: &[Item<'_>], now: Timestamp) -> 
     out
 }
 
-fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
+fn one(out: &mut String, item: &CollectedCertificate<'_>, now: Timestamp) {
     let head = |style, word: &str| {
         let place = format!("port {}", item.port);
         format!("{} {}  {}", paint(style, format!("{word:<11}")), paint(BOLD, &item.def.id), paint(DIM, place))
     };
     match &item.verdict {
-        Verdict::Same(certificate) => {
+        CollectVerdict::Same(certificate) => {
             line!(out, "{}", head(DIM, "unchanged"));
             shown(out, ' ', certificate);
             faults(out, certificate, item.def, now);
         }
-        Verdict::New(certificate, filed) => {
+        CollectVerdict::New(certificate, filed) => {
             line!(out, "{}", head(GOOD, "new"));
             for (path, holds) in filed.changes(certificate.fingerprint()) {
                 line!(out, "    {}", path.display());
@@ -115,7 +115,7 @@ fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
             shown(out, '+', certificate);
             faults(out, certificate, item.def, now);
         }
-        Verdict::Refused(slot, why) => {
+        CollectVerdict::Refused(slot, why) => {
             line!(out, "{}", head(BAD, "refused"));
             match slot {
                 CertificateSlot::Parsed(certificate) => shown(out, '!', certificate),
@@ -123,7 +123,7 @@ fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
             }
             line!(out, "      {why}");
         }
-        Verdict::Unreached(why) => {
+        CollectVerdict::Unreached(why) => {
             line!(out, "{}", head(BAD, "not reached"));
             line!(out, "      {why}");
         }
@@ -141,7 +141,7 @@ fn shown(out: &mut String, mark: char, certificate: &Certificate) {
 /// Writes what is wrong with a certificate, so that a person knows it before approving.
 fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: Timestamp) {
     for fault in constraints::judge(certificate, def, now) {
-        if !matches!(fault, Fault::NotNamed { .. }) {
+        if !matches!(fault, Violation::NotNamed { .. }) {
             line!(out, "      {}", paint(WARN, fault));
         }
     }
@@ -151,9 +151,9 @@ fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: T
 }
 
 /// The last line, with the next command.
-pub(crate) fn ended(tally: Tally, spec: &str) -> String {
+pub(crate) fn ended(tally: CollectTally, spec: &str) -> String {
     let mut out = String::new();
-    let Tally { written, unchanged, refused, unreached, failed } = tally;
+    let CollectTally { written, unchanged, refused, unreached, failed } = tally;
     if written > 0 {
         line!(out, "To see what changes in the stores: {}", Command::here("trustmason plan").file(spec));
         out.push('\n');

@@ -9,11 +9,11 @@ use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::wire::{EdgeVerdictWord, FindingDocument};
 
 use super::{BOLD, DIM, line, paint};
-use crate::exit::Facts;
+use crate::exit::ExitFacts;
 
 /// The number of findings per severity, and the number of accepted ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct DriftTally {
     pub(crate) blocked: usize,
     pub(crate) error: usize,
     pub(crate) warning: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) accepted: usize,
 }
 
-impl Tally {
+impl DriftTally {
     /// Counts a plan's findings.
     pub(crate) fn of(plan: &Plan) -> Self {
         let mut tally = Self::default();
@@ -39,15 +39,19 @@ impl Tally {
     }
 
     /// The facts that decide the exit code.
-    pub(crate) fn facts(self, strict: bool) -> Facts {
-        Facts { blocked: self.blocked > 0, pending: self.error > 0 || (strict && self.warning > 0), ..Facts::FINE }
+    pub(crate) fn facts(self, strict: bool) -> ExitFacts {
+        ExitFacts {
+            blocked: self.blocked > 0,
+            pending: self.error > 0 || (strict && self.warning > 0),
+            ..ExitFacts::FINE
+        }
     }
 }
 
 /// The findings as text, gravest first.
 pub(crate) fn text(plan: &Plan, strict: bool, verbose: bool) -> String {
     let mut out = String::new();
-    let tally = Tally::of(plan);
+    let tally = DriftTally::of(plan);
     line!(
         out,
         "{}: {}, as of {}",
@@ -76,7 +80,7 @@ pub(crate) fn text(plan: &Plan, strict: bool, verbose: bool) -> String {
     out
 }
 
-fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
+fn verdict(plan: &Plan, tally: DriftTally, strict: bool) -> String {
     let facts = tally.facts(strict);
     if !facts.blocked && !facts.pending {
         let s = &plan.summary;
@@ -111,7 +115,7 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
 }
 
 /// What to do about drift. Where the plan has no change and no work by hand, only a repair of what is blocked helps.
-fn next(plan: &Plan, tally: Tally) -> &'static str {
+fn next(plan: &Plan, tally: DriftTally) -> &'static str {
     if tally.blocked > 0 && plan.summary.changes() + plan.summary.manual == 0 {
         "Repair what is blocked, as the lines above say; then run drift again."
     } else {
@@ -129,18 +133,18 @@ struct DriftDocument<'a> {
     strict: bool,
     findings: Vec<FindingDocument>,
     edges: BTreeMap<&'static str, usize>,
-    summary: Tally,
+    summary: DriftTally,
 }
 
 /// The findings as JSON.
 pub(crate) fn json(plan: &Plan, strict: bool) -> Result<String, serde_json::Error> {
-    let tally = Tally::of(plan);
+    let tally = DriftTally::of(plan);
     let document = DriftDocument {
         format_version: "1.0",
         tool_version: env!("CARGO_PKG_VERSION"),
         estate: &plan.estate,
         created: plan.created.to_string(),
-        in_sync: tally.facts(strict) == Facts::FINE,
+        in_sync: tally.facts(strict) == ExitFacts::FINE,
         strict,
         findings: super::plan::document(plan).findings,
         edges: edges(plan),

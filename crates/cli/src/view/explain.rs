@@ -1,7 +1,7 @@
 //! The report of `explain`: the rule that wants an entry, its purpose, its document, and what the store holds now.
 
 use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind};
-use trustmason_plan::change::{Change, Deed, Phase};
+use trustmason_plan::change::{Change, Edit, Phase};
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::outline::{
     EdgeVerdict, EdgeView, Forecast, IdentityState, Plan, StoreState, StoreVerdict, StoreView,
@@ -214,7 +214,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             line!(out, "  waits for {awaits}");
         }
     }
-    let made = |c: &&Change| matches!(&c.deed, Deed::InstallKey { identity, .. } if *identity == def.id);
+    let made = |c: &&Change| matches!(&c.edit, Edit::InstallKey { identity, .. } if *identity == def.id);
     for change in case.plan.changes.iter().filter(made) {
         change_line(out, change);
     }
@@ -249,11 +249,11 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
 
 /// Writes a change of a later phase of a rotation.
 fn later(out: &mut String, one: &Forecast) {
-    line!(out, "  later     {}: {}", one.phase, ladder::deed(one));
+    line!(out, "  later     {}: {}", one.phase, ladder::edit(one));
 }
 
 fn change_line(out: &mut String, change: &Change) {
-    let action = change.deed.action();
+    let action = change.edit.action();
     line!(out, "  planned   {}: {}", paint(super::style(action), change), change.reason);
 }
 
@@ -397,7 +397,7 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
         let rotation: Vec<&Forecast> = case.foretold(&def.id, entry.alias.as_deref()).collect();
         let changes: Vec<&Change> =
             case.plan.changes.iter().filter(|c| c.store == def.id && c.alias == entry.alias).collect();
-        let moves = changes.iter().any(|c| matches!(c.deed, Deed::Rename { .. }));
+        let moves = changes.iter().any(|c| matches!(c.edit, Edit::Rename { .. }));
         let why = match rotation.first() {
             Some(one) => format!("for the rotation of {}", one.identity),
             None if moves => "which gets another alias".to_owned(),

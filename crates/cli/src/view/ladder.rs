@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_host::converge::{Left, Scope};
+use trustmason_host::converge::{RemainingWork, Scope};
 use trustmason_plan::change::{Change, FromKind, Phase};
-use trustmason_plan::finding::Kind;
-use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Options, Plan, Restart, Wait};
+use trustmason_plan::finding::FindingKind;
+use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Plan, PlanOptions, Restart, Wait};
 use trustmason_plan::shell::Command;
 use trustmason_plan::target::Called;
 use trustmason_plan::text::{day, escape};
@@ -121,11 +121,11 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
 
 /// A later change as one line.
 fn forecast(one: &Forecast) -> String {
-    format!("{}  {}  {}", one.store, deed(one), paint(DIM, format!("({})", one.identity)))
+    format!("{}  {}  {}", one.store, edit(one), paint(DIM, format!("({})", one.identity)))
 }
 
 /// The action of a later change on its entry.
-pub(crate) fn deed(one: &Forecast) -> String {
+pub(crate) fn edit(one: &Forecast) -> String {
     let alias = one.alias.as_deref().map(escape).unwrap_or_default();
     let to = one.to.as_ref().map(|to| format!(" to {}", escape(to.as_str()))).unwrap_or_default();
     let action = one.action;
@@ -171,17 +171,17 @@ pub(crate) struct Onward {
 
 impl Onward {
     /// The situation after a plan was shown.
-    pub(crate) fn planned(options: &Options) -> Self {
+    pub(crate) fn planned(options: &PlanOptions) -> Self {
         Self { scope: Scope::of(options), ..Self::default() }
     }
 
     /// The situation after a plan was carried out and its packs were named.
-    pub(crate) fn applied(options: &Options, failed: bool) -> Self {
+    pub(crate) fn applied(options: &PlanOptions, failed: bool) -> Self {
         Self { scope: Scope::of(options), packs_told: true, failed, ..Self::default() }
     }
 
     /// The situation after a person's statement was recorded.
-    pub(crate) fn said(left: &Left) -> Self {
+    pub(crate) fn said(left: &RemainingWork) -> Self {
         Self { scope: left.scope.clone(), undone: left.undone, ..Self::default() }
     }
 
@@ -259,7 +259,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
 fn is_wider(plan: &Plan) -> bool {
     let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
     plan.elsewhere() > 0
-        || plan.blocked.iter().any(|one| one.kind == Kind::OutsideSelection)
+        || plan.blocked.iter().any(|one| one.kind == FindingKind::OutsideSelection)
         || plan.first.values().flatten().any(outside)
 }
 

@@ -24,15 +24,15 @@ pub(crate) struct Listing {
     /// The entries in file order.
     pub(crate) entries: Vec<Entry>,
     /// For each private key, whether it opened with the store's password. Empty if no password was given.
-    pub(crate) keys: BTreeMap<EntryId, Result<Opened, String>>,
+    pub(crate) keys: BTreeMap<EntryId, Result<ReadableKey, String>>,
     /// Names and registry keys of entries.
-    pub(crate) notes: BTreeMap<EntryId, Note>,
+    pub(crate) notes: BTreeMap<EntryId, StoreNote>,
     /// The reader's remarks.
     pub(crate) remarks: Vec<Remark>,
 }
 
 /// A private key that was opened.
-pub(crate) struct Opened {
+pub(crate) struct ReadableKey {
     /// The algorithm of the key.
     pub(crate) algorithm: String,
     /// The size of the key in bits. 0 if the size is unknown.
@@ -41,7 +41,7 @@ pub(crate) struct Opened {
 
 /// Facts from a Windows store about an entry, beside its certificate.
 #[derive(Default)]
-pub(crate) struct Note {
+pub(crate) struct StoreNote {
     /// The friendly name.
     pub(crate) name: Option<String>,
     /// The registry key of the entry's store, if one file holds several stores.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use trustmason_host::state::State;
-use trustmason_plan::change::{Action, After, CertificateView, Change, ChangeId, Phase};
+use trustmason_plan::change::{Action, CertificateView, Change, ChangeId, EntryAfter, Phase};
 use trustmason_plan::inline;
 use trustmason_plan::markdown::{Inline, Markdown, code, text};
 use trustmason_plan::outline::{EdgeVerdict, EdgeView, ManualKind, Plan, Restart, StoreVerdict};
@@ -96,16 +96,16 @@ impl Ticket<'_> {
             page.table(&["change", "side", "store", "action", "alias", "why", "before", "after", "rule"]);
             for change in changes {
                 let after = match &change.after {
-                    After::Known(view) => certificate(view),
-                    After::Minted { subject } => inline![text(subject), " (known after apply)"],
-                    After::Alias(alias) => inline!["alias ", code(alias.as_str())],
-                    After::Gone => "removed".into(),
+                    EntryAfter::Known(view) => certificate(view),
+                    EntryAfter::Minted { subject } => inline![text(subject), " (known after apply)"],
+                    EntryAfter::Alias(alias) => inline!["alias ", code(alias.as_str())],
+                    EntryAfter::Gone => "removed".into(),
                 };
                 page.row([
                     change.id.0.into(),
                     self.side(host),
                     text(&change.store.name),
-                    change.deed.action().as_str().into(),
+                    change.edit.action().as_str().into(),
                     change.alias.as_deref().map_or_else(|| "–".into(), code),
                     text(super::plan::reason(change)),
                     change.before.as_ref().map_or_else(|| "–".into(), certificate),

@@ -1,6 +1,6 @@
 //! The report about an options file: the text to paste, and whether the file that exists agrees with it.
 
-use trustmason_plan::finding::Kind;
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::observed::Observed;
 use trustmason_plan::options::{self, OptionsLook};
 use trustmason_plan::outline::Plan;
@@ -45,7 +45,7 @@ fn wrong(plan: &Plan, def: &OptionsDef) -> usize {
         OptionsAt::Undeclared(_) => return 0,
     };
     let about = |f: &&trustmason_plan::finding::Finding| {
-        f.kind == Kind::OptionWrong && f.host.as_ref() == Some(&def.host) && f.message.starts_with(&place)
+        f.kind == FindingKind::OptionWrong && f.host.as_ref() == Some(&def.host) && f.message.starts_with(&place)
     };
     plan.findings.iter().filter(about).count()
 }

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
-use trustmason_plan::change::{Action, After, CertificateView, Change, ChangeId, Deed, From, FromKind};
-use trustmason_plan::finding::{Finding, Kind, Severity};
+use trustmason_plan::change::{
+    Action, CertificateOrigin, CertificateView, Change, ChangeId, Edit, EntryAfter, FromKind,
+};
+use trustmason_plan::finding::{Finding, FindingKind, Severity};
 use trustmason_plan::outline::{
     Blocked, EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary,
 };
@@ -146,7 +148,7 @@ impl<'a> Folded<'a> {
     /// Groups the changes that import or rename. All other changes are never grouped.
     fn of(plan: &'a Plan) -> Self {
         let mut same: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
-        for change in plan.changes.iter().filter(|c| matches!(c.deed.action(), Action::Import | Action::Rename)) {
+        for change in plan.changes.iter().filter(|c| matches!(c.edit.action(), Action::Import | Action::Rename)) {
             let mut words = String::new();
             entry(&mut words, change, "", true);
             same.entry(words).or_default().push(change);
@@ -284,7 +286,7 @@ fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<Stri
 }
 
 fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
-    let action = change.deed.action();
+    let action = change.edit.action();
     let shown = change.to_string();
     let words = shown.strip_prefix(action.symbol()).unwrap_or(&shown);
     line!(out, "    {}{words}  {}", paint(style(action), action.symbol()), paint(DIM, number));
@@ -296,13 +298,13 @@ fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
     line!(out, "        {}{rule}", reason(change));
     let before = change.before.as_ref().map(|view| certificate(view, verbose));
     match (&before, &change.after) {
-        (before, After::Minted { subject }) => {
+        (before, EntryAfter::Minted { subject }) => {
             let after = format!("{}, {}", escape(subject), paint(WARN, "(known after apply)"));
             transition(out, before.as_deref(), &after);
         }
-        (before, After::Known(view)) => transition(out, before.as_deref(), &certificate(view, verbose)),
-        (Some(before), After::Alias(_) | After::Gone) => line!(out, "        {before}"),
-        (None, After::Alias(_) | After::Gone) => {}
+        (before, EntryAfter::Known(view)) => transition(out, before.as_deref(), &certificate(view, verbose)),
+        (Some(before), EntryAfter::Alias(_) | EntryAfter::Gone) => line!(out, "        {before}"),
+        (None, EntryAfter::Alias(_) | EntryAfter::Gone) => {}
     }
     if let Some(from) = &change.from {
         line!(out, "        {}", paint(DIM, format!("from {}", origin(from))));
@@ -311,9 +313,9 @@ fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
 
 /// The reason for a change in words. The reason for a deletion begins with its class.
 pub(crate) fn reason(change: &Change) -> String {
-    match &change.deed {
-        Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => {
+    match &change.edit {
+        Edit::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
+        Edit::Import { .. } | Edit::Replace { .. } | Edit::Rename { .. } | Edit::InstallKey { .. } => {
             change.reason.clone()
         }
     }
@@ -337,7 +339,7 @@ fn certificate(view: &CertificateView, verbose: bool) -> String {
     format!("{}{issuer}{ca}, until {}, sha256 {sha256}", escape(&view.subject), day(view.not_after))
 }
 
-fn origin(from: &From) -> String {
+fn origin(from: &CertificateOrigin) -> String {
     let place = escape(&from.place);
     match from.kind {
         FromKind::Generated if from.sha256.is_some() => format!("the key that an earlier run staged for {place}"),
@@ -354,7 +356,7 @@ fn findings(out: &mut String, plan: &Plan, said: &BTreeSet<String>, verbose: boo
         .findings
         .iter()
         // Restarts have a section of their own.
-        .filter(|f| f.change.is_none() && f.kind != Kind::RestartPending)
+        .filter(|f| f.change.is_none() && f.kind != FindingKind::RestartPending)
         .filter(|f| !said.iter().any(|s| s.contains(&f.message)))
         .collect();
     for (severity, title) in

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::outline::{Plan, StoreState};
 
 use super::line;
@@ -59,8 +59,9 @@ const STATES: [(StoreState, &str); 4] = [
 
 /// The number of findings per kind and severity. Every kind has a sample under its usual severity, so that a finding that
 /// disappears falls to 0.
-fn findings(plan: &Plan) -> BTreeMap<(Kind, Severity), usize> {
-    let mut counts: BTreeMap<(Kind, Severity), usize> = Kind::ALL.iter().map(|k| ((*k, k.severity()), 0)).collect();
+fn findings(plan: &Plan) -> BTreeMap<(FindingKind, Severity), usize> {
+    let mut counts: BTreeMap<(FindingKind, Severity), usize> =
+        FindingKind::ALL.iter().map(|k| ((*k, k.severity()), 0)).collect();
     for finding in plan.findings.iter().filter(|f| f.counts()) {
         *counts.entry((finding.kind, finding.severity)).or_default() += 1;
     }

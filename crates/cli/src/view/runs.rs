@@ -15,7 +15,7 @@ pub(crate) type Damage = BTreeMap<RunId, String>;
 
 /// The state of a run.
 #[derive(Clone, Copy, Serialize)]
-enum State {
+enum RunState {
     #[serde(rename = "damaged")]
     Damaged,
     #[serde(rename = "unclear")]
@@ -30,7 +30,7 @@ enum State {
     Done,
 }
 
-impl State {
+impl RunState {
     fn of(run: &RunRecord, loaded: &Loaded, damage: &Damage) -> Self {
         match (run.finished, &run.undone_by, run.pruned) {
             _ if damage.contains_key(&run.id) => Self::Damaged,
@@ -64,10 +64,10 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
     }
     line!(out, "{}", paint(BOLD, format!("{:<29}  {:>7} {:>6} {:>8}  state", "run", "written", "failed", "left out")));
     for run in loaded.ledger.runs.iter().rev() {
-        let state = State::of(run, loaded, damage);
+        let state = RunState::of(run, loaded, damage);
         let style = match state {
-            State::Interrupted | State::Unclear | State::Damaged => WARN,
-            State::TakenBack | State::DoneWithoutBackups | State::Done => DIM,
+            RunState::Interrupted | RunState::Unclear | RunState::Damaged => WARN,
+            RunState::TakenBack | RunState::DoneWithoutBackups | RunState::Done => DIM,
         };
         let note = match (&run.undoes, &run.undone_by) {
             (Some(undone), _) => format!("  rolls {undone} back"),
@@ -119,7 +119,7 @@ struct RunDocument<'a> {
     run: &'a str,
     started: String,
     finished: Option<String>,
-    state: State,
+    state: RunState,
     plan: String,
     written: u32,
     failed: u32,
@@ -143,7 +143,7 @@ pub(crate) fn json(loaded: &Loaded, damage: &Damage) -> Result<String, serde_jso
             run: run.id.as_str(),
             started: run.started.to_string(),
             finished: run.finished.filter(|_| !loaded.recovered.contains(&run.id)).map(|at| at.to_string()),
-            state: State::of(run, loaded, damage),
+            state: RunState::of(run, loaded, damage),
             plan: run.plan.to_string(),
             written: run.written,
             failed: run.failed,

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::cast::{Actor, Cast};
 use super::craft::{self, Writing};
 use super::javas::program;
-use super::matrix::{Wish, document_003};
+use super::matrix::{WantedTrust, document_003};
 
 /// CVP's store password, random and hostile to shells, as the installer makes it.
 const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
@@ -43,7 +43,7 @@ pub struct Built {
     folder: Option<tempfile::TempDir>,
     pub root: PathBuf,
     pub cast: Cast,
-    pub wishes: Vec<Wish>,
+    pub wanted_trust: Vec<WantedTrust>,
     pub stores: Vec<StoreAt>,
     pub keys: Vec<KeyAt>,
     /// Certificates exported by hand.
@@ -76,7 +76,7 @@ impl Built {
 }
 
 /// The work of an operator for one wanted import.
-enum Deed {
+enum TestChange {
     Done,
     /// Imported once. The host has replaced the certificate since.
     Outdated,
@@ -117,12 +117,12 @@ fn empty(spec: &str) -> Built {
     for name in ["certs", "old", "hosts"] {
         fs::create_dir(root.join(name)).unwrap();
     }
-    let wishes = document_003(&cast);
+    let wanted_trust = document_003(&cast);
     Built {
         folder: Some(folder),
         root,
         cast,
-        wishes,
+        wanted_trust,
         stores: Vec::new(),
         keys: Vec::new(),
         files: BTreeMap::new(),
@@ -192,10 +192,10 @@ impl Built {
     /// Makes the certificates that hosts had when somebody imported them.
     fn former(&mut self) {
         let outdated: BTreeSet<(String, &'static str)> = self
-            .deeds()
+            .changes()
             .into_iter()
-            .filter(|(_, deed)| matches!(deed, Deed::Outdated))
-            .map(|(wish, _)| (wish.host, wish.identity))
+            .filter(|(_, change)| matches!(change, TestChange::Outdated))
+            .map(|(wanted, _)| (wanted.host, wanted.identity))
             .collect();
         for subject in outdated {
             let path = self.root.join("old").join(format!("{}_{}.pem", subject.0, subject.1));
@@ -211,7 +211,7 @@ impl Built {
     /// Makes the files that a person saved in a browser or downloaded from cmplatform.
     fn exports(&mut self) {
         let subjects: BTreeSet<(String, &'static str)> =
-            self.wishes.iter().map(|wish| (wish.host.clone(), wish.identity)).collect();
+            self.wanted_trust.iter().map(|wanted| (wanted.host.clone(), wanted.identity)).collect();
         let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         for (i, (fqdn, identity)) in subjects.into_iter().enumerate() {
             let actor = self.cast.0.iter().find(|actor| actor.fqdn == fqdn).unwrap();
@@ -233,58 +233,62 @@ impl Built {
     }
 
     /// The work of the operator for each wanted import. Nothing was done on the second machine of a kind.
-    fn deeds(&self) -> Vec<(Wish, Deed)> {
-        let mut deeds = Vec::new();
+    fn changes(&self) -> Vec<(WantedTrust, TestChange)> {
+        let mut changes = Vec::new();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut first = BTreeSet::new();
-        for wish in self.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
-            let truster = self.cast.0.iter().find(|actor| actor.fqdn == wish.truster).unwrap();
+        for wanted in self.wanted_trust.iter().filter(|wanted| wanted.store != "tomcat-trust") {
+            let truster = self.cast.0.iter().find(|actor| actor.fqdn == wanted.truster).unwrap();
             let nth = rank(&self.cast, truster);
-            let count = counts.entry(wish.truster.clone()).or_default();
+            let count = counts.entry(wanted.truster.clone()).or_default();
             *count += 1;
-            let first_of_rule = first.insert((wish.truster.clone(), wish.rule));
-            let deed = match (truster.roles[0].as_str(), nth, wish.rule) {
+            let first_of_rule = first.insert((wanted.truster.clone(), wanted.rule));
+            let change = match (truster.roles[0].as_str(), nth, wanted.rule) {
                 // A server that still presents the installer's short name.
-                ("ads", 0, "T1") if first_of_rule => Deed::Done,
-                ("ads", 0, _) => [Deed::Done, Deed::Outdated, Deed::Nothing].into_iter().nth(*count % 3).unwrap(),
-                ("cvp", 0, "T11") if first_of_rule => Deed::Misnamed("AW_cert"),
-                ("cvp", 0, "T14") if first_of_rule => Deed::Misnamed("vb_cert"),
-                ("cvp", 0, _) => [Deed::Outdated, Deed::Done].into_iter().nth(*count % 2).unwrap(),
-                ("cvp-reporting", 0, _) if first_of_rule => Deed::Outdated,
-                ("pg", 0, _) => Deed::Outdated,
-                ("rogger", 1, _) if first_of_rule => Deed::Done,
-                _ => Deed::Nothing,
+                ("ads", 0, "T1") if first_of_rule => TestChange::Done,
+                ("ads", 0, _) => {
+                    [TestChange::Done, TestChange::Outdated, TestChange::Nothing].into_iter().nth(*count % 3).unwrap()
+                }
+                ("cvp", 0, "T11") if first_of_rule => TestChange::Misnamed("AW_cert"),
+                ("cvp", 0, "T14") if first_of_rule => TestChange::Misnamed("vb_cert"),
+                ("cvp", 0, _) => [TestChange::Outdated, TestChange::Done].into_iter().nth(*count % 2).unwrap(),
+                ("cvp-reporting", 0, _) if first_of_rule => TestChange::Outdated,
+                ("pg", 0, _) => TestChange::Outdated,
+                ("rogger", 1, _) if first_of_rule => TestChange::Done,
+                _ => TestChange::Nothing,
             };
-            deeds.push((wish.clone(), deed));
+            changes.push((wanted.clone(), change));
         }
-        deeds
+        changes
     }
 
     fn half_done(&mut self) {
         let mut work: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
         let mut fetched = Vec::new();
-        for (wish, deed) in self.deeds() {
-            let alias = wish.alias.clone().unwrap();
-            let subject = (wish.host.clone(), wish.identity);
-            let file = match deed {
-                Deed::Nothing => continue,
-                Deed::Outdated => self.stale[&subject].clone(),
-                Deed::Done | Deed::Misnamed(_) => match self.files.get(&subject) {
+        for (wanted, change) in self.changes() {
+            let alias = wanted.alias.clone().unwrap();
+            let subject = (wanted.host.clone(), wanted.identity);
+            let file = match change {
+                TestChange::Nothing => continue,
+                TestChange::Outdated => self.stale[&subject].clone(),
+                TestChange::Done | TestChange::Misnamed(_) => match self.files.get(&subject) {
                     Some(file) => file.clone(),
                     None => {
-                        let file = self.root.join("old").join(format!("{}.crt", wish.host));
-                        fetched.push((wish.host.clone(), wish.identity, file.clone()));
+                        let file = self.root.join("old").join(format!("{}.crt", wanted.host));
+                        fetched.push((wanted.host.clone(), wanted.identity, file.clone()));
                         file
                     }
                 },
             };
-            let unfit =
-                self.keys.iter().any(|key| (&key.host, key.identity, key.unfit) == (&wish.host, wish.identity, true));
-            let written = if let Deed::Misnamed(alias) = deed { alias.to_owned() } else { alias };
-            if !matches!(deed, Deed::Done) || unfit {
-                self.doomed.insert((wish.truster.clone(), written.to_lowercase()));
+            let unfit = self
+                .keys
+                .iter()
+                .any(|key| (&key.host, key.identity, key.unfit) == (&wanted.host, wanted.identity, true));
+            let written = if let TestChange::Misnamed(alias) = change { alias.to_owned() } else { alias };
+            if !matches!(change, TestChange::Done) || unfit {
+                self.doomed.insert((wanted.truster.clone(), written.to_lowercase()));
             }
-            work.entry(wish.truster).or_default().push((written, file));
+            work.entry(wanted.truster).or_default().push((written, file));
         }
         for (host, identity, file) in fetched {
             if !file.exists() {

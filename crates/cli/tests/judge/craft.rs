@@ -74,13 +74,13 @@ impl Keytool {
 }
 
 /// Runs keytool on a store; it must succeed. No process list shows the passwords.
-fn keytool(store: &StoreAt, deed: &str, more: &[&str]) {
+fn keytool(store: &StoreAt, change: &str, more: &[&str]) {
     let idle = IDLE.lock().unwrap().pop();
     let mut keytool = idle.unwrap_or_else(Keytool::start);
     let path = store.path.to_str().unwrap();
-    let words = [deed, "-storetype", store.kind, "-keystore", path, "-storepass", &store.password];
+    let words = [change, "-storetype", store.kind, "-keystore", path, "-storepass", &store.password];
     if keytool.ask(&[&words, more].concat()).is_none() {
-        panic!("keytool {deed}: its JVM went away: {:?}", keytool.child.wait());
+        panic!("keytool {change}: its JVM went away: {:?}", keytool.child.wait());
     }
     IDLE.lock().unwrap().push(keytool);
 }

@@ -6,7 +6,7 @@ use super::cast::Cast;
 
 /// One wanted trust relation.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct WantedTrust {
     pub rule: &'static str,
     pub truster: String,
     /// `cacerts`, `keystore` or `tomcat-trust`.
@@ -76,12 +76,12 @@ const ROWS: &[Row] = &[
 ];
 
 /// The whole matrix of an estate.
-pub fn document_003(cast: &Cast) -> Vec<Wish> {
-    let mut wishes = Vec::new();
+pub fn document_003(cast: &Cast) -> Vec<WantedTrust> {
+    let mut wanted_trust = Vec::new();
     for row in ROWS {
         for truster in cast.with(row.trusters) {
             for subject in cast.with(row.subjects).filter(|subject| subject.publisher || !row.publisher_only) {
-                wishes.push(Wish {
+                wanted_trust.push(WantedTrust {
                     rule: row.rule,
                     truster: truster.fqdn.clone(),
                     store: row.store,
@@ -92,5 +92,5 @@ pub fn document_003(cast: &Cast) -> Vec<Wish> {
             }
         }
     }
-    wishes
+    wanted_trust
 }

@@ -29,7 +29,7 @@ const MADE: usize = 100;
 
 /// A certificate and the number of its key.
 #[derive(Clone)]
-struct Forged {
+struct IssuedCertificate {
     der: Vec<u8>,
     key: usize,
 }
@@ -48,7 +48,7 @@ pub struct Disk<'a> {
     pub stores: BTreeMap<(StoreId, String), Known>,
     /// The folder of the scenario.
     folder: &'a Path,
-    forged: BTreeMap<String, Forged>,
+    forged: BTreeMap<String, IssuedCertificate>,
     keys: usize,
 }
 
@@ -119,29 +119,29 @@ impl<'a> Disk<'a> {
     fn certificates(&mut self, wanted: &BTreeMap<String, Certificate>) -> Result<(), String> {
         // Certificates are made in the order of their names, so that each has the same key in every run.
         for name in wanted.keys() {
-            self.forge(name, wanted, &mut BTreeSet::new()).map_err(|e| format!("certificates: {name}: {e}"))?;
+            self.issue(name, wanted, &mut BTreeSet::new()).map_err(|e| format!("certificates: {name}: {e}"))?;
         }
         Ok(())
     }
 
-    fn forge(
+    fn issue(
         &mut self,
         name: &str,
         wanted: &BTreeMap<String, Certificate>,
         below: &mut BTreeSet<String>,
-    ) -> Result<Forged, String> {
+    ) -> Result<IssuedCertificate, String> {
         if let Some(forged) = self.forged.get(name) {
             return Ok(forged.clone());
         }
-        let wish = wanted.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))?;
+        let content = wanted.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))?;
         if !below.insert(name.to_owned()) {
             return Err(format!("`{name}` stands above itself"));
         }
-        let issuer = wish.by.as_deref().map(|by| self.forge(by, wanted, below)).transpose()?;
-        let shared = wish.key_of.as_deref().map(|of| self.forge(of, wanted, below)).transpose()?;
+        let issuer = content.by.as_deref().map(|by| self.issue(by, wanted, below)).transpose()?;
+        let shared = content.key_of.as_deref().map(|of| self.issue(of, wanted, below)).transpose()?;
         let key = shared.map_or_else(|| self.next_key(), |of| of.key);
         let serial = u64::try_from(1000 + self.forged.len()).unwrap_or_default();
-        let forged = Forged { der: sign(name, wish, key, serial, issuer.as_ref())?, key };
+        let forged = IssuedCertificate { der: sign(name, content, key, serial, issuer.as_ref())?, key };
         self.names.learn(name, &forged.der);
         self.forged.insert(name.to_owned(), forged.clone());
         Ok(forged)
@@ -152,12 +152,12 @@ impl<'a> Disk<'a> {
         if self.keys <= WRITTEN { self.keys } else { MADE + self.keys }
     }
 
-    fn forged(&self, name: &str) -> Result<&Forged, String> {
+    fn issued(&self, name: &str) -> Result<&IssuedCertificate, String> {
         self.forged.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))
     }
 
     fn certificate(&self, name: &str) -> Result<Arc<trustmason_keystore::Certificate>, String> {
-        let der = &self.forged(name)?.der;
+        let der = &self.issued(name)?.der;
         trustmason_keystore::Certificate::parse(der).map(Arc::new).map_err(|e| format!("{name}: {e}"))
     }
 
@@ -166,7 +166,7 @@ impl<'a> Disk<'a> {
     }
 
     fn pems(&self, names: &[String]) -> Result<String, String> {
-        names.iter().map(|name| self.forged(name).map(|forged| pem(&forged.der))).collect()
+        names.iter().map(|name| self.issued(name).map(|forged| pem(&forged.der))).collect()
     }
 
     fn files(&self, files: &BTreeMap<String, File>) -> Result<(), String> {
@@ -177,7 +177,7 @@ impl<'a> Disk<'a> {
                     let text = std::fs::read_to_string(self.folder.join(name)).map_err(|e| format!("{name}: {e}"))?;
                     self.names.fill(&text).map_err(|e| format!("{name}: {e}"))?
                 }
-                File { key_of: Some(name), .. } => key(self.forged(name)?.key).serialize_pem(),
+                File { key_of: Some(name), .. } => key(self.issued(name)?.key).serialize_pem(),
                 File { certificates, .. } => self.pems(certificates).map_err(|e| format!("files: {path}: {e}"))?,
             };
             put(&self.path(path), text.as_bytes());
@@ -202,7 +202,7 @@ impl<'a> Disk<'a> {
             let leaf = chain.first().ok_or_else(|| format!("the key {alias} has no certificate"))?;
             add.push(NewEntry::PrivateKey {
                 alias: Some(Alias::of(alias)),
-                key: new_key(def.format(), self.forged(leaf)?.key),
+                key: new_key(def.format(), self.issued(leaf)?.key),
                 chain: self.chain(chain)?,
                 created_ms: INSTALLED,
             });
@@ -215,12 +215,12 @@ impl<'a> Disk<'a> {
         if let Some(pair) = def.pair() {
             let leaf = contents.pair.first().ok_or("is a pair, and `pair` is empty")?;
             put(&file(topology, &pair.certificate), self.pems(&contents.pair)?.as_bytes());
-            put(&file(topology, &pair.key), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
+            put(&file(topology, &pair.key), key(self.issued(leaf)?.key).serialize_pem().as_bytes());
             Ok(())
         } else if let Some(folder) = def.folder() {
             std::fs::create_dir_all(file(topology, folder)).map_err(|e| e.to_string())?;
             for (name, certificate) in &contents.trusts {
-                put(&file(topology, folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
+                put(&file(topology, folder).join(name), pem(&self.issued(certificate)?.der).as_bytes());
             }
             Ok(())
         } else {
@@ -274,22 +274,28 @@ impl<'a> Disk<'a> {
         if let Some(names) = &reply.names {
             asked.params.subject_alt_names = dns(names)?;
         }
-        let by = self.forged(&reply.by)?;
+        let by = self.issued(&reply.by)?;
         let issuer = Issuer::from_ca_cert_der(&by.der.as_slice().into(), key(by.key)).map_err(|e| e.to_string())?;
         let der = asked.signed_by(&issuer).map_err(|e| e.to_string())?.der().to_vec();
         self.names.learn(&reply.name, &der);
         put(&self.path(&reply.to), format!("{}{}", pem(&der), self.pems(&reply.with)?).as_bytes());
         // The program has the key, so this certificate is trusted and presented but signs nothing here.
-        self.forged.insert(reply.name.clone(), Forged { der, key: 0 });
+        self.forged.insert(reply.name.clone(), IssuedCertificate { der, key: 0 });
         Ok(())
     }
 }
 
-fn sign(name: &str, wish: &Certificate, own: usize, serial: u64, issuer: Option<&Forged>) -> Result<Vec<u8>, String> {
-    let cn = wish.cn.as_deref().unwrap_or(name);
-    let names = match &wish.names {
+fn sign(
+    name: &str,
+    content: &Certificate,
+    own: usize,
+    serial: u64,
+    issuer: Option<&IssuedCertificate>,
+) -> Result<Vec<u8>, String> {
+    let cn = content.cn.as_deref().unwrap_or(name);
+    let names = match &content.names {
         Some(names) => names.clone(),
-        None if wish.ca => Vec::new(),
+        None if content.ca => Vec::new(),
         None => vec![cn.to_owned()],
     };
     let mut params = CertificateParams::new(names).map_err(|e| e.to_string())?;
@@ -299,10 +305,10 @@ fn sign(name: &str, wish: &Certificate, own: usize, serial: u64, issuer: Option<
     dn.push(DnType::CommonName, cn);
     params.distinguished_name = dn;
     params.serial_number = Some(SerialNumber::from(serial));
-    valid(&mut params, wish.from, wish.to)?;
-    if wish.ca {
+    valid(&mut params, content.from, content.to)?;
+    if content.ca {
         params.is_ca =
-            IsCa::Ca(wish.path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
+            IsCa::Ca(content.path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     } else if issuer.is_some() {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];

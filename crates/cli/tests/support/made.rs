@@ -18,7 +18,7 @@ use super::CANARY;
 
 /// The contents of a certificate to make.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct CertificateContent {
     pub cn: String,
     pub sans: Vec<String>,
     /// The first and the last year of validity.
@@ -28,7 +28,7 @@ pub struct Wish {
     pub serial: u64,
 }
 
-impl Wish {
+impl CertificateContent {
     pub fn of(fqdn: &str, serial: u64) -> Self {
         Self { cn: fqdn.to_owned(), sans: vec![fqdn.to_owned()], years: (2025, 2049), key: key_of(fqdn), serial }
     }
@@ -102,19 +102,19 @@ pub fn parsed(der: &[u8]) -> Arc<Certificate> {
 }
 
 /// Makes a certificate. Each is signed only once, because estates mostly share theirs.
-pub fn certificate(wish: &Wish) -> Vec<u8> {
+pub fn certificate(content: &CertificateContent) -> Vec<u8> {
     static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
-    let name = format!("{wish:?}");
+    let name = format!("{content:?}");
     let made = MADE.lock().unwrap().get(&name).cloned();
     made.unwrap_or_else(|| {
-        let der = sign(wish);
+        let der = sign(content);
         MADE.lock().unwrap().insert(name, der.clone());
         der
     })
 }
 
-fn sign(wish: &Wish) -> Vec<u8> {
-    let mut params = CertificateParams::new(wish.sans.clone()).unwrap();
+fn sign(content: &CertificateContent) -> Vec<u8> {
+    let mut params = CertificateParams::new(content.sans.clone()).unwrap();
     let mut dn = DistinguishedName::new();
     dn.push(DnType::CountryName, DnValue::PrintableString("US".try_into().unwrap()));
     for (kind, value) in [
@@ -122,15 +122,15 @@ fn sign(wish: &Wish) -> Vec<u8> {
         (DnType::LocalityName, "Boston"),
         (DnType::OrganizationName, "Acme"),
         (DnType::OrganizationalUnitName, "Contact Centre"),
-        (DnType::CommonName, &wish.cn),
+        (DnType::CommonName, &content.cn),
     ] {
         dn.push(kind, value);
     }
     params.distinguished_name = dn;
-    params.serial_number = Some(SerialNumber::from(wish.serial));
-    params.not_before = rcgen::date_time_ymd(wish.years.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(wish.years.1, 6, 20);
-    params.self_signed(&key(wish.key)).unwrap().der().to_vec()
+    params.serial_number = Some(SerialNumber::from(content.serial));
+    params.not_before = rcgen::date_time_ymd(content.years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(content.years.1, 6, 20);
+    params.self_signed(&key(content.key)).unwrap().der().to_vec()
 }
 
 /// Bytes that are the same in every run, for salts in test stores only.

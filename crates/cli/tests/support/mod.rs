@@ -24,7 +24,7 @@ use trustmason_keystore::{
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Exported, Files, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
+    Exported, FileStore, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
 };
 
 /// Compares a text with its snapshot. The snapshot's name is `FILE__TEST` in every test program.
@@ -39,7 +39,7 @@ macro_rules! assert_snapshot {
 }
 pub(crate) use assert_snapshot;
 use made::key_of;
-pub use made::{Counting, Wish, certificate, key, new_key, parsed, root};
+pub use made::{CertificateContent, Counting, certificate, key, new_key, parsed, root};
 
 /// The snapshot name `words__check` of the path `all::words::check::here`.
 pub fn snapshot_name(here: &str) -> String {
@@ -133,12 +133,12 @@ impl Estate {
     }
 
     /// An estate whose certificates `bend` changes before they are made.
-    pub fn with(spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
+    pub fn with(spec: &str, bend: impl Fn(&IdentityId, &mut CertificateContent)) -> Self {
         Self::beside(&[], spec, bend)
     }
 
     /// An estate with files beside the spec, such as a profile of its own.
-    pub fn beside(files: &[(&str, &str)], spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
+    pub fn beside(files: &[(&str, &str)], spec: &str, bend: impl Fn(&IdentityId, &mut CertificateContent)) -> Self {
         let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).unwrap();
@@ -147,9 +147,9 @@ impl Estate {
         let topology = topology(spec, dir.path());
         let mut certificates = BTreeMap::new();
         for (n, id) in topology.identities.keys().enumerate() {
-            let mut wish = Wish::of(id.host.as_str(), 1000 + n as u64);
-            bend(id, &mut wish);
-            certificates.insert(id.clone(), certificate(&wish));
+            let mut content = CertificateContent::of(id.host.as_str(), 1000 + n as u64);
+            bend(id, &mut content);
+            certificates.insert(id.clone(), certificate(&content));
         }
         let estate = Self { dir, topology, certificates };
         estate.lay_out();
@@ -158,17 +158,17 @@ impl Estate {
 
     /// An estate with five things to change: a short name, and a missing, a stale, a renamed and a retired entry.
     pub fn troubled() -> Self {
-        let estate = Self::with(SPEC, |id, wish| {
+        let estate = Self::with(SPEC, |id, content| {
             if id.to_string() == "cvp1.acme.example/wsm" {
-                wish.cn = "cvp1".to_owned();
-                wish.sans.clear();
+                content.cn = "cvp1".to_owned();
+                content.sans.clear();
             }
         });
         estate.remove("adsa/cacerts", "rgrb.acme.example_iis");
-        let older = Wish { years: (2020, 2040), ..Wish::of("fina.acme.example", 77) };
+        let older = CertificateContent { years: (2020, 2040), ..CertificateContent::of("fina.acme.example", 77) };
         estate.put("adsa/cacerts", "fina.acme.example", certificate(&older));
         estate.rename("cvp2/keystore", "adsa.acme.example", "aw_cert");
-        estate.put("adsa/cacerts", "cvp9.acme.example", certificate(&Wish::of("cvp9.acme.example", 9)));
+        estate.put("adsa/cacerts", "cvp9.acme.example", certificate(&CertificateContent::of("cvp9.acme.example", 9)));
         estate
     }
 
@@ -193,7 +193,7 @@ impl Estate {
                         );
                     }
                 }
-                Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => {
+                Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), .. }) => {
                     let mut add: Vec<NewEntry> = trusted
                         .map(|(alias, _, der)| NewEntry::Trusted {
                             alias,
@@ -214,7 +214,7 @@ impl Estate {
                         }
                     }
                     if def.ownership == Ownership::Vendor {
-                        let certificate = parsed(&certificate(&Wish::of("vendor-root.example", 7)));
+                        let certificate = parsed(&certificate(&CertificateContent::of("vendor-root.example", 7)));
                         add.push(NewEntry::Trusted {
                             alias: Some("vendorroot".into()),
                             certificate,

@@ -8,7 +8,7 @@ use super::owner::ForeignState;
 use crate::record::ledger::LedgerError;
 use crate::run::RunError;
 use crate::state::lock::LockError;
-use crate::word::ack::Unread;
+use crate::word::ack::UnprovenRestart;
 use crate::word::decision::DecisionError;
 
 /// Why an estate could not be looked at. Without its ledger nothing may be judged at all.
@@ -55,7 +55,7 @@ pub enum RoundTrouble {
     Untold(#[from] LookError),
     /// It is not known what restarted services read, so their restarts were not acknowledged.
     #[error("{}", clauses(.0))]
-    Unread(Vec<Unread>),
+    Unread(Vec<UnprovenRestart>),
     /// Services were restarted, and this could not be recorded.
     #[error(
         "services were restarted, but this could not be recorded: {cause}; acknowledge them: {}",

@@ -8,11 +8,11 @@ use trustmason_plan::run_id::RunId;
 use crate::run;
 
 /// The function that hears the events.
-pub type Tell<'a> = &'a mut dyn FnMut(Event<'_>);
+pub type Tell<'a> = &'a mut dyn FnMut(ConvergeEvent<'_>);
 
 /// Reported as it happens.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
+pub enum ConvergeEvent<'a> {
     /// Other accounts can look into the state folder.
     Exposed {
         /// What they can look into, in words.
@@ -38,7 +38,7 @@ pub enum Event<'a> {
         plan: &'a Plan,
     },
     /// An event of the run that carries out the plan.
-    Run(run::Event<'a>),
+    Run(run::RunEvent<'a>),
     /// The run has ended, or did not begin.
     Ran,
     /// The command that restarts a service begins.

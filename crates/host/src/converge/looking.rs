@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use trustmason_plan::observed::Observed;
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::outline::{Plan, PlanOptions};
 use trustmason_spec::survey::Survey;
 
-use super::{Event, LookError, Reconciler, Scope, Tell, owner};
+use super::{ConvergeEvent, LookError, Reconciler, Scope, Tell, owner};
 use crate::look::{self, LookContext};
 use crate::record::ledger::{self, Loaded};
 
 /// What was seen.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct Observation {
     /// The facts.
     pub observed: Observed,
     /// The ledger that was loaded before the estate was looked at.
@@ -23,7 +23,7 @@ pub struct Sight {
 
 /// The changes that are left after an acknowledgement or confirmation was recorded.
 #[derive(Clone, Debug)]
-pub struct Left {
+pub struct RemainingWork {
     /// The plan, limited to the scope.
     pub plan: Plan,
     /// The scope of the newest run. An acknowledgement or confirmation belongs to what that run began.
@@ -37,23 +37,23 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`LookError`]: nothing may be judged.
-    pub fn look(&self, tell: Tell<'_>) -> Result<Sight, LookError> {
+    pub fn look(&self, tell: Tell<'_>) -> Result<Observation, LookError> {
         let topology = self.declared.topology;
         owner::is_ours(&self.state)?;
         for warning in self.state.warnings() {
-            tell(Event::Exposed { warning: &warning });
+            tell(ConvergeEvent::Exposed { warning: &warning });
         }
         let mut ledger = ledger::load(&self.state, topology)?;
         let unclear: BTreeSet<_> = ledger.unclear.iter().map(|unclear| &unclear.run).collect();
         for run in ledger.recovered.iter().filter(|run| !unclear.contains(run)) {
-            tell(Event::Recovered { run });
+            tell(ConvergeEvent::Recovered { run });
         }
         for unclear in &ledger.unclear {
-            tell(Event::Unclear(unclear));
+            tell(ConvergeEvent::Unclear(unclear));
         }
         let context = LookContext { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
         let survey = Survey::of(topology);
-        tell(Event::Looking { items: survey.looks.len() });
+        tell(ConvergeEvent::Looking { items: survey.looks.len() });
         let mut observed = look::look(&survey, &ledger, context);
         tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         for input in self.declared.inputs {
@@ -62,17 +62,17 @@ impl Reconciler<'_> {
             }
         }
         ledger.notice(topology, &mut observed, self.now());
-        tell(Event::Looked);
-        Ok(Sight { observed, ledger })
+        tell(ConvergeEvent::Looked);
+        Ok(Observation { observed, ledger })
     }
 
     /// The plan as of now, or as of the day that the options name.
-    pub fn plan(&self, sight: &Sight, options: &Options) -> Plan {
+    pub fn plan(&self, sight: &Observation, options: &PlanOptions) -> Plan {
         self.plan_made(sight, options, self.now())
     }
 
     /// The plan as it would have been made at the moment `made`, or on the day that the options name.
-    pub fn plan_made(&self, sight: &Sight, options: &Options, made: Timestamp) -> Plan {
+    pub fn plan_made(&self, sight: &Observation, options: &PlanOptions, made: Timestamp) -> Plan {
         trustmason_plan::plan(self.declared.topology, &sight.observed, options, options.at.unwrap_or(made))
     }
 
@@ -80,11 +80,11 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`LookError`]: the changes that are left cannot be determined. The record stays.
-    pub fn left(&self, whole: &Options, tell: Tell<'_>) -> Result<Left, LookError> {
+    pub fn left(&self, whole: &PlanOptions, tell: Tell<'_>) -> Result<RemainingWork, LookError> {
         let sight = self.look(tell)?;
         let ledger = &sight.ledger.ledger;
         let (scope, undone) =
             (Scope::of_newest_run(ledger), ledger.runs.last().is_some_and(|run| run.undoes.is_some()));
-        Ok(Left { plan: self.plan(&sight, &scope.limited(whole)), scope, undone })
+        Ok(RemainingWork { plan: self.plan(&sight, &scope.limited(whole)), scope, undone })
     }
 }

@@ -9,7 +9,7 @@ use trustmason_plan::outline::{Plan, Restart};
 use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::RestartCommand;
 
-use super::{Event, Reconciler, RoundTrouble, Sight, Tell};
+use super::{ConvergeEvent, Observation, Reconciler, RoundTrouble, Tell};
 use crate::restart::{self, RestartError, Restarted};
 use crate::state::lock::Lock;
 
@@ -46,7 +46,7 @@ impl Reconciler<'_> {
             if self.stopped() {
                 break;
             }
-            tell(Event::Restarting(restart));
+            tell(ConvergeEvent::Restarting(restart));
             let outcome = restart::restart(command, &self.secrets);
             let restarting = Restarting { service: restart.service.clone(), outcome };
             let goes_on = restarting.is_up();
@@ -63,7 +63,7 @@ impl Reconciler<'_> {
         &self,
         restarts: &[Restarting],
         who: &str,
-        sight: &Sight,
+        sight: &Observation,
         plan: &Plan,
         lock: &mut Lock,
     ) -> Result<(), RoundTrouble> {

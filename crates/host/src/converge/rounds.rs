@@ -2,21 +2,21 @@
 //! phase follows only if the plan that a person approved foretold all of its changes and nothing waits for a person.
 
 use trustmason_keystore::Digest;
-use trustmason_plan::outline::{Forecast, Options, Plan};
+use trustmason_plan::outline::{Forecast, Plan, PlanOptions};
 use trustmason_plan::wire::Document;
 
 use super::limits::writers;
 use super::scope::onwards;
-use super::{ConvergeError, Event, LookError, Reconciler, Restarting, RoundTrouble, Sight, Tell};
+use super::{ConvergeError, ConvergeEvent, LookError, Observation, Reconciler, Restarting, RoundTrouble, Tell};
 use crate::record::audit::Author;
-use crate::run::{self, Outcomes, Request, RunContext};
+use crate::run::{self, Outcomes, RunContext, RunRequest};
 use crate::state::lock::Lock;
 
 /// An approved plan and what it was made from.
 #[derive(Debug)]
 pub struct Begun<'a> {
     /// What the plan was made from.
-    pub sight: Sight,
+    pub sight: Observation,
     /// The plan.
     pub plan: Plan,
     /// Who begins the run, and how the plan was approved.
@@ -107,7 +107,7 @@ impl Reconciler<'_> {
 
     /// Whether carrying out the plan would begin no run and restart no service. The files of completed packs are
     /// removed all the same.
-    pub fn is_idle(&self, sight: &Sight, plan: &Plan) -> bool {
+    pub fn is_idle(&self, sight: &Observation, plan: &Plan) -> bool {
         run::is_idle(plan, &sight.observed, &sight.ledger, &self.state) && self.due(plan).next().is_none()
     }
 
@@ -116,8 +116,8 @@ impl Reconciler<'_> {
     fn follow(
         &self,
         round: &mut Round,
-        sight: &mut Sight,
-        options: &Options,
+        sight: &mut Observation,
+        options: &PlanOptions,
         author: Author<'_>,
         lock: &mut Lock,
         tell: Tell<'_>,
@@ -132,21 +132,21 @@ impl Reconciler<'_> {
         if round.restarts.iter().any(Restarting::is_up) { self.again(sight, options, tell) } else { Ok(next) }
     }
 
-    fn again(&self, sight: &mut Sight, options: &Options, tell: Tell<'_>) -> Result<Plan, LookError> {
+    fn again(&self, sight: &mut Observation, options: &PlanOptions, tell: Tell<'_>) -> Result<Plan, LookError> {
         *sight = self.look(tell)?;
         Ok(self.plan(sight, options))
     }
 
     fn run(
         &self,
-        sight: &Sight,
+        sight: &Observation,
         plan: &Plan,
         author: Author<'_>,
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<Outcomes, ConvergeError> {
         let text = Document::of(plan, self.tool_version).text()?;
-        let request = Request {
+        let request = RunRequest {
             plan,
             digest: Digest::of(text.as_bytes()),
             topology: self.declared.topology,
@@ -163,9 +163,9 @@ impl Reconciler<'_> {
             threads: writers(),
             stop: &self.stop,
         };
-        tell(Event::Running { plan });
-        let outcomes = run::run(request, context, lock, &mut |event| tell(Event::Run(event)));
-        tell(Event::Ran);
+        tell(ConvergeEvent::Running { plan });
+        let outcomes = run::run(request, context, lock, &mut |event| tell(ConvergeEvent::Run(event)));
+        tell(ConvergeEvent::Ran);
         Ok(outcomes?)
     }
 }

@@ -2,7 +2,7 @@
 //! request widens the scope.
 
 use trustmason_plan::ledger::Ledger;
-use trustmason_plan::outline::Options;
+use trustmason_plan::outline::PlanOptions;
 use trustmason_spec::topology::Side;
 
 /// The hosts and the side that a plan is limited to.
@@ -16,7 +16,7 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of a plan.
-    pub fn of(options: &Options) -> Self {
+    pub fn of(options: &PlanOptions) -> Self {
         Self { hosts: options.hosts.clone(), side: options.side }
     }
 
@@ -27,13 +27,13 @@ impl Scope {
 
     /// The options of a whole plan, limited to this scope.
     #[must_use]
-    pub fn limited(&self, whole: &Options) -> Options {
-        Options { hosts: self.hosts.clone(), side: self.side, ..whole.clone() }
+    pub fn limited(&self, whole: &PlanOptions) -> PlanOptions {
+        PlanOptions { hosts: self.hosts.clone(), side: self.side, ..whole.clone() }
     }
 }
 
 /// The options of the plans that follow in the same run. What was asked for once (a replacement certificate, a day to
 /// judge by) is not asked for again.
-pub(super) fn onwards(options: &Options) -> Options {
-    Options { replace: Vec::new(), at: None, ..options.clone() }
+pub(super) fn onwards(options: &PlanOptions) -> PlanOptions {
+    PlanOptions { replace: Vec::new(), at: None, ..options.clone() }
 }

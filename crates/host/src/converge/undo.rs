@@ -1,13 +1,13 @@
 //! A rollback, from what would be taken back to what is left afterwards. It never restarts a service:
 //! [`TakenBack::restarts`] names the services that a person must restart.
 
-use trustmason_plan::outline::{Options, Plan, Restart};
+use trustmason_plan::outline::{Plan, PlanOptions, Restart};
 use trustmason_plan::run_id::RunId;
 
-use super::{LookError, Reconciler, Sight, Tell};
+use super::{LookError, Observation, Reconciler, Tell};
 use crate::record::approval::Approval;
 use crate::record::audit::Author;
-use crate::rollback::{self, Looking, Outlook, Request, RollbackError, Undone};
+use crate::rollback::{self, Looking, Outlook, RollbackError, RollbackRequest, Undone};
 use crate::state::lock::Lock;
 
 /// A run that was taken back.
@@ -34,7 +34,7 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`RollbackError`]: why nothing may be taken back.
-    pub fn outlook(&self, sight: &Sight, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
+    pub fn outlook(&self, sight: &Observation, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
         rollback::outlook(self.looking(sight), run)
     }
 
@@ -43,7 +43,7 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`LookError`]: nothing may be judged.
-    pub fn approved(&self, sight: Sight, approval: Approval, tell: Tell<'_>) -> Result<Sight, LookError> {
+    pub fn approved(&self, sight: Observation, approval: Approval, tell: Tell<'_>) -> Result<Observation, LookError> {
         match approval {
             Approval::Asked => self.look(tell),
             Approval::Auto | Approval::SavedPlan | Approval::Pinned => Ok(sight),
@@ -57,19 +57,19 @@ impl Reconciler<'_> {
     pub fn roll_back(
         &self,
         run: &RunId,
-        sight: &Sight,
+        sight: &Observation,
         author: Author<'_>,
-        whole: &Options,
+        whole: &PlanOptions,
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<TakenBack, RollbackError> {
-        let request = Request { run: Some(run), looking: self.looking(sight), author };
+        let request = RollbackRequest { run: Some(run), looking: self.looking(sight), author };
         let undone = rollback::rollback(request, &self.disk, lock)?;
         let left = self.look(tell).map(|sight| self.plan(&sight, whole));
         Ok(TakenBack { undone, left })
     }
 
-    fn looking<'s>(&'s self, sight: &'s Sight) -> Looking<'s> {
+    fn looking<'s>(&'s self, sight: &'s Observation) -> Looking<'s> {
         Looking {
             state: &self.state,
             topology: self.declared.topology,

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_plan::clock::{Evidence, Verdict, judge};
+use trustmason_plan::clock::{ClockVerdict, Evidence, judge};
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::ServiceId;
 
-use super::{Reconciler, Sight};
+use super::{Observation, Reconciler};
 use crate::clock::{self, VouchError};
 use crate::disk::DiskError;
 use crate::record::audit::Author;
 use crate::state::lock::Lock;
-use crate::word::ack::{self, Unread, Word};
+use crate::word::ack::{self, RestartReport, UnprovenRestart};
 use crate::word::collect::{self, CollectError, Fetched};
 use crate::word::confirm::{self, Claim, ConfirmError, Confirmed};
 use crate::word::decision::DecisionError;
@@ -26,11 +26,11 @@ impl Reconciler<'_> {
     pub fn acknowledge(
         &self,
         restarted: BTreeMap<ServiceId, String>,
-        sight: &Sight,
+        sight: &Observation,
         plan: &Plan,
         lock: &mut Lock,
-    ) -> Result<Vec<Unread>, DecisionError> {
-        let word = Word { restarted, plan, topology: self.declared.topology, now: self.now() };
+    ) -> Result<Vec<UnprovenRestart>, DecisionError> {
+        let word = RestartReport { restarted, plan, topology: self.declared.topology, now: self.now() };
         ack::ack(word, &sight.ledger, &self.disk, lock)
     }
 
@@ -43,9 +43,9 @@ impl Reconciler<'_> {
     }
 
     /// Why this machine's clock cannot be right, judged by what was seen; `None` if nothing speaks against it.
-    pub fn doubt(&self, sight: &Sight) -> Option<Verdict> {
+    pub fn doubt(&self, sight: &Observation) -> Option<ClockVerdict> {
         let verdict = judge(self.now(), &Evidence::of(self.declared.topology, &sight.observed));
-        (verdict != Verdict::Right).then_some(verdict)
+        (verdict != ClockVerdict::Right).then_some(verdict)
     }
 
     /// Records that an operator declares the clock right in spite of this verdict. `sight` gets the ledger that is
@@ -53,7 +53,13 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`VouchError`]; nothing may be begun.
-    pub fn vouch(&self, verdict: &Verdict, by: &str, sight: &mut Sight, lock: &mut Lock) -> Result<(), VouchError> {
+    pub fn vouch(
+        &self,
+        verdict: &ClockVerdict,
+        by: &str,
+        sight: &mut Observation,
+        lock: &mut Lock,
+    ) -> Result<(), VouchError> {
         let (now, topology) = (self.clock.exactly(), self.declared.topology);
         sight.ledger = clock::vouch(verdict, now, by, topology, &sight.ledger, &self.disk, lock)?;
         Ok(())

@@ -28,15 +28,15 @@ pub(super) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 /// An error about a file or folder: what could not be done, the path, the cause and what to try.
 #[derive(Debug)]
 pub struct DiskError {
-    deed: &'static str,
+    action: &'static str,
     path: Box<Path>,
     cause: io::Error,
 }
 
 impl DiskError {
     /// Creates the error; `deed` continues "cannot …".
-    pub(crate) fn new(deed: &'static str, path: &Path, cause: io::Error) -> Self {
-        Self { deed, path: path.into(), cause }
+    pub(crate) fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self { action, path: path.into(), cause }
     }
 
     /// The kind of the cause. It is visible in `disk` only, so that no other module decides by an error that a file is
@@ -100,7 +100,7 @@ impl DiskError {
 
     fn hint(&self) -> &'static str {
         match self.cause.kind() {
-            io::ErrorKind::PermissionDenied if self.deed.starts_with("read") => {
+            io::ErrorKind::PermissionDenied if self.action.starts_with("read") => {
                 "; run trustmason as a user that may read it"
             }
             io::ErrorKind::PermissionDenied => {
@@ -116,7 +116,7 @@ impl DiskError {
 
 impl fmt::Display for DiskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}: {}{}", self.deed, self.path.display(), self.cause, self.hint())
+        write!(f, "cannot {} {}: {}{}", self.action, self.path.display(), self.cause, self.hint())
     }
 }
 

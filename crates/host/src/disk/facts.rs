@@ -11,14 +11,14 @@ use super::{DiskError, Owner, is_one_file};
 
 /// The metadata of a file, folder or link.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct FileFacts {
     metadata: Metadata,
     /// The path, for facts that the metadata do not have.
     #[cfg(windows)]
     path: PathBuf,
 }
 
-impl Facts {
+impl FileFacts {
     #[cfg(not(windows))]
     fn new(_: &Path, metadata: Metadata) -> Self {
         Self { metadata }
@@ -82,7 +82,7 @@ impl Facts {
 ///
 /// # Errors
 /// Fails if the disk cannot tell.
-pub fn facts_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
+pub fn facts_if_there(path: &Path) -> Result<Option<FileFacts>, DiskError> {
     told(path, fs::metadata(path))
 }
 
@@ -90,16 +90,16 @@ pub fn facts_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
 ///
 /// # Errors
 /// Fails if nothing is there, or if the disk cannot tell.
-pub fn facts(path: &Path) -> Result<Facts, DiskError> {
+pub fn facts(path: &Path) -> Result<FileFacts, DiskError> {
     let metadata = fs::metadata(path).map_err(|cause| DiskError::new("examine", path, cause))?;
-    Ok(Facts::new(path, metadata))
+    Ok(FileFacts::new(path, metadata))
 }
 
 /// Looks up what has this very name: a link itself, not its target. `None`: nothing has the name.
 ///
 /// # Errors
 /// Fails if the disk cannot tell.
-pub fn named_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
+pub fn named_if_there(path: &Path) -> Result<Option<FileFacts>, DiskError> {
     told(path, fs::symlink_metadata(path))
 }
 
@@ -107,14 +107,14 @@ pub fn named_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
 ///
 /// # Errors
 /// Fails if nothing has the name, or if the disk cannot tell.
-pub fn named(path: &Path) -> Result<Facts, DiskError> {
+pub fn named(path: &Path) -> Result<FileFacts, DiskError> {
     let metadata = fs::symlink_metadata(path).map_err(|cause| DiskError::new("examine", path, cause))?;
-    Ok(Facts::new(path, metadata))
+    Ok(FileFacts::new(path, metadata))
 }
 
-fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<Facts>, DiskError> {
+fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<FileFacts>, DiskError> {
     let metadata = if_there(metadata).map_err(|cause| DiskError::new("examine", path, cause))?;
-    Ok(metadata.map(|metadata| Facts::new(path, metadata)))
+    Ok(metadata.map(|metadata| FileFacts::new(path, metadata)))
 }
 
 /// The file or folder that a link leads to, as a path without links. `None`: the link leads to nothing.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Disk, DiskError, Fate, Limit, Step};
+use super::{Disk, DiskError, DiskStep, ReadLimit, StepDecision};
 
 /// Who owns a file and who may do what with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -50,17 +50,17 @@ impl Owner {
 
 /// A file open for writing.
 #[derive(Debug)]
-pub struct Written<'a> {
+pub struct FileWriter<'a> {
     pub(super) disk: &'a Disk,
     pub(super) file: File,
     pub(super) path: PathBuf,
     /// The current length of the file.
     pub(super) length: u64,
     /// The limit of the file's length, if the file was opened to append.
-    pub(super) limit: Option<Limit>,
+    pub(super) limit: Option<ReadLimit>,
 }
 
-impl Written<'_> {
+impl FileWriter<'_> {
     /// Writes all bytes.
     ///
     /// # Errors
@@ -72,10 +72,10 @@ impl Written<'_> {
         }
         self.length = length;
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-        match self.disk.gate.pass(Step::Write, &self.path) {
-            Fate::Go => self.file.write_all(bytes),
-            Fate::Fail(cause) => Err(cause),
-            Fate::Half(cause) => self.file.write_all(half).and(Err(cause)),
+        match self.disk.gate.pass(DiskStep::Write, &self.path) {
+            StepDecision::Go => self.file.write_all(bytes),
+            StepDecision::Fail(cause) => Err(cause),
+            StepDecision::Half(cause) => self.file.write_all(half).and(Err(cause)),
         }
         .map_err(|cause| DiskError::new("write", &self.path, cause))
     }
@@ -101,7 +101,7 @@ impl Written<'_> {
     /// # Errors
     /// Fails if the system refuses.
     pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
-        self.disk.take(Step::Write, "cut off the end of", &self.path, || self.file.set_len(length))
+        self.disk.take(DiskStep::Write, "cut off the end of", &self.path, || self.file.set_len(length))
     }
 
     /// Sets owner and mode of the file. An owner that the file has already is not set again, so that no privilege is
@@ -118,12 +118,12 @@ impl Written<'_> {
             let other = |wanted: Option<u32>, has: u32| wanted.filter(|w| *w != has);
             let (uid, gid) = (other(owner.uid, now.uid()), other(owner.gid, now.gid()));
             if uid.is_some() || gid.is_some() {
-                self.disk.take(Step::SetOwner, "give the owner of the file it replaces to", &self.path, || {
+                self.disk.take(DiskStep::SetOwner, "give the owner of the file it replaces to", &self.path, || {
                     std::os::unix::fs::fchown(file, uid, gid)
                 })?;
             }
             if now.mode() & 0o7777 != owner.mode {
-                self.disk.take(Step::SetMode, "set the mode of", &self.path, || {
+                self.disk.take(DiskStep::SetMode, "set the mode of", &self.path, || {
                     file.set_permissions(fs::Permissions::from_mode(owner.mode))
                 })?;
             }
@@ -144,14 +144,17 @@ impl Written<'_> {
             use rustix::fs::{XattrFlags, fsetxattr};
             for (name, value) in &attributes.0 {
                 let file = &self.file;
-                self.disk.take(Step::SetMode, "give the access list of the file it replaces to", &self.path, || {
-                    fsetxattr(file, name.as_str(), value, XattrFlags::empty()).map_err(io::Error::from)
-                })?;
+                self.disk.take(
+                    DiskStep::SetMode,
+                    "give the access list of the file it replaces to",
+                    &self.path,
+                    || fsetxattr(file, name.as_str(), value, XattrFlags::empty()).map_err(io::Error::from),
+                )?;
             }
         }
         #[cfg(windows)]
         if let Some(list) = attributes.0.get(ACCESS_LIST) {
-            self.disk.take(Step::SetMode, "give the access list of the file it replaces to", &self.path, || {
+            self.disk.take(DiskStep::SetMode, "give the access list of the file it replaces to", &self.path, || {
                 let list = std::str::from_utf8(list).map_err(io::Error::other)?;
                 trustmason_windows::access::give(&self.path, list)
             })?;
@@ -166,7 +169,7 @@ impl Written<'_> {
     /// # Errors
     /// Fails if the system refuses.
     pub fn sync(&mut self) -> Result<(), DiskError> {
-        self.disk.take(Step::Sync, "sync", &self.path, || self.file.sync_all())
+        self.disk.take(DiskStep::Sync, "sync", &self.path, || self.file.sync_all())
     }
 }
 

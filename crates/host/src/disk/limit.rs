@@ -17,7 +17,7 @@ pub const MOST_IN_FOLDER: u64 = 256 * MIB;
 
 /// What a file is read as, which decides how large it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub enum ReadLimit {
     /// A keystore of a host, a half of a pair, a file of a folder, a staged key, a backup.
     Store,
     /// A store that a person exported, such as a registry hive, which is large.
@@ -47,7 +47,7 @@ pub enum Limit {
     Holder,
 }
 
-impl Limit {
+impl ReadLimit {
     /// All limits.
     pub const ALL: [Self; 13] = [
         Self::Store,
@@ -165,7 +165,7 @@ impl Limit {
 }
 
 /// The length, in the largest unit that divides it.
-impl fmt::Display for Limit {
+impl fmt::Display for ReadLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         shown(self.bytes(), f)
     }

@@ -9,7 +9,7 @@
 //! until the one step that changes its name, and complete after that step. The replaced file is checked
 //! before it is removed.
 //!
-//! Reading goes through `open`: regular files only, opened without waiting, never more than a [`Limit`] of each. Names
+//! Reading goes through `open`: regular files only, opened without waiting, never more than a [`ReadLimit`] of each. Names
 //! are looked up by `facts`, without opening the file. Neither reports "cannot tell" as "is not there": absence is
 //! `Ok(None)`, and an error says whether the disk is away, refuses, or does not support the call ([`Denial`]).
 #![allow(
@@ -35,19 +35,21 @@ use std::sync::Arc;
 
 pub use error::{Denial, DiskError};
 pub(crate) use facts::stands_at;
-pub use facts::{Facts, facts, facts_if_there, follow_link, named, named_if_there};
+pub use facts::{FileFacts, facts, facts_if_there, follow_link, named, named_if_there};
 use file::is_one_file;
-pub use file::{Attributes, Owner, Written};
-pub use limit::{Limit, MOST_IN_FOLDER, MOST_NAMES};
+pub use file::{Attributes, FileWriter, Owner};
+pub use limit::{MOST_IN_FOLDER, MOST_NAMES, ReadLimit};
 use open::Regular;
-pub use read::{Item, Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there};
+pub use read::{
+    FolderItem, Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there,
+};
 pub(crate) use read::{ends_in, list, open_if_there};
-pub use swap::{Over, ReplaceError, Replacement};
+pub use swap::{ExpectedTarget, ReplaceError, Replacement};
 pub(crate) use temporary::{left_by, temporaries};
 
 /// An elementary step on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum DiskStep {
     /// Make a folder.
     MakeDir,
     /// Create a file that is not there.
@@ -78,7 +80,7 @@ pub enum Step {
 
 /// What happens to a step.
 #[derive(Debug)]
-pub enum Fate {
+pub enum StepDecision {
     /// The step is done.
     Go,
     /// The step is not done and fails with this error.
@@ -90,14 +92,14 @@ pub enum Fate {
 /// Asked before each step.
 pub trait Gate: Send + Sync {
     /// Decides about one step on one path.
-    fn pass(&self, step: Step, path: &Path) -> Fate;
+    fn pass(&self, step: DiskStep, path: &Path) -> StepDecision;
 }
 
-struct Open;
+struct OpenGate;
 
-impl Gate for Open {
-    fn pass(&self, _: Step, _: &Path) -> Fate {
-        Fate::Go
+impl Gate for OpenGate {
+    fn pass(&self, _: DiskStep, _: &Path) -> StepDecision {
+        StepDecision::Go
     }
 }
 
@@ -115,7 +117,7 @@ impl fmt::Debug for Disk {
 
 impl Default for Disk {
     fn default() -> Self {
-        Self { gate: Arc::new(Open) }
+        Self { gate: Arc::new(OpenGate) }
     }
 }
 
@@ -133,24 +135,26 @@ impl Disk {
     /// Changes a certificate store of the system. The change counts as one step here, whatever the system does for it.
     pub(crate) fn system<E: From<String>>(&self, store: &str, act: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         // The gate gets the store's name in place of a file's path.
-        match self.gate.pass(Step::Write, Path::new(store)) {
-            Fate::Go => act(),
-            Fate::Fail(error) | Fate::Half(error) => Err(E::from(format!("cannot change {store}: {error}"))),
+        match self.gate.pass(DiskStep::Write, Path::new(store)) {
+            StepDecision::Go => act(),
+            StepDecision::Fail(error) | StepDecision::Half(error) => {
+                Err(E::from(format!("cannot change {store}: {error}")))
+            }
         }
     }
 
     fn take<T>(
         &self,
-        step: Step,
-        deed: &'static str,
+        step: DiskStep,
+        action: &'static str,
         path: &Path,
         act: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, DiskError> {
         match self.gate.pass(step, path) {
-            Fate::Go => act(),
-            Fate::Fail(cause) | Fate::Half(cause) => Err(cause),
+            StepDecision::Go => act(),
+            StepDecision::Fail(cause) | StepDecision::Half(cause) => Err(cause),
         }
-        .map_err(|cause| DiskError::new(deed, path, cause))
+        .map_err(|cause| DiskError::new(action, path, cause))
     }
 
     /// Makes a folder, and those above it that are missing, for this account alone (0700; on Windows for this account,
@@ -168,7 +172,7 @@ impl Disk {
             }
         }
         for folder in missing.into_iter().rev() {
-            self.take(Step::MakeDir, "make folder", folder, || match make_private_dir(folder) {
+            self.take(DiskStep::MakeDir, "make folder", folder, || match make_private_dir(folder) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 other => other,
             })?;
@@ -181,9 +185,10 @@ impl Disk {
     ///
     /// # Errors
     /// Fails if the file exists, or could not be created.
-    pub fn create(&self, path: &Path) -> Result<Written<'_>, DiskError> {
-        let file = self.take(Step::Create, "make file", path, || private().write(true).create_new(true).open(path))?;
-        Ok(Written { disk: self, file, path: path.to_owned(), length: 0, limit: None })
+    pub fn create(&self, path: &Path) -> Result<FileWriter<'_>, DiskError> {
+        let file =
+            self.take(DiskStep::Create, "make file", path, || private().write(true).create_new(true).open(path))?;
+        Ok(FileWriter { disk: self, file, path: path.to_owned(), length: 0, limit: None })
     }
 
     /// Opens a file to add to its end, and creates it for this account alone (0600) if it is not there. The file never
@@ -191,10 +196,10 @@ impl Disk {
     ///
     /// # Errors
     /// Fails if the file cannot be opened, or is no regular file.
-    pub fn append(&self, path: &Path, limit: Limit) -> Result<Written<'_>, DiskError> {
-        let regular = self.take(Step::Append, "add to file", path, || Regular::append(path, limit, private()))?;
+    pub fn append(&self, path: &Path, limit: ReadLimit) -> Result<FileWriter<'_>, DiskError> {
+        let regular = self.take(DiskStep::Append, "add to file", path, || Regular::append(path, limit, private()))?;
         let length = regular.length();
-        Ok(Written { disk: self, file: regular.into_file(), path: path.to_owned(), length, limit: Some(limit) })
+        Ok(FileWriter { disk: self, file: regular.into_file(), path: path.to_owned(), length, limit: Some(limit) })
     }
 
     /// Removes a file. A file that is already gone is no error.
@@ -208,7 +213,7 @@ impl Disk {
 
     /// Removes a file without syncing its folder. The caller's next step syncs the folder.
     fn unlink(&self, path: &Path) -> Result<(), DiskError> {
-        self.take(Step::Remove, "remove file", path, || match remove_file(path) {
+        self.take(DiskStep::Remove, "remove file", path, || match remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         })
@@ -219,7 +224,7 @@ impl Disk {
     /// # Errors
     /// Fails if the folder was empty and is still there.
     pub fn remove_empty_dir(&self, path: &Path) -> Result<(), DiskError> {
-        self.take(Step::Remove, "remove folder", path, || match fs::remove_dir(path) {
+        self.take(DiskStep::Remove, "remove folder", path, || match fs::remove_dir(path) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
             other => other,
         })
@@ -227,7 +232,7 @@ impl Disk {
 
     fn sync_dir(&self, folder: Option<&Path>) -> Result<(), DiskError> {
         let folder = folder.filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        self.take(Step::SyncDir, "sync folder", folder, || {
+        self.take(DiskStep::SyncDir, "sync folder", folder, || {
             #[cfg(unix)]
             open::folder(folder)?.sync_all()?;
             // Windows has no such step: a folder cannot be opened as a file there.
@@ -242,7 +247,7 @@ impl Disk {
     /// # Errors
     /// The step that failed.
     pub fn place(&self, path: &Path, bytes: &[u8], owner: Owner, attributes: &Attributes) -> Result<(), DiskError> {
-        Limit::Store.admits(length(bytes)).map_err(|cause| DiskError::new("write", path, cause))?;
+        ReadLimit::Store.admits(length(bytes)).map_err(|cause| DiskError::new("write", path, cause))?;
         let mut file = self.create(path)?;
         let dressed = file.own(owner).map(|()| {
             if let Err(error) = file.give(attributes) {
@@ -251,16 +256,16 @@ impl Disk {
         });
         let done = dressed.and_then(|()| file.write(bytes)).and_then(|()| file.sync());
         drop(file);
-        done.and_then(|()| self.settle(path, bytes, Limit::Store)).inspect_err(|_| {
-            if let Err(litter) = self.remove(path) {
-                tracing::debug!("{litter}");
+        done.and_then(|()| self.read_back(path, bytes, ReadLimit::Store)).inspect_err(|_| {
+            if let Err(leftover) = self.remove(path) {
+                tracing::debug!("{leftover}");
             }
         })
     }
 
-    fn settle(&self, path: &Path, bytes: &[u8], limit: Limit) -> Result<(), DiskError> {
+    fn read_back(&self, path: &Path, bytes: &[u8], limit: ReadLimit) -> Result<(), DiskError> {
         self.sync_dir(path.parent())?;
-        self.take(Step::ReadBack, "read back", path, || {
+        self.take(DiskStep::ReadBack, "read back", path, || {
             if read::holds(path, limit, bytes)? {
                 Ok(())
             } else {
@@ -276,13 +281,21 @@ impl Disk {
     ///
     /// # Errors
     /// The step that failed.
-    pub fn keep(&self, path: &Path, bytes: &[u8], limit: Limit, run: &str) -> Result<bool, DiskError> {
+    pub fn keep(&self, path: &Path, bytes: &[u8], limit: ReadLimit, run: &str) -> Result<bool, DiskError> {
         let same = error::if_there(read::holds(path, limit, bytes));
         if same.map_err(|cause| DiskError::new("read", path, cause))? == Some(true) {
             return Ok(false);
         }
         let owner = Owner::ours(0o600);
-        let new = Replacement { target: path, bytes, limit, owner, attributes: None, over: Over::Anything, run };
+        let new = Replacement {
+            target: path,
+            bytes,
+            limit,
+            owner,
+            attributes: None,
+            expected: ExpectedTarget::Anything,
+            run,
+        };
         match self.replace(new, || Ok(())) {
             Ok(()) => Ok(true),
             Err(error) => Err(error.into_error(path)),

@@ -1,4 +1,4 @@
-//! The one place that opens files. It takes a path and a [`Limit`] and gives an open regular file, to be read, appended
+//! The one place that opens files. It takes a path and a [`ReadLimit`] and gives an open regular file, to be read, appended
 //! to or locked. It never opens a pipe or a device, and never reads without a limit.
 //!
 //! A named pipe would make the program wait until another program writes into it, a device may have no end, and a link
@@ -17,7 +17,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
-use super::Limit;
+use super::ReadLimit;
 
 /// An open regular file.
 #[derive(Debug)]
@@ -29,19 +29,19 @@ pub(super) struct Regular {
 
 impl Regular {
     /// Opens a file to read it. `limit` also decides what the error advises if the path leads to no regular file.
-    pub(super) fn open(path: &Path, limit: Limit) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, limit: ReadLimit) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true);
         Self::with(path, limit, options)
     }
 
     /// Opens a file to add to its end, and creates it with `options` if it is not there.
-    pub(super) fn append(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
+    pub(super) fn append(path: &Path, limit: ReadLimit, mut options: OpenOptions) -> io::Result<Self> {
         options.append(true).create(true);
         Self::with(path, limit, options)
     }
 
-    fn with(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
+    fn with(path: &Path, limit: ReadLimit, mut options: OpenOptions) -> io::Result<Self> {
         // If the look fails, the opening fails too, and its error says why.
         if let Ok(facts) = fs::metadata(path) {
             is_regular(&facts, limit)?;
@@ -97,7 +97,7 @@ pub(super) fn folder(path: &Path) -> io::Result<File> {
 }
 
 /// Refuses anything but a regular file, and says what it is.
-fn is_regular(facts: &Metadata, limit: Limit) -> io::Result<()> {
+fn is_regular(facts: &Metadata, limit: ReadLimit) -> io::Result<()> {
     if facts.is_file() {
         return Ok(());
     }
@@ -140,7 +140,7 @@ fn without_waiting(_: &mut OpenOptions) {}
 
 /// Refuses a pipe or device of Windows, whose handles have no metadata.
 #[cfg(windows)]
-fn on_disk(file: &File, limit: Limit) -> io::Result<()> {
+fn on_disk(file: &File, limit: ReadLimit) -> io::Result<()> {
     if trustmason_windows::file::is_on_disk(file) {
         return Ok(());
     }
@@ -148,7 +148,7 @@ fn on_disk(file: &File, limit: Limit) -> io::Result<()> {
 }
 
 #[cfg(not(windows))]
-fn on_disk(_: &File, _: Limit) -> io::Result<()> {
+fn on_disk(_: &File, _: ReadLimit) -> io::Result<()> {
     Ok(())
 }
 

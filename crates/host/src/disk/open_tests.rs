@@ -3,7 +3,7 @@
 use super::*;
 
 fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    Regular::open(path, Limit::Plan)?.read(most)
+    Regular::open(path, ReadLimit::Plan)?.read(most)
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_file_that_grew_is_read_no_further_than_the_bound() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     fs::write(&path, b"12345").unwrap();
-    let regular = Regular::open(&path, Limit::Plan).unwrap();
+    let regular = Regular::open(&path, ReadLimit::Plan).unwrap();
     fs::write(&path, b"123456789").unwrap();
     assert_eq!(regular.read(5).unwrap(), None);
 }
@@ -71,7 +71,7 @@ mod unix {
         ] {
             let path = at(name);
             let errors = watched(move || {
-                [read(&path, 1000).map(|_| ()), Regular::append(&path, Limit::Plan, OpenOptions::new()).map(|_| ())]
+                [read(&path, 1000).map(|_| ()), Regular::append(&path, ReadLimit::Plan, OpenOptions::new()).map(|_| ())]
             });
             for error in errors {
                 let error = error.unwrap_err().to_string();

@@ -11,27 +11,27 @@ use trustmason_keystore::Digest;
 use super::error::if_there;
 use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
 use super::open::{Regular, patiently};
-use super::{DiskError, Limit, facts, left_by, length};
+use super::{DiskError, ReadLimit, facts, left_by, length};
 
 /// Reads a file.
 ///
 /// # Errors
 /// Fails if the file could not be read, is no regular file, or is larger than its limit.
-pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, DiskError> {
+pub fn read(path: &Path, limit: ReadLimit) -> Result<Vec<u8>, DiskError> {
     read_whole(path, limit).map_err(|cause| DiskError::new("read", path, cause))
 }
 
-pub(super) fn read_whole(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+pub(super) fn read_whole(path: &Path, limit: ReadLimit) -> io::Result<Vec<u8>> {
     at_most(path, limit, limit.bytes())?.ok_or_else(|| limit.exceeded())
 }
 
 /// Reads a whole file; `None` if it has more than `most` bytes.
-fn at_most(path: &Path, limit: Limit, most: u64) -> io::Result<Option<Vec<u8>>> {
+fn at_most(path: &Path, limit: ReadLimit, most: u64) -> io::Result<Option<Vec<u8>>> {
     patiently(|| Regular::open(path, limit)?.read(most))
 }
 
 /// Whether a file holds exactly these bytes.
-pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool> {
+pub(super) fn holds(path: &Path, limit: ReadLimit, bytes: &[u8]) -> io::Result<bool> {
     Ok(at_most(path, limit, length(bytes))?.is_some_and(|now| now == bytes))
 }
 
@@ -39,7 +39,7 @@ pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool>
 ///
 /// # Errors
 /// Fails if the file is there and could not be read, as [`read`] does.
-pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskError> {
+pub fn read_if_there(path: &Path, limit: ReadLimit) -> Result<Option<Vec<u8>>, DiskError> {
     if_there(read_whole(path, limit)).map_err(|cause| DiskError::new("read", path, cause))
 }
 
@@ -48,7 +48,7 @@ pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskE
 /// # Errors
 /// Fails if the file is there and could not be read, as [`read`] does. A folder in its place is an error.
 pub fn digest_if_there(path: &Path) -> Result<Option<Digest>, DiskError> {
-    Ok(read_if_there(path, Limit::Store)?.map(|bytes| Digest::of(&bytes)))
+    Ok(read_if_there(path, ReadLimit::Store)?.map(|bytes| Digest::of(&bytes)))
 }
 
 /// Reads the files of a folder, sorted by name. Folders inside it and temporary files of trustmason are skipped.
@@ -73,11 +73,11 @@ fn read_folder_within(path: &Path, names: usize, bytes: u64) -> Result<Vec<(Stri
             let cause = io::Error::new(io::ErrorKind::InvalidData, "its name is not text; rename it");
             DiskError::new("use file", &path.join(name), cause)
         })?;
-        let most = left.min(Limit::Store.bytes());
-        let read = at_most(&at, Limit::Store, most).map_err(|cause| DiskError::new("read", &at, cause))?;
+        let most = left.min(ReadLimit::Store.bytes());
+        let read = at_most(&at, ReadLimit::Store, most).map_err(|cause| DiskError::new("read", &at, cause))?;
         let Some(bytes) = read else {
-            return Err(if most == Limit::Store.bytes() {
-                DiskError::new("read", &at, Limit::Store.exceeded())
+            return Err(if most == ReadLimit::Store.bytes() {
+                DiskError::new("read", &at, ReadLimit::Store.exceeded())
             } else {
                 DiskError::new(
                     "read folder",
@@ -99,9 +99,9 @@ fn overfull(what: String) -> io::Error {
 
 /// One item of a folder.
 #[derive(Debug)]
-pub struct Item(DirEntry);
+pub struct FolderItem(DirEntry);
 
-impl Item {
+impl FolderItem {
     /// The path of the item.
     pub fn path(&self) -> PathBuf {
         self.0.path()
@@ -139,14 +139,14 @@ impl<'a> Items<'a> {
 }
 
 impl Iterator for Items<'_> {
-    type Item = Result<Item, DiskError>;
+    type Item = Result<FolderItem, DiskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.listing.as_mut()?.next()?;
         let item = match (item, self.left.checked_sub(1)) {
             (Ok(item), Some(left)) => {
                 self.left = left;
-                return Some(Ok(Item(item)));
+                return Some(Ok(FolderItem(item)));
             }
             (Ok(_), None) => Err(overfull(format!("it holds more than {} names", self.names))),
             (Err(cause), _) => Err(cause),
@@ -182,7 +182,7 @@ pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
 ///
 /// # Errors
 /// Fails if the file is there and could not be read.
-pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskError> {
+pub(crate) fn ends_in(path: &Path, limit: ReadLimit, byte: u8) -> Result<bool, DiskError> {
     let last = if_there(patiently(|| Regular::open(path, limit)?.last()));
     let last = last.map_err(|cause| DiskError::new("read", path, cause))?;
     Ok(last.flatten().is_none_or(|last| last == byte))
@@ -192,7 +192,7 @@ pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskE
 ///
 /// # Errors
 /// Fails if the file is there and cannot be opened, or is no regular file.
-pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, DiskError> {
+pub(crate) fn open_if_there(path: &Path, limit: ReadLimit) -> Result<Option<File>, DiskError> {
     let regular = if_there(Regular::open(path, limit)).map_err(|cause| DiskError::new("open", path, cause))?;
     Ok(regular.map(Regular::into_file))
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::super::{Disk, Limit};
+use super::super::{Disk, ReadLimit};
 use super::*;
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
@@ -37,7 +37,7 @@ fn a_folder_has_a_bound_of_bytes() {
 fn a_file_of_a_folder_that_is_too_large_is_named() {
     let dir = folder(&[1]);
     let giant = dir.path().join("giant.pem");
-    File::create(&giant).unwrap().set_len(Limit::Store.bytes() + 1).unwrap();
+    File::create(&giant).unwrap().set_len(ReadLimit::Store.bytes() + 1).unwrap();
     let error = read_folder(dir.path()).unwrap_err().to_string();
     let wanted = format!(
         "cannot read {}: it is larger than a keystore may be (64 MiB); check that it is the right file",
@@ -63,7 +63,7 @@ fn a_pipe_in_a_folder_is_named() {
 fn every_limit_is_kept_to_the_byte() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
-    for limit in Limit::ALL {
+    for limit in ReadLimit::ALL {
         let file = File::create(&path).unwrap();
         file.set_len(limit.bytes() + 1).unwrap();
         let error = read(&path, limit).unwrap_err();
@@ -79,10 +79,10 @@ fn every_limit_is_kept_to_the_byte() {
 
 #[test]
 fn a_limit_is_shown_in_the_unit_that_fits() {
-    let shown = |limit: Limit| limit.to_string();
-    assert_eq!(shown(Limit::Holder), "64 KiB");
-    assert_eq!(shown(Limit::Store), "64 MiB");
-    assert_eq!(shown(Limit::Audit), "1 GiB");
+    let shown = |limit: ReadLimit| limit.to_string();
+    assert_eq!(shown(ReadLimit::Holder), "64 KiB");
+    assert_eq!(shown(ReadLimit::Store), "64 MiB");
+    assert_eq!(shown(ReadLimit::Audit), "1 GiB");
 }
 
 /// Otherwise the next run could do nothing any more.
@@ -91,20 +91,20 @@ fn nothing_is_written_that_could_not_be_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lock.owner");
     let disk = Disk::new();
-    let most = usize::try_from(Limit::Holder.bytes()).unwrap();
-    assert!(disk.keep(&path, &vec![b'x'; most], Limit::Holder, RUN).unwrap());
-    let error = disk.keep(&path, &vec![b'y'; most + 1], Limit::Holder, RUN).unwrap_err().to_string();
+    let most = usize::try_from(ReadLimit::Holder.bytes()).unwrap();
+    assert!(disk.keep(&path, &vec![b'x'; most], ReadLimit::Holder, RUN).unwrap());
+    let error = disk.keep(&path, &vec![b'y'; most + 1], ReadLimit::Holder, RUN).unwrap_err().to_string();
     assert!(error.contains("it would be larger than the lock's signature may be (64 KiB)"), "{error}");
-    assert_eq!(read(&path, Limit::Holder).unwrap(), vec![b'x'; most], "the old one is there");
+    assert_eq!(read(&path, ReadLimit::Holder).unwrap(), vec![b'x'; most], "the old one is there");
 
     let path = dir.path().join("journal.jsonl");
-    disk.append(&path, Limit::Holder).unwrap().write(&vec![b'x'; most - 2]).unwrap();
-    let mut again = disk.append(&path, Limit::Holder).unwrap();
+    disk.append(&path, ReadLimit::Holder).unwrap().write(&vec![b'x'; most - 2]).unwrap();
+    let mut again = disk.append(&path, ReadLimit::Holder).unwrap();
     again.write(b"1").unwrap();
     again.write(b"2").unwrap();
     let error = again.write(b"3").unwrap_err().to_string();
     assert!(error.contains("cannot add to file") && error.contains("it would be larger than"), "{error}");
-    assert!(read(&path, Limit::Holder).unwrap().ends_with(b"x12"));
+    assert!(read(&path, ReadLimit::Holder).unwrap().ends_with(b"x12"));
 }
 
 #[cfg(unix)]
@@ -113,8 +113,8 @@ fn a_larger_file_is_another_one_and_is_not_read_for_that() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.json");
     File::create(&path).unwrap().set_len(1 << 42).unwrap();
-    assert!(!holds(&path, Limit::Ledger, b"x").unwrap());
+    assert!(!holds(&path, ReadLimit::Ledger, b"x").unwrap());
     fs::write(&path, b"x").unwrap();
-    assert!(holds(&path, Limit::Ledger, b"x").unwrap());
-    assert!(!holds(&path, Limit::Ledger, b"y").unwrap());
+    assert!(holds(&path, ReadLimit::Ledger, b"x").unwrap());
+    assert!(!holds(&path, ReadLimit::Ledger, b"y").unwrap());
 }

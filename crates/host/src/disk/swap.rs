@@ -19,11 +19,11 @@ use std::path::Path;
 use trustmason_keystore::Digest;
 
 use super::temporary::{aside, temporary};
-use super::{Attributes, Disk, DiskError, Limit, Owner, Step, length};
+use super::{Attributes, Disk, DiskError, DiskStep, Owner, ReadLimit, length};
 
 /// What is expected at the target until the new file takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum ExpectedTarget {
     /// Any file or none: a file of trustmason's own that no other program writes.
     Anything,
     /// No file: a file that another program made in the meantime stays.
@@ -32,7 +32,7 @@ pub enum Over {
     File(Digest),
 }
 
-impl From<Option<Digest>> for Over {
+impl From<Option<Digest>> for ExpectedTarget {
     fn from(digest: Option<Digest>) -> Self {
         digest.map_or(Self::Nothing, Self::File)
     }
@@ -46,13 +46,13 @@ pub struct Replacement<'a> {
     /// The content of the new file.
     pub bytes: &'a [u8],
     /// What the new file will be read as. It is not made larger than this limit.
-    pub limit: Limit,
+    pub limit: ReadLimit,
     /// Owner and mode of the new file.
     pub owner: Owner,
     /// The attributes of the new file; with `None` it gets those of the file it replaces.
     pub attributes: Option<&'a Attributes>,
     /// Which file it may replace.
-    pub over: Over,
+    pub expected: ExpectedTarget,
     /// The run, which marks the temporary file so that a later run may remove it.
     pub run: &'a str,
 }
@@ -113,7 +113,9 @@ impl Disk {
             .map_err(ReplaceError::Before)
             .and_then(|()| self.swap(&temporary, new).map_err(|error| error.map(E::from)));
         match placed {
-            Ok(()) => self.settle(new.target, new.bytes, new.limit).map_err(|error| ReplaceError::After(error.into())),
+            Ok(()) => {
+                self.read_back(new.target, new.bytes, new.limit).map_err(|error| ReplaceError::After(error.into()))
+            }
             // The temporary file may hold another program's work.
             Err(error @ ReplaceError::After(_)) => Err(error),
             Err(error) => {
@@ -131,14 +133,14 @@ impl Disk {
     /// As [`Disk::replace`].
     pub fn withdraw(&self, target: &Path, expected: Digest, run: &str) -> Done {
         let aside = temporary(target, run);
-        let moved = self.take(Step::Rename, "set aside", target, || rename_new(target, &aside));
+        let moved = self.take(DiskStep::Rename, "set aside", target, || rename_new(target, &aside));
         match moved {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
             Err(error) => return Err(ReplaceError::Before(error)),
         }
         if let Err(trouble) = self.is_still(&aside, expected) {
-            self.take(Step::Rename, "put back", target, || rename_new(&aside, target))
+            self.take(DiskStep::Rename, "put back", target, || rename_new(&aside, target))
                 .map_err(|error| ReplaceError::After(kept(error, &aside)))?;
             return Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before));
         }
@@ -175,18 +177,18 @@ impl Disk {
     }
 
     fn swap(&self, temporary: &Path, new: Replacement<'_>) -> Done {
-        match new.over {
-            Over::Anything => self
-                .take(Step::Rename, "replace file", new.target, || rename(temporary, new.target))
+        match new.expected {
+            ExpectedTarget::Anything => self
+                .take(DiskStep::Rename, "replace file", new.target, || rename(temporary, new.target))
                 .map_err(ReplaceError::Before),
-            Over::Nothing => self.name_new(temporary, new.target),
-            Over::File(expected) => self.exchange(temporary, new.target, expected, Digest::of(new.bytes)),
+            ExpectedTarget::Nothing => self.name_new(temporary, new.target),
+            ExpectedTarget::File(expected) => self.exchange(temporary, new.target, expected, Digest::of(new.bytes)),
         }
     }
 
     /// Gives a file a name that no other file has.
     fn name_new(&self, from: &Path, target: &Path) -> Done {
-        match self.take(Step::Rename, "name file", target, || rename_new(from, target)) {
+        match self.take(DiskStep::Rename, "name file", target, || rename_new(from, target)) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(ReplaceError::Overtaken),
             Err(error) => Err(ReplaceError::Before(error)),
@@ -195,7 +197,7 @@ impl Disk {
 
     /// Exchanges the names of two files, and removes the file that was at the target if it is the expected one.
     fn exchange(&self, temporary: &Path, target: &Path, expected: Digest, ours: Digest) -> Done {
-        match self.take(Step::Exchange, "replace file", target, || rename_exchange(temporary, target)) {
+        match self.take(DiskStep::Exchange, "replace file", target, || rename_exchange(temporary, target)) {
             Ok(()) => {}
             Err(error) if error.is_unsupported() => return self.displace(temporary, target, expected),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
@@ -205,13 +207,13 @@ impl Disk {
             return self.unlink(temporary).map_err(ReplaceError::After);
         };
         let back = "restore the file that another program wrote at";
-        self.take(Step::Exchange, back, target, || rename_exchange(temporary, target))
+        self.take(DiskStep::Exchange, back, target, || rename_exchange(temporary, target))
             .map_err(|error| ReplaceError::After(kept(error, temporary)))?;
         if digest_of(temporary).is_ok_and(|digest| digest == ours) {
             return Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before));
         }
         // Another program wrote once more in between: the newest file stays at the target, the other is kept.
-        let error = match self.take(Step::Exchange, back, target, || rename_exchange(temporary, target)) {
+        let error = match self.take(DiskStep::Exchange, back, target, || rename_exchange(temporary, target)) {
             Ok(()) => {
                 let cause = io::Error::other("other programs wrote it several times at the same time");
                 DiskError::new("decide which file is the right one at", target, cause)
@@ -227,7 +229,7 @@ impl Disk {
         use trustmason_windows::file::{self, ReplaceError as Unreplaced};
         let aside = aside(temporary);
         let mut set_aside = false;
-        let replaced = self.take(Step::Rename, "replace file", target, || {
+        let replaced = self.take(DiskStep::Rename, "replace file", target, || {
             file::replace(target, temporary, &aside).map_err(|error| match error {
                 Unreplaced::AsItWas(cause) => cause,
                 Unreplaced::SetAside(cause) => {
@@ -237,7 +239,7 @@ impl Disk {
             })
         });
         let put_back = |rename: fn(&Path, &Path) -> io::Result<()>| {
-            self.take(Step::Rename, "put back", target, || rename(&aside, target))
+            self.take(DiskStep::Rename, "put back", target, || rename(&aside, target))
                 .map_err(|error| ReplaceError::After(kept(error, &aside)))
         };
         match replaced {
@@ -249,7 +251,7 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
             // The file system does not support the call, so the caller's check has to suffice.
             Err(error) if error.is_unsupported() => {
-                let rename = self.take(Step::Rename, "replace file", target, || rename(temporary, target));
+                let rename = self.take(DiskStep::Rename, "replace file", target, || rename(temporary, target));
                 return rename.map_err(ReplaceError::Before);
             }
             Err(error) => return Err(ReplaceError::Before(error)),
@@ -265,9 +267,9 @@ impl Disk {
     /// program gives the target's name to its own file between the two steps, this is not noticed.
     #[cfg(not(windows))]
     fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
-        let rename_over = || self.take(Step::Rename, "replace file", target, || rename(temporary, target));
+        let rename_over = || self.take(DiskStep::Rename, "replace file", target, || rename(temporary, target));
         let aside = aside(temporary);
-        match self.take(Step::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
+        match self.take(DiskStep::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
             Ok(()) => {}
             // The file system has no second names, so the caller's check has to suffice.
             Err(error) if error.is_unsupported() || error.kind() == io::ErrorKind::PermissionDenied => {
@@ -283,7 +285,7 @@ impl Disk {
         let Err(trouble) = self.is_still(&aside, expected) else {
             return self.unlink(&aside).map_err(ReplaceError::After);
         };
-        self.take(Step::Rename, "put back", target, || rename(&aside, target))
+        self.take(DiskStep::Rename, "put back", target, || rename(&aside, target))
             .map_err(|error| ReplaceError::After(kept(error, &aside)))?;
         Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
     }
@@ -291,20 +293,20 @@ impl Disk {
     /// Whether a file that was set aside is the expected one. The error is `None` for another file, and the cause if
     /// the file could not be read.
     fn is_still(&self, aside: &Path, expected: Digest) -> Result<(), Option<DiskError>> {
-        let read = || super::read::read_whole(aside, Limit::Store);
-        let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
+        let read = || super::read::read_whole(aside, ReadLimit::Store);
+        let bytes = self.take(DiskStep::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
         if Digest::of(&bytes) == expected { Ok(()) } else { Err(None) }
     }
 
     fn discard(&self, path: &Path) {
-        if let Err(litter) = self.remove(path) {
-            tracing::debug!("{litter}");
+        if let Err(leftover) = self.remove(path) {
+            tracing::debug!("{leftover}");
         }
     }
 }
 
 fn digest_of(path: &Path) -> Result<Digest, DiskError> {
-    super::read(path, Limit::Store).map(|bytes| Digest::of(&bytes))
+    super::read(path, ReadLimit::Store).map(|bytes| Digest::of(&bytes))
 }
 
 /// Adds to an error where the file is that could not be put back.

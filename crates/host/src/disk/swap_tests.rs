@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::disk::temporary::{MARK, left_by};
-use crate::fault::{Fault, Faulty, Meddler};
+use crate::fault::{FaultInjector, InjectedFault, Meddler};
 use trustmason_plan::run_id::RunId;
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
@@ -32,7 +32,10 @@ fn names(folder: &Path) -> Vec<String> {
 fn replace(disk: &Disk, target: &Path, bytes: &[u8]) -> Result<(), ReplaceError<DiskError>> {
     let owner = fs::metadata(target).map_or(Owner::ours(0o640), |m| Owner::of(&m));
     let over = fs::read(target).ok().map(|bytes| Digest::of(&bytes)).into();
-    disk.replace(Replacement { target, bytes, limit: Limit::Store, owner, attributes: None, over, run: RUN }, || Ok(()))
+    disk.replace(
+        Replacement { target, bytes, limit: ReadLimit::Store, owner, attributes: None, expected: over, run: RUN },
+        || Ok(()),
+    )
 }
 
 #[cfg(unix)]
@@ -59,10 +62,17 @@ fn a_failed_check_leaves_everything_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
-    let (owner, over) = (Owner::ours(0o600), Over::File(Digest::of(b"old")));
-    let new =
-        Replacement { target: &target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
-    let gate = Faulty::where_it(Fault::Device, |_, step, _| step == Step::Create);
+    let (owner, over) = (Owner::ours(0o600), ExpectedTarget::File(Digest::of(b"old")));
+    let new = Replacement {
+        target: &target,
+        bytes: b"new",
+        limit: ReadLimit::Store,
+        owner,
+        attributes: None,
+        expected: over,
+        run: RUN,
+    };
+    let gate = FaultInjector::where_it(InjectedFault::Device, |_, step, _| step == DiskStep::Create);
     let failed = Disk::behind(Arc::new(gate)).replace(new, || Err(Trouble::Stale));
     assert!(
         matches!(failed, Err(ReplaceError::Before(Trouble::Disk(error))) if error.to_string().contains("make file"))
@@ -77,8 +87,14 @@ fn contents(folder: &Path) -> Vec<Vec<u8>> {
     names(folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::NoSpace, Fault::Device, Fault::Denied, Fault::ReadOnly, Fault::ShortWrite, Fault::Crash];
+const FAULTS: [InjectedFault; 6] = [
+    InjectedFault::NoSpace,
+    InjectedFault::Device,
+    InjectedFault::Denied,
+    InjectedFault::ReadOnly,
+    InjectedFault::ShortWrite,
+    InjectedFault::Crash,
+];
 
 /// Runs one act with a fault at each of its steps, on a disk that supports the exchange and on one that does not.
 fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<DiskError>>, new: Option<&[u8]>) {
@@ -87,7 +103,7 @@ fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<
             let dir = tempfile::tempdir().unwrap();
             let target = dir.path().join("store");
             fs::write(&target, b"old content").unwrap();
-            let gate = Arc::new(Faulty::at(step, fault));
+            let gate = Arc::new(FaultInjector::at(step, fault));
             let disk = if exchange { Disk::behind(gate.clone()) } else { Disk::behind(Arc::new(Plain(gate.clone()))) };
             let result = act(&disk, &target);
             let now = fs::read(&target).ok();
@@ -105,10 +121,12 @@ fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<
                 }
                 Err(ReplaceError::After(_)) => assert_eq!(now.as_deref(), new, "{struck:?}"),
                 // On a disk that denies a second name the file is replaced without one.
-                Ok(()) => assert!(struck.0 == Step::Link && fault == Fault::Denied, "{struck:?} passed unnoticed"),
+                Ok(()) => {
+                    assert!(struck.0 == DiskStep::Link && fault == InjectedFault::Denied, "{struck:?} passed unnoticed")
+                }
                 Err(ReplaceError::Overtaken) => panic!("{struck:?}: nobody was there"),
             }
-            if fault != Fault::Crash && struck.0 != Step::Remove {
+            if fault != InjectedFault::Crash && struck.0 != DiskStep::Remove {
                 assert_eq!(names(dir.path()).len(), usize::from(now.is_some()), "no litter after {struck:?}");
             }
         }
@@ -116,12 +134,12 @@ fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<
 }
 
 /// A disk whose file system does not support the exchange.
-struct Plain(Arc<Faulty>);
+struct Plain(Arc<FaultInjector>);
 
 impl crate::disk::Gate for Plain {
-    fn pass(&self, step: Step, path: &Path) -> crate::disk::Fate {
-        if step == Step::Exchange {
-            return crate::disk::Fate::Fail(io::ErrorKind::Unsupported.into());
+    fn pass(&self, step: DiskStep, path: &Path) -> crate::disk::StepDecision {
+        if step == DiskStep::Exchange {
+            return crate::disk::StepDecision::Fail(io::ErrorKind::Unsupported.into());
         }
         self.0.pass(step, path)
     }
@@ -138,12 +156,12 @@ fn at_every_step_the_target_is_there_or_gone() {
 }
 
 /// Another program writes the target right before the step that changes it: in place, or as a new file of that name.
-fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceError<DiskError>>, Vec<Vec<u8>>) {
+fn meddled(step: DiskStep, in_place: bool, exchange: bool) -> (Result<(), ReplaceError<DiskError>>, Vec<Vec<u8>>) {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
     let mine = dir.path().join("theirs.tmp");
-    let act = move |at: Step, path: &Path| {
+    let act = move |at: DiskStep, path: &Path| {
         if at == step && !path.to_string_lossy().contains(MARK) {
             if in_place {
                 fs::write(path, b"theirs").unwrap();
@@ -158,17 +176,29 @@ fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceErr
         Disk::behind(Arc::new(gate))
     } else {
         struct Both<F>(Meddler<F>);
-        impl<F: Fn(Step, &Path) + Send + Sync> crate::disk::Gate for Both<F> {
-            fn pass(&self, step: Step, path: &Path) -> crate::disk::Fate {
+        impl<F: Fn(DiskStep, &Path) + Send + Sync> crate::disk::Gate for Both<F> {
+            fn pass(&self, step: DiskStep, path: &Path) -> crate::disk::StepDecision {
                 let fate = self.0.pass(step, path);
-                if step == Step::Exchange { crate::disk::Fate::Fail(io::ErrorKind::Unsupported.into()) } else { fate }
+                if step == DiskStep::Exchange {
+                    crate::disk::StepDecision::Fail(io::ErrorKind::Unsupported.into())
+                } else {
+                    fate
+                }
             }
         }
         Disk::behind(Arc::new(Both(gate)))
     };
-    let over = Over::File(Digest::of(b"old"));
+    let over = ExpectedTarget::File(Digest::of(b"old"));
     let (owner, target) = (Owner::ours(0o600), target.as_path());
-    let new = Replacement { target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
+    let new = Replacement {
+        target,
+        bytes: b"new",
+        limit: ReadLimit::Store,
+        owner,
+        attributes: None,
+        expected: over,
+        run: RUN,
+    };
     (disk.replace(new, || Ok(())), contents(dir.path()))
 }
 
@@ -176,7 +206,7 @@ fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceErr
 #[test]
 fn who_writes_between_the_check_and_the_exchange_loses_nothing() {
     for in_place in [true, false] {
-        let (result, left) = meddled(Step::Exchange, in_place, true);
+        let (result, left) = meddled(DiskStep::Exchange, in_place, true);
         match result {
             // The meddler acts again when the files are exchanged back: both versions are its own and equal.
             Err(ReplaceError::Overtaken | ReplaceError::After(_)) => {}
@@ -189,21 +219,21 @@ fn who_writes_between_the_check_and_the_exchange_loses_nothing() {
 #[test]
 fn who_writes_where_files_cannot_change_names_loses_nothing_until_the_link() {
     // On Windows the second name and the new file come in one step.
-    let step = if cfg!(windows) { Step::Rename } else { Step::Link };
+    let step = if cfg!(windows) { DiskStep::Rename } else { DiskStep::Link };
     for in_place in [true, false] {
         let (result, left) = meddled(step, in_place, false);
         assert!(matches!(result, Err(ReplaceError::Overtaken)), "{result:?}");
         assert_eq!(left, [b"theirs".to_vec()]);
     }
     // Writing in place is noticed even later.
-    let (result, left) = meddled(Step::Rename, true, false);
+    let (result, left) = meddled(DiskStep::Rename, true, false);
     assert!(matches!(result, Err(ReplaceError::Overtaken | ReplaceError::After(_))), "{result:?}");
     assert!(left.iter().all(|bytes| bytes == b"theirs"), "{left:?}");
 }
 
 #[test]
 fn who_writes_after_the_exchange_is_said() {
-    let (result, left) = meddled(Step::ReadBack, false, true);
+    let (result, left) = meddled(DiskStep::ReadBack, false, true);
     let Err(ReplaceError::After(error)) = result else { panic!("{result:?}") };
     assert!(error.to_string().contains("another program wrote it"), "{error}");
     assert_eq!(left, [b"theirs".to_vec()]);
@@ -213,8 +243,8 @@ fn who_writes_after_the_exchange_is_said() {
 fn a_file_made_meanwhile_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
-    let act = |step: Step, path: &Path| {
-        if step == Step::Rename {
+    let act = |step: DiskStep, path: &Path| {
+        if step == DiskStep::Rename {
             fs::write(path, b"theirs").unwrap();
         }
     };
@@ -249,7 +279,7 @@ fn a_read_only_folder_is_said_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("cacerts");
     fs::write(&target, b"old").unwrap();
-    let gate = Faulty::where_it(Fault::Denied, |_, step, _| step == Step::Create);
+    let gate = FaultInjector::where_it(InjectedFault::Denied, |_, step, _| step == DiskStep::Create);
     let error = match replace(&Disk::behind(Arc::new(gate)), &target, b"new") {
         Err(ReplaceError::Before(error)) => error.to_string(),
         other => panic!("{other:?}"),

@@ -2,19 +2,19 @@
 
 use super::temporary::temporary;
 use super::*;
-use crate::fault::Faulty;
+use crate::fault::FaultInjector;
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
 
 #[test]
 fn what_is_there_already_is_not_written() {
     let dir = tempfile::tempdir().unwrap();
-    let gate = Arc::new(Faulty::never());
+    let gate = Arc::new(FaultInjector::never());
     let disk = Disk::behind(gate.clone());
     let path = dir.path().join("ledger.json");
-    assert!(disk.keep(&path, b"x", Limit::Ledger, RUN).unwrap());
+    assert!(disk.keep(&path, b"x", ReadLimit::Ledger, RUN).unwrap());
     let taken = gate.taken();
-    assert!(!disk.keep(&path, b"x", Limit::Ledger, RUN).unwrap());
+    assert!(!disk.keep(&path, b"x", ReadLimit::Ledger, RUN).unwrap());
     assert_eq!(gate.taken(), taken);
 }
 

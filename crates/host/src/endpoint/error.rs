@@ -15,12 +15,12 @@ pub struct EndpointError {
     /// The other address that was used, if there was one.
     pub detour: Option<String>,
     /// Why the service could not be asked.
-    pub cause: Cause,
+    pub cause: EndpointErrorCause,
 }
 
 /// Why a service could not be asked.
 #[derive(Clone, Debug)]
-pub enum Cause {
+pub enum EndpointErrorCause {
     /// The service's name cannot be resolved.
     Name(Arc<io::Error>),
     /// No connection could be made.
@@ -39,7 +39,7 @@ pub enum Cause {
     Tls(String),
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for EndpointErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(error) => {

@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Write as _};
 
 use trustmason_spec::name::Fqdn;
 
-use super::Chain;
+use super::PresentedChain;
 use super::wire::Wire;
 
 /// Cipher suites, strongest first: those of TLS 1.2 with ECDHE and DHE, then plain RSA, then older ones. The last value
@@ -32,7 +32,7 @@ const CERTIFICATE: u8 = 11;
 const MOST_IN_RECORD: usize = 16_384 + 2_048;
 
 /// Sends the greeting and reads the chain; `None` if the server presents no chain this way either.
-pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Result<Option<Chain>> {
+pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Result<Option<PresentedChain>> {
     wire.write_all(&hello(host.as_str(), random))?;
     let mut messages = Vec::new();
     loop {
@@ -54,37 +54,37 @@ pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Resu
         }
         messages.extend(body);
         match certificates(&messages) {
-            Found::More => {}
-            Found::None => return Ok(None),
-            Found::Chain(chain) => return Ok(Some(chain)),
+            HandshakeProgress::More => {}
+            HandshakeProgress::None => return Ok(None),
+            HandshakeProgress::Chain(chain) => return Ok(Some(chain)),
         }
     }
 }
 
 /// What the handshake messages so far contain.
-enum Found {
+enum HandshakeProgress {
     More,
     None,
-    Chain(Chain),
+    Chain(PresentedChain),
 }
 
 /// The chain of the first certificate message.
-fn certificates(mut messages: &[u8]) -> Found {
+fn certificates(mut messages: &[u8]) -> HandshakeProgress {
     while let Some((&[kind, a, b, c], rest)) = messages.split_first_chunk() {
-        let Some((body, rest)) = rest.split_at_checked(number(a, b, c)) else { return Found::More };
+        let Some((body, rest)) = rest.split_at_checked(number(a, b, c)) else { return HandshakeProgress::More };
         if kind == CERTIFICATE {
-            return list(body).map_or(Found::None, Found::Chain);
+            return list(body).map_or(HandshakeProgress::None, HandshakeProgress::Chain);
         }
         messages = rest;
     }
-    Found::More
+    HandshakeProgress::More
 }
 
 /// A list of certificates, each with its length before it; `None` if it is malformed or empty.
-fn list(body: &[u8]) -> Option<Chain> {
+fn list(body: &[u8]) -> Option<PresentedChain> {
     let (&[a, b, c], all) = body.split_first_chunk()?;
     let mut all = all.get(..number(a, b, c))?;
-    let mut chain = Chain::new();
+    let mut chain = PresentedChain::new();
     while let Some((&[a, b, c], rest)) = all.split_first_chunk() {
         let (one, rest) = rest.split_at_checked(number(a, b, c))?;
         chain.push(one.to_vec());
@@ -145,16 +145,16 @@ mod tests {
         let hello = [2, 0, 0, 2, 9, 9];
         let all = [&hello[..], &[11, 0, 0, 12, 0, 0, 9, 0, 0, 2, b'a', b'b', 0, 0, 1, b'c']].concat();
         for end in 0..all.len() {
-            assert!(matches!(certificates(&all[..end]), Found::More), "{end}");
+            assert!(matches!(certificates(&all[..end]), HandshakeProgress::More), "{end}");
         }
-        let Found::Chain(chain) = certificates(&all) else { panic!("no chain") };
+        let HandshakeProgress::Chain(chain) = certificates(&all) else { panic!("no chain") };
         assert_eq!(chain, [b"ab".to_vec(), b"c".to_vec()]);
     }
 
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read_to_an_end(bytes in proptest::collection::vec(0u8..32, 0..200)) {
-            if let Found::Chain(chain) = certificates(&bytes) {
+            if let HandshakeProgress::Chain(chain) = certificates(&bytes) {
                 let all: usize = chain.iter().map(Vec::len).sum();
                 assert!(!chain.is_empty() && all < bytes.len());
             }

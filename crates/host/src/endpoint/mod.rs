@@ -20,10 +20,10 @@ use trustmason_keystore::Interner;
 use trustmason_plan::observed::ServedLook;
 use trustmason_spec::name::{Fqdn, IdentityId};
 
-pub use error::{Cause, EndpointError};
+pub use error::{EndpointError, EndpointErrorCause};
 use wire::Wire;
 
-use crate::fan::{self, News};
+use crate::parallel::{self, Progress};
 
 /// How long asking one service may take altogether, unless the operator says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,20 +60,20 @@ pub struct Detour {
 
 /// How services are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct AskOptions {
     /// Other addresses; the first that fits is used.
     pub detours: Vec<Detour>,
     /// How long asking one service may take altogether.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
-impl Default for Way {
+impl Default for AskOptions {
     fn default() -> Self {
-        Self { detours: Vec::new(), patience: PATIENCE }
+        Self { detours: Vec::new(), timeout: PATIENCE }
     }
 }
 
-impl Way {
+impl AskOptions {
     /// The name or address, and the port, to connect to.
     fn to(&self, endpoint: &Endpoint) -> (String, u16) {
         let fits = |detour: &&Detour| {
@@ -87,24 +87,24 @@ impl Way {
 }
 
 /// A chain as a service presented it, as DER, its own certificate first. It is never empty.
-pub type Chain = Vec<Vec<u8>>;
+pub type PresentedChain = Vec<Vec<u8>>;
 
 /// Asks one service for its chain.
 ///
 /// # Errors
 /// [`EndpointError`], which names host, port, cause and one thing to try.
-pub fn ask(endpoint: &Endpoint, way: &Way) -> Result<Chain, EndpointError> {
+pub fn ask(endpoint: &Endpoint, way: &AskOptions) -> Result<PresentedChain, EndpointError> {
     let (host, port) = way.to(endpoint);
     let detour = (host != endpoint.host.as_str() || port != endpoint.port).then(|| format!("{host}:{port}"));
     let failed = |cause| EndpointError { endpoint: endpoint.clone(), detour: detour.clone(), cause };
-    let deadline = Instant::now() + way.patience;
-    let late = Cause::Late(way.patience);
+    let deadline = Instant::now() + way.timeout;
+    let late = EndpointErrorCause::Late(way.timeout);
     let addresses = resolve(host, port, deadline, &late).map_err(failed)?;
     let wire = || connect(&addresses, deadline, &late).map(|stream| Wire::new(stream, deadline));
     let mut first = wire().map_err(failed)?;
     match wire::handshake(&mut first, &endpoint.host, late.clone()) {
         Ok(chain) => Ok(chain),
-        Err(cause @ (Cause::Tls(_) | Cause::Closed)) => {
+        Err(cause @ (EndpointErrorCause::Tls(_) | EndpointErrorCause::Closed)) => {
             drop(first);
             let old = wire().ok().and_then(|mut wire| greet::chain(&mut wire, &endpoint.host, &random()?).ok()?);
             // The reason why the first handshake ended says more than a failure of the second.
@@ -122,18 +122,22 @@ fn random() -> Option<[u8; 32]> {
 
 /// Asks many services, several at the same time. The answers come in the order of the questions. `done` is called after
 /// each answer.
-pub fn ask_all(endpoints: &[Endpoint], way: &Way, mut done: impl FnMut()) -> Vec<Result<Chain, EndpointError>> {
+pub fn ask_all(
+    endpoints: &[Endpoint],
+    way: &AskOptions,
+    mut done: impl FnMut(),
+) -> Vec<Result<PresentedChain, EndpointError>> {
     let one = |endpoint: &Endpoint| ask(endpoint, way).inspect_err(|error| tracing::debug!(%error, "not reached"));
-    fan::told(MOST_AT_ONCE, endpoints, one, |news| match news {
-        News::Begun(_) => {}
-        News::Done(..) => done(),
+    parallel::map_with_events(MOST_AT_ONCE, endpoints, one, |news| match news {
+        Progress::Begun(_) => {}
+        Progress::Done(..) => done(),
     })
 }
 
 /// Asks for the certificates of these identities. A service that several identities share is asked once.
 pub fn probe(
     identities: &[(IdentityId, u16)],
-    way: &Way,
+    way: &AskOptions,
     certificates: &Interner,
     done: impl FnMut(),
 ) -> BTreeMap<IdentityId, ServedLook> {
@@ -156,7 +160,12 @@ pub fn probe(
 
 /// The addresses of a name. The system may take its time to find them and cannot be stopped, so a thread of its own
 /// waits for it.
-fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<Vec<SocketAddr>, Cause> {
+fn resolve(
+    host: String,
+    port: u16,
+    deadline: Instant,
+    late: &EndpointErrorCause,
+) -> Result<Vec<SocketAddr>, EndpointErrorCause> {
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -167,15 +176,21 @@ fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<V
         let _heard = sender.send(found);
     });
     match receiver.recv_timeout(left(deadline)) {
-        Ok(Ok(found)) if found.is_empty() => Err(Cause::Name(Arc::new(std::io::Error::other("it has no address")))),
+        Ok(Ok(found)) if found.is_empty() => {
+            Err(EndpointErrorCause::Name(Arc::new(std::io::Error::other("it has no address"))))
+        }
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(Cause::Name(Arc::new(error))),
+        Ok(Err(error)) => Err(EndpointErrorCause::Name(Arc::new(error))),
         Err(_) => Err(late.clone()),
     }
 }
 
 /// Tries each address, with an equal share of the time that is left.
-fn connect(addresses: &[SocketAddr], deadline: Instant, late: &Cause) -> Result<TcpStream, Cause> {
+fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    late: &EndpointErrorCause,
+) -> Result<TcpStream, EndpointErrorCause> {
     let mut first = None;
     for (tried, address) in addresses.iter().enumerate() {
         let share = left(deadline) / u32::try_from(addresses.len() - tried).unwrap_or(1);
@@ -185,7 +200,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant, late: &Cause) -> Result<
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
-            Err(error) => first = first.or(Some(Cause::Connect(Arc::new(error)))),
+            Err(error) => first = first.or(Some(EndpointErrorCause::Connect(Arc::new(error)))),
         }
     }
     Err(first.unwrap_or_else(|| late.clone()))

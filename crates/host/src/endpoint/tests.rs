@@ -16,9 +16,9 @@ fn endpoint(host: &str) -> Endpoint {
     Endpoint { host: Fqdn::parse(host).unwrap(), port: 443 }
 }
 
-fn way(port: u16, patience: Duration) -> Way {
+fn way(port: u16, patience: Duration) -> AskOptions {
     let here = Detour { host: None, port: None, to: Some("127.0.0.1".to_owned()), to_port: Some(port) };
-    Way { detours: vec![here], patience }
+    AskOptions { detours: vec![here], timeout: patience }
 }
 
 /// Listens and calls `serve` with every connection, as long as the test lives.
@@ -122,7 +122,7 @@ fn who_hangs_up_and_who_is_not_there() {
     assert!(said(port, PATIENCE).contains("closed the connection without presenting a certificate"));
     // No other program gets this port by chance.
     assert!(said(1, PATIENCE).contains("no service listens at that port (connection refused); start the service"));
-    let nowhere = ask(&endpoint("nowhere.invalid"), &Way::default()).unwrap_err().to_string();
+    let nowhere = ask(&endpoint("nowhere.invalid"), &AskOptions::default()).unwrap_err().to_string();
     assert!(nowhere.starts_with("nowhere.invalid:443: its name cannot be resolved: "), "{nowhere}");
 }
 
@@ -139,7 +139,7 @@ fn detours_by_host_and_port() {
         to(Some("a.example"), None, None, Some(9)),
         to(None, Some(8443), Some("gate.example"), None),
     ];
-    let way = Way { detours, patience: PATIENCE };
+    let way = AskOptions { detours, timeout: PATIENCE };
     let goes = |host: &str, port| way.to(&Endpoint { host: Fqdn::parse(host).unwrap(), port });
     assert_eq!(goes("a.example", 443), ("::1".to_owned(), 4430));
     assert_eq!(goes("a.example", 8443), ("a.example".to_owned(), 9));
@@ -179,7 +179,7 @@ fn many_are_asked_side_by_side_and_answer_in_order() {
         to: Some("127.0.0.1".to_owned()),
         to_port: Some(to_port),
     };
-    let way = Way { detours: vec![here(443, port), here(8443, slow)], patience: PATIENCE };
+    let way = AskOptions { detours: vec![here(443, port), here(8443, slow)], timeout: PATIENCE };
     let mut heard = 0;
     let answers = ask_all(&endpoints, &way, || heard += 1);
     assert_eq!(heard, 24);

@@ -13,8 +13,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, InvalidMessage, SignatureScheme};
 use trustmason_spec::name::Fqdn;
 
-use super::error::Cause;
-use super::{Chain, left};
+use super::error::EndpointErrorCause;
+use super::{PresentedChain, left};
 
 /// More bytes than any chain with its handshake needs.
 const MOST_BYTES: usize = 256 * 1024;
@@ -22,14 +22,18 @@ const MOST_BYTES: usize = 256 * 1024;
 const HEAD: usize = 32;
 
 /// Does the handshake as far as it goes and returns the chain.
-pub(super) fn handshake(wire: &mut Wire, host: &Fqdn, late: Cause) -> Result<Chain, Cause> {
+pub(super) fn handshake(
+    wire: &mut Wire,
+    host: &Fqdn,
+    late: EndpointErrorCause,
+) -> Result<PresentedChain, EndpointErrorCause> {
     let recorder = Arc::new(Recorder::default());
-    let mut tls = session(host, &recorder).map_err(Cause::Tls)?;
+    let mut tls = session(host, &recorder).map_err(EndpointErrorCause::Tls)?;
     let ended = shake(&mut tls, wire);
     match (recorder.chain.get(), ended) {
         // What comes after the chain (a request for a client certificate, or a failure) does not change the chain.
         (Some(chain), _) => Ok(chain.clone()),
-        (None, Ok(())) => Err(Cause::Closed),
+        (None, Ok(())) => Err(EndpointErrorCause::Closed),
         (None, Err(end)) => Err(end.cause(wire, late)),
     }
 }
@@ -48,16 +52,16 @@ fn session(host: &Fqdn, recorder: &Arc<Recorder>) -> Result<ClientConnection, St
 }
 
 /// How a handshake ended early.
-enum End {
+enum HandshakeEnd {
     Wire(io::Error),
     Tls(Error),
     Closed,
 }
 
-fn shake(tls: &mut ClientConnection, wire: &mut Wire) -> Result<(), End> {
+fn shake(tls: &mut ClientConnection, wire: &mut Wire) -> Result<(), HandshakeEnd> {
     loop {
         while tls.wants_write() {
-            tls.write_tls(wire).map_err(End::Wire)?;
+            tls.write_tls(wire).map_err(HandshakeEnd::Wire)?;
         }
         if !tls.is_handshaking() {
             tls.send_close_notify();
@@ -65,36 +69,36 @@ fn shake(tls: &mut ClientConnection, wire: &mut Wire) -> Result<(), End> {
             let _sent = tls.write_tls(wire);
             return Ok(());
         }
-        if tls.read_tls(wire).map_err(End::Wire)? == 0 {
-            return Err(End::Closed);
+        if tls.read_tls(wire).map_err(HandshakeEnd::Wire)? == 0 {
+            return Err(HandshakeEnd::Closed);
         }
         if let Err(error) = tls.process_new_packets() {
             // The alert that says why, so that the service's log has a cause too.
             let _sent = tls.write_tls(wire);
-            return Err(End::Tls(error));
+            return Err(HandshakeEnd::Tls(error));
         }
     }
 }
 
-impl End {
-    fn cause(self, wire: &Wire, late: Cause) -> Cause {
+impl HandshakeEnd {
+    fn cause(self, wire: &Wire, late: EndpointErrorCause) -> EndpointErrorCause {
         match self {
             Self::Wire(error) => match error.kind() {
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => late,
-                io::ErrorKind::FileTooLarge => Cause::TooMuch,
+                io::ErrorKind::FileTooLarge => EndpointErrorCause::TooMuch,
                 // Many services end an unwanted connection in this way.
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                    Cause::Closed
+                    EndpointErrorCause::Closed
                 }
-                _ => Cause::Broken(Arc::new(error)),
+                _ => EndpointErrorCause::Broken(Arc::new(error)),
             },
-            Self::Closed => Cause::Closed,
+            Self::Closed => EndpointErrorCause::Closed,
             Self::Tls(Error::InvalidMessage(
                 InvalidMessage::InvalidContentType
                 | InvalidMessage::UnknownProtocolVersion
                 | InvalidMessage::MessageTooLarge,
-            )) if !wire.speaks_tls() => Cause::NotTls(wire.beginning()),
-            Self::Tls(error) => Cause::Tls(error.to_string()),
+            )) if !wire.speaks_tls() => EndpointErrorCause::NotTls(wire.beginning()),
+            Self::Tls(error) => EndpointErrorCause::Tls(error.to_string()),
         }
     }
 }
@@ -156,7 +160,7 @@ impl Write for Wire {
 /// Records the chain. It proves nothing about the chain, and no data received through such a connection is used.
 #[derive(Debug, Default)]
 struct Recorder {
-    chain: OnceLock<Chain>,
+    chain: OnceLock<PresentedChain>,
 }
 
 impl ServerCertVerifier for Recorder {

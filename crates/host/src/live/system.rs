@@ -2,7 +2,7 @@
 
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::windows::{Location, SystemStore};
-use trustmason_windows::store::{self, Id, Kind, Managed, Store, StoreError, StoreName};
+use trustmason_windows::store::{self, FindingKind, Id, Managed, Store, StoreError, StoreName};
 
 use super::{LiveError, SystemStores};
 
@@ -41,7 +41,7 @@ impl SystemStores for Windows {
     fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {
         match store::list(&name(at, store)?) {
             Ok(held) => Ok(Some(held.iter().map(|certificate| certificate.element().to_vec()).collect())),
-            Err(error) if error.kind() == Kind::NoStore => Ok(None),
+            Err(error) if error.kind() == FindingKind::NoStore => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

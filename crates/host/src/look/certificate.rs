@@ -17,7 +17,7 @@ use trustmason_plan::observed::{FailureClass, ReadFailure};
 
 use super::chain;
 use super::file::{OpenError, OpenFault};
-use crate::disk::{self, DiskError, Item, Limit};
+use crate::disk::{self, DiskError, FolderItem, ReadLimit};
 
 /// The files of a folder that have one of these names, ignoring case, sorted.
 pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, DiskError> {
@@ -26,7 +26,7 @@ pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>
 }
 
 /// The wanted items of a folder, sorted. An absent folder counts as empty.
-pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec<PathBuf>, DiskError> {
+pub(super) fn found(folder: &Path, wanted: impl Fn(&FolderItem) -> bool) -> Result<Vec<PathBuf>, DiskError> {
     let mut found = Vec::new();
     for item in disk::items_if_there(folder)?.into_iter().flatten() {
         let item = item?;
@@ -41,7 +41,7 @@ pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec
 /// Reads one file, and returns its digest too.
 pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
-    let bytes = match disk::read(path, Limit::Certificate) {
+    let bytes = match disk::read(path, ReadLimit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };

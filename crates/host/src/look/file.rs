@@ -6,20 +6,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Alias, Class, Credential, Digest, Entry, EntryId, EntryKind, Interner, KeyError, KeyMatch, Password, ReadError,
-    Store,
+    Alias, Credential, Digest, Entry, EntryId, EntryKind, ErrorClass, Interner, KeyError, KeyMatch, Password,
+    ReadError, Store,
 };
 use trustmason_plan::observed::{FailureClass, KeyLook, ManagedBy, ReadFailure, StoreFacts, SystemStoreEntry};
 use trustmason_spec::topology::SecretRef;
 use trustmason_spec::windows::SystemStore;
 
-use crate::disk::{self, DiskError, Facts, Limit};
+use crate::disk::{self, DiskError, FileFacts, ReadLimit};
 use crate::secret;
 use crate::volume::{self, PathError};
 
 /// Which private keys are tried with the password. Trying is slow: 400,000 hashes for one key of a JCEKS.
 #[derive(Clone, Copy, Debug)]
-pub enum Keys<'a> {
+pub enum KeysToTry<'a> {
     /// No key is tried.
     None,
     /// The keys of these aliases.
@@ -39,14 +39,14 @@ pub struct OpenError {
     pub cause: OpenFault,
     /// The password that was used: which secret, where it comes from, and what is odd about its value. Never the value
     /// itself.
-    pub tried: Option<Box<Tried>>,
+    pub tried: Option<Box<SecretUsed>>,
 }
 
 /// Words for the secret that a file was opened with. Never its value.
 #[derive(Debug)]
-pub struct Tried(String);
+pub struct SecretUsed(String);
 
-impl fmt::Display for Tried {
+impl fmt::Display for SecretUsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -56,9 +56,9 @@ impl OpenError {
     /// Adds which secret the file was opened with, if the wrong password is the cause.
     #[must_use]
     pub fn tried(mut self, secret: Option<&SecretRef>, password: Option<&Password>) -> Self {
-        let wrong = matches!(&self.cause, OpenFault::Read(read) if read.class == Class::WrongPassword);
+        let wrong = matches!(&self.cause, OpenFault::Read(read) if read.class == ErrorClass::WrongPassword);
         let tried = secret.zip(password).filter(|_| wrong);
-        self.tried = tried.map(|(secret, password)| Box::new(Tried(secret::told(secret, password))));
+        self.tried = tried.map(|(secret, password)| Box::new(SecretUsed(secret::told(secret, password))));
         self
     }
 }
@@ -109,13 +109,13 @@ impl From<OpenError> for ReadFailure {
             OpenFault::NoPassword => FailureClass::WrongPassword,
             OpenFault::Disk(_) | OpenFault::Path(_) => FailureClass::Unreadable,
             OpenFault::Read(read) => match read.class {
-                Class::WrongPassword => FailureClass::WrongPassword,
+                ErrorClass::WrongPassword => FailureClass::WrongPassword,
                 // A recognised foreign format is a wrong format. An unknown version of JKS, JCEKS or PKCS#12 is only
                 // unreadable.
-                Class::Unsupported if !matches!(read.format, Some("jks" | "jceks" | "pkcs12") | None) => {
+                ErrorClass::Unsupported if !matches!(read.format, Some("jks" | "jceks" | "pkcs12") | None) => {
                     FailureClass::WrongFormat
                 }
-                Class::Unsupported | Class::Corrupt | Class::NotAStore => FailureClass::Unreadable,
+                ErrorClass::Unsupported | ErrorClass::Corrupt | ErrorClass::NotAStore => FailureClass::Unreadable,
             },
         };
         let message = error.to_string();
@@ -130,9 +130,9 @@ impl From<OpenError> for ReadFailure {
 /// [`OpenError`], which distinguishes the causes.
 pub fn open(
     path: &Path,
-    limit: Limit,
+    limit: ReadLimit,
     credential: Credential<'_>,
-    keys: Keys<'_>,
+    keys: KeysToTry<'_>,
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
     let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause, tried: None };
@@ -142,22 +142,23 @@ pub fn open(
         let files = disk::read_folder(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = disk::folder_digest(&files);
         let all = files.iter().filter_map(|(name, _)| disk::facts(&real.join(name)).ok());
-        let all: Vec<Facts> = all.chain([own.clone()]).collect();
-        let newest = (all.iter().filter_map(Facts::modified).max(), all.iter().filter_map(Facts::written).max());
+        let all: Vec<FileFacts> = all.chain([own.clone()]).collect();
+        let newest =
+            (all.iter().filter_map(FileFacts::modified).max(), all.iter().filter_map(FileFacts::written).max());
         let store = Store::open_directory(files, certificates);
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     } else {
         let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Digest::of(&bytes);
         let store = Store::open(bytes, credential, certificates).map_err(|error| {
-            let unprotected = matches!(credential, Credential::NotNeeded) && error.class == Class::WrongPassword;
+            let unprotected = matches!(credential, Credential::NotNeeded) && error.class == ErrorClass::WrongPassword;
             let cause = if unprotected { OpenFault::NoPassword } else { OpenFault::Read(Box::new(error)) };
             fail(Some(sha256), cause)
         })?;
         (store, sha256, (own.modified(), own.written()))
     };
     // Without its password a store's keys are not tried.
-    let keys = credential.password().map_or(Keys::None, |_| keys);
+    let keys = credential.password().map_or(KeysToTry::None, |_| keys);
     let tried = try_keys(&store, credential, keys, certificates);
     let found = facts(&store, &real, sha256, tried, std::iter::once(&own));
     let (modified, written) = newest;
@@ -170,7 +171,7 @@ pub(super) fn facts<'f>(
     path: &Path,
     sha256: Digest,
     keys: BTreeMap<EntryId, KeyLook>,
-    files: impl Iterator<Item = &'f Facts>,
+    files: impl Iterator<Item = &'f FileFacts>,
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
     StoreFacts {
@@ -183,7 +184,7 @@ pub(super) fn facts<'f>(
         remarks: store.remarks().to_vec(),
         needs_java_8u301: store.needs_java_8u301(),
         written: files.iter().filter_map(|facts| facts.written()).max(),
-        modified: files.into_iter().filter_map(Facts::modified).max(),
+        modified: files.into_iter().filter_map(FileFacts::modified).max(),
         path: path.display().to_string(),
     }
 }
@@ -203,15 +204,15 @@ fn system_entries(store: &Store) -> BTreeMap<EntryId, SystemStoreEntry> {
 pub(super) fn try_keys(
     store: &Store,
     credential: Credential<'_>,
-    keys: Keys<'_>,
+    keys: KeysToTry<'_>,
     certificates: &Interner,
 ) -> BTreeMap<EntryId, KeyLook> {
     let asked = |entry: &&Entry| {
         matches!(entry.kind, EntryKind::PrivateKey { .. })
             && match keys {
-                Keys::None => false,
-                Keys::All => true,
-                Keys::Of(aliases) => aliases.iter().any(|alias| entry.is_called(alias)),
+                KeysToTry::None => false,
+                KeysToTry::All => true,
+                KeysToTry::Of(aliases) => aliases.iter().any(|alias| entry.is_called(alias)),
             }
     };
     store

@@ -9,7 +9,7 @@ use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFail
 
 use super::certificate;
 use super::file::{OpenError, OpenFault};
-use crate::disk::{self, Item, Limit};
+use crate::disk::{self, FolderItem, ReadLimit};
 
 pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
     let paths = match certificate::found(folder, may_be_a_reply) {
@@ -31,7 +31,7 @@ pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<In
 }
 
 /// Hidden files, folders and links to nothing are skipped. Every other item is a reply, or is reported.
-fn may_be_a_reply(item: &Item) -> bool {
+fn may_be_a_reply(item: &FolderItem) -> bool {
     let hidden = item.name().to_string_lossy().starts_with('.');
     let nothing = match disk::facts_if_there(&item.path()) {
         Ok(facts) => facts.is_none_or(|facts| facts.is_folder()),
@@ -44,7 +44,7 @@ type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;
 
 fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Read) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
-    let bytes = match disk::read(path, Limit::Certificate) {
+    let bytes = match disk::read(path, ReadLimit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };

@@ -10,9 +10,9 @@ pub(crate) mod certificate;
 mod chain;
 mod file;
 mod inbox;
-mod near;
 mod options;
 mod pair;
+mod similar;
 mod source;
 mod windows;
 
@@ -28,12 +28,12 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
 use trustmason_spec::topology::{Access, HostPath, SecretRef, StoreKind, Subject};
 
-pub use file::{Keys, OpenError, OpenFault, open};
+pub use file::{KeysToTry, OpenError, OpenFault, open};
 
-use self::near::Near;
-use crate::disk::{self, Limit};
-use crate::fan;
+use self::similar::SimilarFiles;
+use crate::disk::{self, ReadLimit};
 use crate::live;
+use crate::parallel;
 use crate::record::ledger::Loaded;
 use crate::secret::Secrets;
 use crate::state::State;
@@ -53,7 +53,7 @@ pub struct LookContext<'a> {
 
 /// Looks at one file that holds a certificate.
 pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
-    source::look(&CertificateAt::File(path.to_owned()), &Near::default(), certificates).0
+    source::look(&CertificateAt::File(path.to_owned()), &SimilarFiles::default(), certificates).0
 }
 
 /// Looks at everything that the survey lists. The ledger must have been loaded before, because without it nothing may
@@ -68,24 +68,24 @@ pub fn look(survey: &Survey, ledger: &Loaded, context: LookContext<'_>) -> Obser
         }
     }
     let hosts = &observed.hosts;
-    let near = Near::of(survey);
-    let seen = fan::out(&survey.looks, |look| one(look, volumes, hosts, ledger, &near, context));
+    let near = SimilarFiles::of(survey);
+    let seen = parallel::map(&survey.looks, |look| one(look, volumes, hosts, ledger, &near, context));
     for (seen, inputs) in seen {
         observed.inputs.extend(inputs);
         match seen {
-            Seen::Nothing => {}
-            Seen::Store(id, look) => {
+            LookResult::Nothing => {}
+            LookResult::Store(id, look) => {
                 observed.stores.insert(id, look);
             }
-            Seen::Source(subject, look) => {
+            LookResult::Source(subject, look) => {
                 observed.sources.insert(subject, look);
             }
-            Seen::Inbox(authority, look) => {
+            LookResult::Inbox(authority, look) => {
                 observed.inboxes.insert(authority, look);
             }
-            Seen::Options(looks) => observed.options.extend(looks),
-            Seen::Shadow(id, path) => observed.shadows.entry(id).or_default().push(path),
-            Seen::Staged(identity, look) => {
+            LookResult::Options(looks) => observed.options.extend(looks),
+            LookResult::Shadow(id, path) => observed.shadows.entry(id).or_default().push(path),
+            LookResult::Staged(identity, look) => {
                 observed.staging.insert(identity, look);
             }
         }
@@ -95,13 +95,13 @@ pub fn look(survey: &Survey, ledger: &Loaded, context: LookContext<'_>) -> Obser
     observed
 }
 
-enum Seen {
+enum LookResult {
     Nothing,
     Store(StoreId, StoreLook),
     Source(Subject, SourceLook),
     Inbox(String, InboxLook),
     Shadow(StoreId, String),
-    Options(Vec<options::Named>),
+    Options(Vec<options::NamedOptions>),
     Staged(IdentityId, StagedLook),
 }
 
@@ -114,52 +114,52 @@ fn one(
     volumes: Volumes<'_>,
     hosts: &BTreeMap<Fqdn, HostLook>,
     ledger: &Loaded,
-    near: &Near<'_>,
+    near: &SimilarFiles<'_>,
     context: LookContext<'_>,
-) -> (Seen, Vec<Input>) {
+) -> (LookResult, Vec<Input>) {
     match look {
-        Look::Host { .. } => (Seen::Nothing, Vec::new()),
+        Look::Host { .. } => (LookResult::Nothing, Vec::new()),
         Look::Store { store, kind, keys } => {
             let (look, input) = match hosts.get(&store.host) {
                 Some(HostLook::Unreachable(why)) => (unreachable(&store.host, why), None),
-                Some(HostLook::Reachable) | None => self::store(kind, volumes, Keys::Of(keys), context),
+                Some(HostLook::Reachable) | None => self::store(kind, volumes, KeysToTry::Of(keys), context),
             };
-            (Seen::Store(store.clone(), look), input.into_iter().collect())
+            (LookResult::Store(store.clone(), look), input.into_iter().collect())
         }
         Look::System { store, place, by_hand } => {
             let (look, input) = windows::look((store, place, *by_hand), volumes, hosts.get(&store.host), context);
-            (Seen::Store(store.clone(), look), input.into_iter().collect())
+            (LookResult::Store(store.clone(), look), input.into_iter().collect())
         }
         Look::Mirror { store, path, password } => {
             let (look, input) = mirror(path, password.as_ref(), volumes, context);
-            (Seen::Store(store.clone(), look), input.into_iter().collect())
+            (LookResult::Store(store.clone(), look), input.into_iter().collect())
         }
-        Look::Unseen { store } => (Seen::Store(store.clone(), StoreLook::Unobserved), Vec::new()),
+        Look::Unseen { store } => (LookResult::Store(store.clone(), StoreLook::Unobserved), Vec::new()),
         Look::Certificate { subject, at } => {
             let host = match subject {
                 Subject::Identity(id) => Some(&id.host),
                 Subject::Certificate(_) => None,
             };
             let (look, inputs) = source::look(at, &near.of_host(host), context.certificates);
-            (Seen::Source(subject.clone(), look), inputs)
+            (LookResult::Source(subject.clone(), look), inputs)
         }
         Look::Inbox { authority, folder } => {
             let (look, inputs) = inbox::look(folder, context.certificates);
-            (Seen::Inbox(authority.clone(), look), inputs)
+            (LookResult::Inbox(authority.clone(), look), inputs)
         }
         Look::Shadow { store, path } => match hosts.get(&store.host) {
-            Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
+            Some(HostLook::Unreachable(_)) => (LookResult::Nothing, Vec::new()),
             Some(HostLook::Reachable) | None => (shadow(store, volumes, path), Vec::new()),
         },
         Look::Options { fqdn, files, stores } => match hosts.get(fqdn) {
-            Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
+            Some(HostLook::Unreachable(_)) => (LookResult::Nothing, Vec::new()),
             Some(HostLook::Reachable) | None => {
                 let (looks, inputs) = options::look(files, stores, volumes, context);
-                (Seen::Options(looks), inputs)
+                (LookResult::Options(looks), inputs)
             }
         },
         Look::Staging { identity, password } => staged(identity, password.as_ref(), context),
-        Look::Ledger => (Seen::Nothing, vec![input(InputKind::Ledger, &context.state.ledger(), ledger.sha256)]),
+        Look::Ledger => (LookResult::Nothing, vec![input(InputKind::Ledger, &context.state.ledger(), ledger.sha256)]),
     }
 }
 
@@ -190,7 +190,7 @@ fn path_failure(error: &VolumeError) -> StoreLook {
 fn store(
     kind: &StoreKind,
     volumes: Volumes<'_>,
-    keys: Keys<'_>,
+    keys: KeysToTry<'_>,
     context: LookContext<'_>,
 ) -> (StoreLook, Option<Input>) {
     let (path, keystore) = match kind {
@@ -207,7 +207,7 @@ fn store(
         Err(error) => return (path_failure(&error), None),
     };
     let look = match keystore {
-        Some(keystore) => opened(&path, Limit::Store, keystore.password.as_ref(), keys, context),
+        Some(keystore) => opened(&path, ReadLimit::Store, keystore.password.as_ref(), keys, context),
         None => unprotected(&path, context),
     };
     let sha256 = digest(&look);
@@ -217,7 +217,7 @@ fn store(
 /// Opens a store that its service reads without a password. A keystore found there is not asked for a password either:
 /// the service cannot read that format, and this is what must be reported.
 fn unprotected(path: &Path, context: LookContext<'_>) -> StoreLook {
-    match open(path, Limit::Store, Credential::Withheld, Keys::None, context.certificates) {
+    match open(path, ReadLimit::Store, Credential::Withheld, KeysToTry::None, context.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.into()),
     }
@@ -227,9 +227,9 @@ fn unprotected(path: &Path, context: LookContext<'_>) -> StoreLook {
 /// taken, so that the plan records what it was made from.
 fn opened(
     path: &Path,
-    limit: Limit,
+    limit: ReadLimit,
     secret: Option<&SecretRef>,
-    keys: Keys<'_>,
+    keys: KeysToTry<'_>,
     context: LookContext<'_>,
 ) -> StoreLook {
     let password = match secret.map(|secret| context.secrets.get(secret)).transpose() {
@@ -254,7 +254,7 @@ fn digest_at(path: &Path) -> Option<Digest> {
     if disk::facts(path).ok()?.is_folder() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
-        disk::read(path, Limit::Export).ok().map(|bytes| Digest::of(&bytes))
+        disk::read(path, ReadLimit::Export).ok().map(|bytes| Digest::of(&bytes))
     }
 }
 
@@ -276,7 +276,7 @@ fn mirror(
 ) -> (StoreLook, Option<Input>) {
     match volumes.find(host_path) {
         Ok(volume::Located::Found(path)) => {
-            let look = opened(&path, Limit::Export, secret, Keys::None, context);
+            let look = opened(&path, ReadLimit::Export, secret, KeysToTry::None, context);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
                 other => other,
@@ -301,19 +301,19 @@ fn nothing(facts: &StoreFacts) -> bool {
 }
 
 /// Looks for a file that would be used instead of a store. If the path cannot be looked at, the file counts as there.
-fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
+fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> LookResult {
     match volumes.find(path) {
-        Ok(volume::Located::Absent { .. }) => Seen::Nothing,
-        Ok(volume::Located::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
-        Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be read: {error})", path.shown)),
+        Ok(volume::Located::Absent { .. }) => LookResult::Nothing,
+        Ok(volume::Located::Found(_)) => LookResult::Shadow(store.clone(), path.shown.clone()),
+        Err(error) => LookResult::Shadow(store.clone(), format!("{} (which cannot be read: {error})", path.shown)),
     }
 }
 
 /// Looks at a key that an earlier run left in staging.
-fn staged(identity: &IdentityId, secret: Option<&SecretRef>, context: LookContext<'_>) -> (Seen, Vec<Input>) {
-    let Some(path) = staging::find(context.state, identity) else { return (Seen::Nothing, Vec::new()) };
+fn staged(identity: &IdentityId, secret: Option<&SecretRef>, context: LookContext<'_>) -> (LookResult, Vec<Input>) {
+    let Some(path) = staging::find(context.state, identity) else { return (LookResult::Nothing, Vec::new()) };
     let password = secret.and_then(|secret| context.secrets.get(secret).ok());
-    let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Digest::of(&bytes));
+    let sha256 = disk::read(&path, ReadLimit::Store).ok().map(|bytes| Digest::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
-    (Seen::Staged(identity.clone(), staging::look(&path, password.as_ref(), context.certificates)), inputs)
+    (LookResult::Staged(identity.clone(), staging::look(&path, password.as_ref(), context.certificates)), inputs)
 }

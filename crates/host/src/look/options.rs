@@ -6,19 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::{Class, Credential, Digest, Password, Store};
+use trustmason_keystore::{Credential, Digest, ErrorClass, Password, Store};
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::options::{self, OptionsLook, PasswordLook};
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{Files, HostPath, OptionsAt, OptionsDef, Reach, StoreDef, StoreKind};
+use trustmason_spec::topology::{FileStore, HostPath, OptionsAt, OptionsDef, Reach, StoreDef, StoreKind};
 use zeroize::Zeroizing;
 
 use super::LookContext;
-use crate::disk::{self, Limit};
+use crate::disk::{self, ReadLimit};
 use crate::volume::{self, Volumes};
 
 /// What was seen of one options file, by host and name.
-pub(super) type Named = ((Fqdn, String), OptionsLook);
+pub(super) type NamedOptions = ((Fqdn, String), OptionsLook);
 
 /// Looks at all options files of a host.
 pub(super) fn look(
@@ -26,7 +26,7 @@ pub(super) fn look(
     stores: &BTreeMap<StoreId, StoreDef>,
     volumes: Volumes<'_>,
     context: LookContext<'_>,
-) -> (Vec<Named>, Vec<Input>) {
+) -> (Vec<NamedOptions>, Vec<Input>) {
     let mut judge = Judge { stores, volumes, context, seen: Vec::new() };
     let mut looks = Vec::new();
     let mut inputs = Vec::new();
@@ -49,7 +49,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
         }
         Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
     };
-    let look = match disk::read(&found, Limit::Options).map(Zeroizing::new) {
+    let look = match disk::read(&found, ReadLimit::Options).map(Zeroizing::new) {
         Ok(bytes) => match options::read(&bytes, def) {
             Some(reading) => OptionsLook::Read(options::sift(def, &reading, |setting, password| {
                 judge.look(&setting.store, password)
@@ -96,12 +96,12 @@ impl Judge<'_> {
 
     /// Whether a password opens a store; `None` if that cannot be tried.
     fn opens(&self, def: &StoreDef, password: &Password) -> Option<bool> {
-        let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
+        let Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
         let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };
-        let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
+        let bytes = disk::read(&file, ReadLimit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
         match Store::open(bytes, Credential::Password(password), self.context.certificates) {
             Ok(_) => Some(true),
-            Err(error) => (error.class == Class::WrongPassword).then_some(false),
+            Err(error) => (error.class == ErrorClass::WrongPassword).then_some(false),
         }
     }
 }

@@ -5,10 +5,10 @@ use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
 use trustmason_spec::topology::PemPair;
 
 use super::file::{OpenError, OpenFault, facts, try_keys};
-use super::{Keys, LookContext, failed, input};
+use super::{KeysToTry, LookContext, failed, input};
 use crate::disk;
 use crate::volume::Volumes;
-use crate::volume::pair::{self, Pair, PairError};
+use crate::volume::pair::{self, PairError, PairPaths};
 
 /// Looks at a pair. Both halves together are one input.
 pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, context: LookContext<'_>) -> (StoreLook, Option<Input>) {
@@ -26,7 +26,7 @@ pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, context: LookContext<'_
     (opened(&pair, &files, context), Some(input))
 }
 
-fn opened(pair: &Pair, files: &[(String, Vec<u8>)], context: LookContext<'_>) -> StoreLook {
+fn opened(pair: &PairPaths, files: &[(String, Vec<u8>)], context: LookContext<'_>) -> StoreLook {
     let path = pair.certificate.clone();
     let Some(sha256) = pair::digest(files) else {
         return StoreLook::Absent { path: path.display().to_string(), parent: pair.folders };
@@ -34,7 +34,7 @@ fn opened(pair: &Pair, files: &[(String, Vec<u8>)], context: LookContext<'_>) ->
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, context.certificates) {
         Ok(store) => {
-            let keys = try_keys(&store, Credential::NotNeeded, Keys::All, context.certificates);
+            let keys = try_keys(&store, Credential::NotNeeded, KeysToTry::All, context.certificates);
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(

@@ -10,13 +10,13 @@ use trustmason_plan::observed::{FailureClass, Input, InputKind, ReadFailure, Sou
 use trustmason_spec::survey::CertificateAt;
 
 use super::certificate::{candidates, read};
-use super::near::Near;
-use crate::disk::{self, Limit};
+use super::similar::SimilarFiles;
+use crate::disk::{self, ReadLimit};
 
 /// Looks for a certificate.
-pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
+pub(super) fn look(at: &CertificateAt, near: &SimilarFiles<'_>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
     match at {
-        CertificateAt::File(path) => match disk::read_if_there(path, Limit::Certificate) {
+        CertificateAt::File(path) => match disk::read_if_there(path, ReadLimit::Certificate) {
             Ok(None) => (
                 SourceLook::Missing { folder: path.clone(), names: Vec::new(), near: near.to_file(path) },
                 vec![super::input(InputKind::Certificate, path, None)],

@@ -23,7 +23,7 @@ const CHUNK: usize = 8 * 1024;
 
 /// What a program is run for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aim {
+pub(crate) enum CallPurpose {
     /// For its output. Of too much output the beginning is kept. A process that still holds the output open is waited
     /// for, because it may still write.
     Answer,
@@ -37,21 +37,21 @@ pub(crate) struct Call<'a> {
     /// The program and its arguments.
     pub(crate) argv: &'a [String],
     /// How long the program may take.
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     /// Environment variables that the program does not get.
     pub(crate) without_env: &'a BTreeSet<String>,
-    pub(crate) aim: Aim,
+    pub(crate) purpose: CallPurpose,
 }
 
 /// A program that ended by itself.
 pub(crate) struct Ran {
     pub(crate) status: ExitStatus,
     /// The bytes of its two output streams. One byte more than [`LONGEST`] means that there was more.
-    pub(crate) out: Said,
-    pub(crate) err: Said,
+    pub(crate) out: Output,
+    pub(crate) err: Output,
 }
 
-pub(crate) type Said = Zeroizing<Vec<u8>>;
+pub(crate) type Output = Zeroizing<Vec<u8>>;
 
 /// Why a program did not end by itself. It has no `Debug`, because the output may hold a secret.
 pub(crate) enum ProcessError {
@@ -60,8 +60,8 @@ pub(crate) enum ProcessError {
     NotStarted(std::io::Error),
     /// The program was killed; this is its output until then.
     TooSlow {
-        out: Said,
-        err: Said,
+        out: Output,
+        err: Output,
     },
     /// The program could not be waited for, or its output not be read; it was killed.
     Lost(std::io::Error),
@@ -71,15 +71,15 @@ pub(crate) enum ProcessError {
 pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
     let mut child = start(call)?;
     let group = Group::of(&child);
-    let out = child.stdout.take().map(|pipe| Drain::of(pipe, call.aim));
-    let err = child.stderr.take().map(|pipe| Drain::of(pipe, call.aim));
+    let out = child.stdout.take().map(|pipe| Drain::of(pipe, call.purpose));
+    let err = child.stderr.take().map(|pipe| Drain::of(pipe, call.purpose));
     let ended = wait(&mut child, call, out.as_ref());
     if ended.is_err() {
         stop(&mut child, &group);
     }
     // The answer is complete, and a process that outlives its program may hold the error stream open for long.
-    let rest = match (&ended, call.aim) {
-        (Ok(status), Aim::Answer) if status.success() => Vec::new(),
+    let rest = match (&ended, call.purpose) {
+        (Ok(status), CallPurpose::Answer) if status.success() => Vec::new(),
         (Ok(_), _) => vec![&err],
         (Err(_), _) => vec![&out, &err],
     };
@@ -115,7 +115,7 @@ enum Unended {
 
 /// Waits for the program and for its output.
 fn wait(child: &mut Child, call: &Call<'_>, out: Option<&Drain>) -> Result<ExitStatus, Unended> {
-    let until = Instant::now() + call.patience;
+    let until = Instant::now() + call.timeout;
     let status = loop {
         match child.try_wait().map_err(Unended::Lost)? {
             Some(status) => break status,
@@ -123,24 +123,24 @@ fn wait(child: &mut Child, call: &Call<'_>, out: Option<&Drain>) -> Result<ExitS
             None => thread::sleep(Duration::from_millis(5)),
         }
     };
-    let rest = match call.aim {
-        Aim::Answer => until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100)),
-        Aim::Effect => LINGER,
+    let rest = match call.purpose {
+        CallPurpose::Answer => until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100)),
+        CallPurpose::Effect => LINGER,
     };
     match out.map_or(Ok(true), |out| out.closes(rest)).map_err(Unended::Lost)? {
-        false if call.aim == Aim::Answer => Err(Unended::TooSlow),
+        false if call.purpose == CallPurpose::Answer => Err(Unended::TooSlow),
         true | false => Ok(status),
     }
 }
 
 /// One stream of a program, read to its end on a thread of its own.
 struct Drain {
-    kept: Arc<Mutex<Said>>,
+    kept: Arc<Mutex<Output>>,
     end: Receiver<std::io::Result<()>>,
 }
 
 impl Drain {
-    fn of(mut pipe: impl Read + Send + 'static, aim: Aim) -> Self {
+    fn of(mut pipe: impl Read + Send + 'static, aim: CallPurpose) -> Self {
         // The buffer is sized once: a growing vector would leave copies in memory that are not wiped.
         let kept = Arc::new(Mutex::new(Zeroizing::new(Vec::with_capacity(LONGEST + CHUNK + 1))));
         let (sender, end) = mpsc::channel();
@@ -172,17 +172,17 @@ impl Drain {
         }
     }
 
-    fn taken(self) -> Said {
+    fn taken(self) -> Output {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Adds the bytes that were read to those that are kept.
-fn keep(kept: &mut Vec<u8>, read: &[u8], aim: Aim) {
+fn keep(kept: &mut Vec<u8>, read: &[u8], aim: CallPurpose) {
     const MOST: usize = LONGEST + 1;
     match aim {
-        Aim::Answer => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
-        Aim::Effect => {
+        CallPurpose::Answer => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
+        CallPurpose::Effect => {
             kept.extend(read);
             let excess = kept.len().saturating_sub(MOST);
             kept.drain(..excess);
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     fn call<'a>(argv: &'a [String], patience: Duration, without_env: &'a BTreeSet<String>) -> Call<'a> {
-        Call { argv, patience, without_env, aim: Aim::Answer }
+        Call { argv, patience, without_env, aim: CallPurpose::Answer }
     }
 
     fn cmd(script: &str) -> Vec<String> {
@@ -263,7 +263,7 @@ mod tests {
         let argv = cmd("cmd /c ping -n 1000 127.0.0.1");
         let mut child = start(&call(&argv, Duration::ZERO, &BTreeSet::new())).ok().unwrap();
         let group = Group::of(&child);
-        let out = Drain::of(child.stdout.take().unwrap(), Aim::Answer);
+        let out = Drain::of(child.stdout.take().unwrap(), CallPurpose::Answer);
         thread::sleep(Duration::from_millis(300));
         stop(&mut child, &group);
         assert!(child.try_wait().unwrap().is_some(), "it is gone");

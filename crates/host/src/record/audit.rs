@@ -16,16 +16,16 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
-use crate::disk::{self, Disk, DiskError, Limit};
+use crate::disk::{self, Disk, DiskError, ReadLimit};
 use crate::record::approval::Approval;
-use crate::record::journal::{self, Deed, Fact, Intent, Kind, Record};
+use crate::record::journal::{self, ChangedEntryKind, Fact, Intent, Record, Replayed};
 use crate::record::sites::Sites;
 use crate::state::State;
 
 /// What a line records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event {
+pub enum AuditEvent {
     /// A run began.
     Run,
     /// A run began that takes another one back.
@@ -55,7 +55,7 @@ pub struct Author<'a> {
 
 /// One line. Fields that do not apply are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct AuditEntry {
     /// The time; for a change the time at which its run began.
     pub at: Timestamp,
     /// The user, by the system's name.
@@ -66,7 +66,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// What the line records.
-    pub event: Event,
+    pub event: AuditEvent,
     /// The host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Fqdn>,
@@ -90,7 +90,7 @@ pub struct Entry {
     pub action: Option<Action>,
     /// The kind of the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub kind: Option<ChangedEntryKind>,
     /// The certificate that was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Fingerprint>,
@@ -117,9 +117,9 @@ pub struct Entry {
     pub undoes: Option<RunId>,
 }
 
-impl Entry {
+impl AuditEntry {
     /// A line of this user on this machine, with nothing else in it yet.
-    pub fn new(event: Event, at: Timestamp, who: &str) -> Self {
+    pub fn new(event: AuditEvent, at: Timestamp, who: &str) -> Self {
         Self {
             at,
             who: who.to_owned(),
@@ -186,19 +186,19 @@ impl<'a> Audit<'a> {
     ///
     /// # Errors
     /// Fails if the lines may not be on the disk.
-    pub fn append(&self, entries: &[Entry]) -> Result<(), DiskError> {
+    pub fn append(&self, entries: &[AuditEntry]) -> Result<(), DiskError> {
         if entries.is_empty() {
             return Ok(());
         }
         let path = self.state.audit();
         // A power cut may have left half a line. It stays, and the next line begins on a line of its own.
-        let mut text = if disk::ends_in(&path, Limit::Audit, b'\n')? { Vec::new() } else { b"\n".to_vec() };
+        let mut text = if disk::ends_in(&path, ReadLimit::Audit, b'\n')? { Vec::new() } else { b"\n".to_vec() };
         for entry in entries {
             serde_json::to_writer(&mut text, entry)
                 .map_err(|error| DiskError::new("describe a change for", &path, error.into()))?;
             text.push(b'\n');
         }
-        let mut file = self.disk.append(&path, Limit::Audit)?;
+        let mut file = self.disk.append(&path, ReadLimit::Audit)?;
         file.write(&text)?;
         file.sync()
     }
@@ -207,11 +207,11 @@ impl<'a> Audit<'a> {
     ///
     /// # Errors
     /// Fails if the lines may not be on the disk.
-    pub fn complete(&self, entries: &[Entry]) -> Result<(), DiskError> {
+    pub fn complete(&self, entries: &[AuditEntry]) -> Result<(), DiskError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut there: Vec<Entry> = read(self.state)?;
+        let mut there: Vec<AuditEntry> = read(self.state)?;
         let missing = entries.iter().filter(|entry| match there.iter().position(|line| line == *entry) {
             // Two equal lines of one run are two changes, so each line found is counted once.
             Some(at) => {
@@ -220,7 +220,7 @@ impl<'a> Audit<'a> {
             }
             None => true,
         });
-        let missing: Vec<Entry> = missing.cloned().collect();
+        let missing: Vec<AuditEntry> = missing.cloned().collect();
         self.append(&missing)
     }
 }
@@ -229,37 +229,37 @@ impl<'a> Audit<'a> {
 ///
 /// # Errors
 /// Fails if the log is there and cannot be read.
-pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
-    let bytes = disk::read_if_there(&state.audit(), Limit::Audit)?.unwrap_or_default();
+pub fn read(state: &State) -> Result<Vec<AuditEntry>, DiskError> {
+    let bytes = disk::read_if_there(&state.audit(), ReadLimit::Audit)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 /// The log's lines for a run's journal, beginning with the line for the run itself.
-pub(crate) fn of_journal(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
-    of_deeds(records, &journal::deeds(records, run, sites), run, sites)
+pub(crate) fn of_journal(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<AuditEntry> {
+    of_replayed(records, &journal::replay(records, run, sites), run, sites)
 }
 
 /// The same for some of the run's stores: those whose outcome is known.
-pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
+pub(crate) fn of_replayed(records: &[Record], replays: &[Replayed], run: &RunId, sites: Sites<'_>) -> Vec<AuditEntry> {
     let begin = records.iter().find_map(|record| match record {
         Record::Begin { plan, at, who, machine, approval, undoes, .. } => {
-            let event = if undoes.is_some() { Event::Rollback } else { Event::Run };
-            Some(Entry {
+            let event = if undoes.is_some() { AuditEvent::Rollback } else { AuditEvent::Run };
+            Some(AuditEntry {
                 machine: machine.clone(),
                 run: Some(run.clone()),
                 plan: Some(*plan),
                 approval: *approval,
                 undoes: undoes.clone(),
-                ..Entry::new(event, *at, who)
+                ..AuditEntry::new(event, *at, who)
             })
         }
         _ => None,
     });
     let Some(begin) = begin else { return Vec::new() };
-    let line = |event| Entry { event, approval: None, undoes: None, ..begin.clone() };
+    let line = |event| AuditEntry { event, approval: None, undoes: None, ..begin.clone() };
     let mut entries = vec![begin.clone()];
-    for deed in deeds {
-        entries.extend(happened(deed, sites).into_iter().map(|fact| Entry {
+    for replayed in replays {
+        entries.extend(happened(replayed, sites).into_iter().map(|fact| AuditEntry {
             alias: fact.alias,
             to: fact.to,
             action: Some(fact.action),
@@ -269,12 +269,12 @@ pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: S
             rule: fact.rule,
             reason: Some(fact.reason),
             change: Some(fact.change),
-            ..line(Event::Change).of_store(&deed.intent.store)
+            ..line(AuditEvent::Change).of_store(&replayed.intent.store)
         }));
     }
     entries.extend(records.iter().filter_map(|record| match record {
         Record::Pack { target, handoff } => {
-            Some(Entry { plan: Some(handoff.pack), ..line(Event::Pack).of_target(target) })
+            Some(AuditEntry { plan: Some(handoff.pack), ..line(AuditEvent::Pack).of_target(target) })
         }
         _ => None,
     }));
@@ -283,15 +283,15 @@ pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: S
 
 /// The changes of an intent that were made: all, none, or, if a folder was written in part, those that can be seen
 /// there.
-pub(crate) fn happened(deed: &Deed, sites: Sites<'_>) -> Vec<Fact> {
-    let facts = &deed.intent.facts;
-    if deed.is_done() {
+pub(crate) fn happened(replayed: &Replayed, sites: Sites<'_>) -> Vec<Fact> {
+    let facts = &replayed.intent.facts;
+    if replayed.is_done() {
         return facts.clone();
     }
-    if !deed.wrote() {
+    if !replayed.wrote() {
         return Vec::new();
     }
-    seen(&deed.intent, sites)
+    seen(&replayed.intent, sites)
 }
 
 /// The changes of an intent with a folder that can be seen there now.

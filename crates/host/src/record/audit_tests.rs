@@ -7,12 +7,23 @@ fn the_examples_on_its_page_are_lines_of_it() {
     let page = include_str!("../../../../docs/audit.md");
     let examples: Vec<&str> = page.split("```json\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
     for example in &examples {
-        let entry: Entry = serde_json::from_str(example).unwrap();
+        let entry: AuditEntry = serde_json::from_str(example).unwrap();
         assert_eq!(serde_json::to_string(&entry).unwrap(), *example);
     }
-    let said: BTreeSet<Event> =
-        examples.iter().map(|text| serde_json::from_str::<Entry>(text).unwrap().event).collect();
-    assert_eq!(said, [Event::Run, Event::Rollback, Event::Change, Event::Confirm, Event::Collect, Event::Clock].into());
+    let said: BTreeSet<AuditEvent> =
+        examples.iter().map(|text| serde_json::from_str::<AuditEntry>(text).unwrap().event).collect();
+    assert_eq!(
+        said,
+        [
+            AuditEvent::Run,
+            AuditEvent::Rollback,
+            AuditEvent::Change,
+            AuditEvent::Confirm,
+            AuditEvent::Collect,
+            AuditEvent::Clock
+        ]
+        .into()
+    );
 }
 
 #[test]
@@ -21,9 +32,9 @@ fn a_line_that_is_there_is_not_added_again_and_half_a_line_is() {
     let (state, disk) = (State::at(dir.path()), Disk::new());
     let audit = Audit::of(&disk, &state);
     let store = StoreId::parse("ads.acme.example/cacerts").unwrap();
-    let line = |reason: &str| Entry {
+    let line = |reason: &str| AuditEntry {
         reason: Some(reason.to_owned()),
-        ..Entry::new(Event::Change, Timestamp::UNIX_EPOCH, "anna").of_store(&store)
+        ..AuditEntry::new(AuditEvent::Change, Timestamp::UNIX_EPOCH, "anna").of_store(&store)
     };
     let (one, two) = (line("one"), line("two"));
     audit.append(&[one.clone(), one.clone()]).unwrap();

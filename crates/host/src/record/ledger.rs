@@ -14,8 +14,8 @@ use trustmason_plan::observed::{Observed, Unclear};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
-use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
-use crate::record::audit::Entry;
+use crate::disk::{self, Disk, DiskError, ExpectedTarget, Owner, ReadLimit, Replacement};
+use crate::record::audit::AuditEntry;
 use crate::record::journal::JournalError;
 use crate::state::State;
 pub(crate) use recover::new_record;
@@ -37,7 +37,7 @@ pub struct Loaded {
     /// Stores for which it cannot be told yet what a run did there.
     pub unclear: Vec<Unclear>,
     /// The lines that these runs owe the audit log. They must be added to the log before this ledger is stored.
-    pub(crate) owed: Vec<Entry>,
+    pub(crate) owed: Vec<AuditEntry>,
 }
 
 impl Loaded {
@@ -113,7 +113,7 @@ pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
     let path = state.ledger();
     let shown = || path.display().to_string();
     let damaged = |cause: String| LedgerError::Damaged { path: shown(), cause };
-    let bytes = disk::read_if_there(&path, Limit::Ledger)?;
+    let bytes = disk::read_if_there(&path, ReadLimit::Ledger)?;
     let ledger = match &bytes {
         None => Ledger { version: VERSION, ..Ledger::default() },
         Some(bytes) => {
@@ -174,7 +174,7 @@ pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError
 
 /// The digest of a ledger's file.
 pub(crate) fn digest_of(path: &std::path::Path) -> Result<Option<Digest>, DiskError> {
-    Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Digest::of(&bytes)))
+    Ok(disk::read_if_there(path, ReadLimit::Ledger)?.map(|bytes| Digest::of(&bytes)))
 }
 
 /// Parsed before the rest, so that a newer layout is not reported as damage.
@@ -212,14 +212,14 @@ pub(crate) fn store(
     if expected == Some(digest) {
         return Ok(digest);
     }
-    let (owner, over) = (Owner::ours(0o600), Over::Anything);
+    let (owner, over) = (Owner::ours(0o600), ExpectedTarget::Anything);
     let new = Replacement {
         target: &path,
         bytes: &bytes,
-        limit: Limit::Ledger,
+        limit: ReadLimit::Ledger,
         owner,
         attributes: None,
-        over,
+        expected: over,
         run: run.as_str(),
     };
     disk.replace(new, is_expected).map_err(|error| error.into_error(&path))?;

@@ -4,7 +4,7 @@
 
 pub mod approval;
 pub mod audit;
-pub(crate) mod books;
 pub mod journal;
 pub mod ledger;
+pub(crate) mod run_record;
 pub(crate) mod sites;

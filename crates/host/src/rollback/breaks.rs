@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Credential, Fingerprint, Store};
 use trustmason_plan::observed::StoreLook;
-use trustmason_plan::undo::{After, Break, Restored, Undo};
+use trustmason_plan::undo::{Break, Restored, StoreAfter, Undo};
 use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::{HostPath, Keystore, KeystoreFormat, PemPair, Reach, StoreKind};
 
 use super::Looking;
 use super::restore::Restore;
-use crate::disk::{self, Limit};
+use crate::disk::{self, ReadLimit};
 use crate::volume;
 use crate::volume::pair;
 
@@ -18,7 +18,7 @@ use crate::volume::pair;
 pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
-        let after = after(looking, restore).unwrap_or_else(After::Unreadable);
+        let after = after(looking, restore).unwrap_or_else(StoreAfter::Unreadable);
         let presented = restore.intent.presented.clone();
         (restore.intent.store.clone(), Restored { after, presented })
     });
@@ -26,17 +26,17 @@ pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
 }
 
 /// What a store will hold.
-fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
+fn after(looking: Looking<'_>, restore: &Restore) -> Result<StoreAfter, String> {
     let id = &restore.intent.store;
     let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
     let store = match &def.reach {
         Reach::Direct(files) => match &files.kind {
             StoreKind::Keystore(keystore) => match one(restore)? {
-                None => return Ok(After::Gone),
+                None => return Ok(StoreAfter::Gone),
                 Some(bytes) => opened(looking, id, keystore, bytes)?,
             },
             StoreKind::PemFile(_) => match one(restore)? {
-                None => return Ok(After::Gone),
+                None => return Ok(StoreAfter::Gone),
                 Some(bytes) => {
                     let store = Store::open(bytes, Credential::Withheld, looking.certificates);
                     store.map_err(|error| format!("the old content of {id} does not open: {error}"))?
@@ -48,7 +48,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
                 let store = Store::open_directory(files, looking.certificates);
                 let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
-                    return Ok(After::Gone);
+                    return Ok(StoreAfter::Gone);
                 }
                 store
             }
@@ -58,7 +58,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
                 let store = pair::open(&files, looking.certificates);
                 let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
-                    return Ok(After::Gone);
+                    return Ok(StoreAfter::Gone);
                 }
                 store
             }
@@ -74,23 +74,23 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             entries.retain(|e| e.certificates().first().is_none_or(|slot| !gone.contains(&slot.fingerprint())));
             let mut format = None;
             for backup in restore.parts.iter().filter_map(|part| part.backup.as_ref()) {
-                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
+                let bytes = disk::read(&backup.copy, ReadLimit::Store).map_err(|error| error.to_string())?;
                 let store = Store::open(bytes, Credential::Withheld, looking.certificates);
                 let store = store.map_err(|error| format!("{} does not open: {error}", backup.copy.display()))?;
                 format = Some(store.format());
                 entries.extend(store.entries().iter().cloned());
             }
             let format = format.ok_or_else(|| format!("no part of {id} is restored"))?;
-            return Ok(After::Holds(format, entries));
+            return Ok(StoreAfter::Holds(format, entries));
         }
     };
-    Ok(After::Holds(store.format(), store.entries().to_vec()))
+    Ok(StoreAfter::Holds(store.format(), store.entries().to_vec()))
 }
 
 /// The one file of a store as it was; `None` if there was none.
 fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
     let backup = restore.parts.first().and_then(|part| part.backup.as_ref());
-    let bytes = backup.map(|backup| disk::read(&backup.copy, Limit::Store)).transpose();
+    let bytes = backup.map(|backup| disk::read(&backup.copy, ReadLimit::Store)).transpose();
     bytes.map_err(|error| error.to_string())
 }
 
@@ -111,10 +111,10 @@ fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8
 }
 
 /// Files by name, or halves of a pair by the name of their part.
-type Named = Vec<(String, Vec<u8>)>;
+type NamedFiles = Vec<(String, Vec<u8>)>;
 
 /// The files of a folder as they will be.
-fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> Result<Named, String> {
+fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> Result<NamedFiles, String> {
     let files = match looking.sites().volumes().find(folder) {
         Ok(volume::Located::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
         Ok(volume::Located::Absent { .. }) => Vec::new(),
@@ -124,7 +124,7 @@ fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> R
 }
 
 /// The halves of a pair as they will be. Other files of a pair are no halves.
-fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result<Named, String> {
+fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result<NamedFiles, String> {
     let pair = pair::find(looking.sites().volumes(), spot).map_err(|error| error.to_string())?;
     let files = pair.read().map_err(|error| error.to_string())?;
     restored(files, restore, |path| {
@@ -134,13 +134,13 @@ fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result
 }
 
 /// Files with the restored parts in place; `name` gives the name of the file that a part is.
-fn restored(files: Named, restore: &Restore, name: impl Fn(&str) -> Option<String>) -> Result<Named, String> {
+fn restored(files: NamedFiles, restore: &Restore, name: impl Fn(&str) -> Option<String>) -> Result<NamedFiles, String> {
     let mut files: BTreeMap<String, Vec<u8>> = files.into_iter().collect();
     for part in &restore.parts {
         let Some(name) = name(&part.piece.at.path()) else { continue };
         match &part.backup {
             Some(backup) => {
-                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
+                let bytes = disk::read(&backup.copy, ReadLimit::Store).map_err(|error| error.to_string())?;
                 files.insert(name, bytes);
             }
             None => {

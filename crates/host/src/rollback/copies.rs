@@ -10,7 +10,7 @@ use trustmason_spec::name::StoreId;
 
 use super::Looking;
 use super::restore::{Backup, Backups};
-use crate::disk::{self, Limit};
+use crate::disk::{self, ReadLimit};
 use crate::live;
 use crate::record::journal::{CopyAt, Piece, Record};
 use crate::record::sites::PieceHere;
@@ -50,7 +50,7 @@ pub(super) fn backup(
         return Err(format!("no backup of {} was recorded", piece.at.path()));
     };
     let copy = self::place(looking, run, copy)?;
-    let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
+    let bytes = disk::read_if_there(&copy, ReadLimit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
         PieceHere::File(_) => Digest::of(&bytes),

@@ -29,22 +29,22 @@ use trustmason_plan::undo::{self, Presented};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
-use crate::disk::{self, Disk, Limit};
+use crate::disk::{self, Disk, ReadLimit};
 use crate::live;
 use crate::record::audit::Author;
-use crate::record::books::{Beginning, Books, Counts};
-use crate::record::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
+use crate::record::journal::{self, ChangedEntryKind, Fact, Intent, Piece, PieceOutcome, Replayed};
 use crate::record::ledger::Loaded;
+use crate::record::run_record::{Beginning, Counts, RunRecorder};
 use crate::record::sites::{PieceHere, Sites};
-use crate::run::tidy::tidy;
-use crate::run::writer::{self, New, StoreWriter};
-use crate::run::{StaleError, StoreError, StoreOutcome, Trouble, outcome_line, windows};
+use crate::run::leftovers::remove_leftovers;
+use crate::run::writer::{self, NewContent, StoreWriter};
+use crate::run::{StaleError, StoreOutcome, StoreWriteError, StoreWriteFailure, outcome_line, windows};
 use crate::secret::Secrets;
 use crate::state::State;
 use crate::state::lock::Lock;
 use crate::state::staging;
-pub use outlook::{Fault, Outlook, RollbackError, outlook};
-use restore::{Arrived, Backup, Part, Restore};
+pub use outlook::{Outlook, RollbackError, RollbackObstacle, outlook};
+use restore::{Arrived, Backup, Restore, RestoredPart};
 
 /// What a rollback is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ impl<'a> Looking<'a> {
 
 /// What is to be taken back.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct RollbackRequest<'a> {
     /// The run; by default the newest one that wrote something and was not taken back.
     pub run: Option<&'a RunId>,
     /// What the rollback is judged by.
@@ -127,7 +127,7 @@ impl Undone {
 /// # Errors
 /// [`RollbackError`]: nothing was done. Later failures are in [`Undone`], store by store, and the rollback may be
 /// repeated.
-pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Undone, RollbackError> {
+pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> Result<Undone, RollbackError> {
     let Looking { topology, ledger: loaded, now, .. } = request.looking;
     let begun = Instant::now();
     let outlook = outlook(request.looking, request.run)?;
@@ -141,19 +141,19 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
         hosts: &[],
         side: None,
     };
-    let mut books = Books::open(disk, lock, beginning)?;
+    let mut recorder = RunRecorder::open(disk, lock, beginning)?;
     let mut undone = Undone {
-        run: Some(books.run.clone()),
+        run: Some(recorder.run.clone()),
         undoes: Some(outlook.run.clone()),
         wanted: outlook.restores.len(),
         packs: outlook.packs.clone(),
         ..Undone::default()
     };
-    clear(&mut books, &outlook);
+    clear(&mut recorder, &outlook);
     let presented = undo::presented(topology, request.looking.observed);
     for restore in &outlook.restores {
-        let outcome = match books.guard(lock).holds() {
-            Ok(()) => store(&mut books, &presented, &outlook.run, restore),
+        let outcome = match recorder.guard(lock).holds() {
+            Ok(()) => store(&mut recorder, &presented, &outlook.run, restore),
             Err(error) => StoreOutcome::failed(error.into()),
         };
         undone.restarts.extend(restore.intent.memory.restarts.iter().cloned());
@@ -162,10 +162,10 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     undone.restarts.sort();
     undone.restarts.dedup();
     if undone.is_restored() {
-        unstage(&mut books, request.looking, &outlook, &mut undone);
-        restage(&mut books, &outlook, &mut undone);
-        let by = books.run.clone();
-        if let Some(record) = books.ledger.run_mut(&outlook.run) {
+        unstage(&mut recorder, request.looking, &outlook, &mut undone);
+        restage(&mut recorder, &outlook, &mut undone);
+        let by = recorder.run.clone();
+        if let Some(record) = recorder.ledger.run_mut(&outlook.run) {
             record.undone_by = Some(by);
         }
     }
@@ -177,9 +177,9 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
         failed: count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. })),
         skipped: 0,
     };
-    books.close(lock, now.checked_add(begun.elapsed()).unwrap_or(now), counts, &topology.policy);
-    undone.troubles.append(&mut books.troubles);
-    undone.warnings.append(&mut books.warnings);
+    recorder.close(lock, now.checked_add(begun.elapsed()).unwrap_or(now), counts, &topology.policy);
+    undone.troubles.append(&mut recorder.troubles);
+    undone.warnings.append(&mut recorder.warnings);
     if let Err(error) = lock.unsign(disk) {
         // The next run removes the signature.
         tracing::debug!("{error}");
@@ -191,44 +191,52 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
 type PresentedTo = BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>;
 
 /// Removes what a run that was cut off left beside the stores that it wrote.
-fn clear(books: &mut Books<'_>, outlook: &Outlook) {
-    let mut folders = outlook::folders(outlook, books.sites());
-    folders.insert(books.state.root().to_owned());
-    folders.extend(outlook.staged.iter().map(|(identity, _)| books.state.staging_of(&identity.host)));
+fn clear(recorder: &mut RunRecorder<'_>, outlook: &Outlook) {
+    let mut folders = outlook::folders(outlook, recorder.sites());
+    folders.insert(recorder.state.root().to_owned());
+    folders.extend(outlook.staged.iter().map(|(identity, _)| recorder.state.staging_of(&identity.host)));
     for folder in folders {
-        books.trouble(|books| tidy(books.disk, &books.state, books.sites(), &books.run, &folder));
+        recorder.trouble(|recorder| {
+            remove_leftovers(recorder.disk, &recorder.state, recorder.sites(), &recorder.run, &folder)
+        });
     }
 }
 
 /// Restores one store and enters it into the ledger.
-fn store(books: &mut Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore) -> StoreOutcome {
+fn store(recorder: &mut RunRecorder<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore) -> StoreOutcome {
     let id = &restore.intent.store;
-    let memory = restore.intent.memory.taken_back(&restore.intent.placed, &books.run, books.now);
+    let memory = restore.intent.memory.taken_back(&restore.intent.placed, &recorder.run, recorder.now);
     if restore.parts.is_empty() {
         let outcome = StoreOutcome::Unchanged;
-        books.trouble(|books| books.journal.note(&outcome_line(id, &outcome, None)));
-        books.ledger.remember(id, &memory, &books.run, books.now);
+        recorder.trouble(|recorder| recorder.journal.note(&outcome_line(id, &outcome, None)));
+        recorder.ledger.remember(id, &memory, &recorder.run, recorder.now);
         return outcome;
     }
-    let intent = inverse(books, presented, undoes, restore, memory);
-    let outcome = match put_back(books, restore, &intent) {
+    let intent = inverse(recorder, presented, undoes, restore, memory);
+    let outcome = match put_back(recorder, restore, &intent) {
         Ok(backup) => StoreOutcome::Written { backup },
         Err(trouble) => trouble.into(),
     };
     let fates = match outcome {
-        StoreOutcome::Written { .. } => intent.pieces.iter().map(|_| Fate::Written).collect(),
-        _ => journal::fates(&intent, &books.run, books.sites()),
+        StoreOutcome::Written { .. } => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
+        _ => journal::fates(&intent, &recorder.run, recorder.sites()),
     };
-    let deed = Deed { intent, fates };
-    books.trouble(|books| books.journal.note(&outcome_line(id, &outcome, Some(&deed))));
-    books.take(&deed);
+    let replayed = Replayed { intent, fates };
+    recorder.trouble(|recorder| recorder.journal.note(&outcome_line(id, &outcome, Some(&replayed))));
+    recorder.take(&replayed);
     outcome
 }
 
 /// The intent for a store: the reverse of the run's intent.
-fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore, memory: Memory) -> Intent {
+fn inverse(
+    recorder: &RunRecorder<'_>,
+    presented: &PresentedTo,
+    undoes: &RunId,
+    restore: &Restore,
+    memory: Memory,
+) -> Intent {
     let was = &restore.intent;
-    let pieces = restore.parts.iter().map(|Part { piece, .. }| Piece {
+    let pieces = restore.parts.iter().map(|RestoredPart { piece, .. }| Piece {
         at: piece.at.clone(),
         before: piece.after,
         after: piece.before,
@@ -240,7 +248,7 @@ fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: 
         after: was.before,
         pieces: pieces.collect(),
         memory,
-        placed: books.ledger.placed.get(&was.store).cloned().unwrap_or_default(),
+        placed: recorder.ledger.placed.get(&was.store).cloned().unwrap_or_default(),
         presented: presented.get(&was.store).cloned().unwrap_or_default(),
         facts: restore.facts.iter().rev().map(|fact| contrary(fact, undoes)).collect(),
     }
@@ -249,7 +257,7 @@ fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: 
 fn contrary(fact: &Fact, undoes: &RunId) -> Fact {
     let Fact { change, action, alias, to, kind, before, after, rule, reason: _ } = fact.clone();
     let action = match (kind, action, before) {
-        (_, Action::Import, _) | (Kind::PrivateKey, _, None) => Action::Delete,
+        (_, Action::Import, _) | (ChangedEntryKind::PrivateKey, _, None) => Action::Delete,
         (_, Action::Delete, _) => Action::Import,
         (_, Action::Rename, _) => Action::Rename,
         (_, Action::Replace | Action::Regenerate | Action::Install, _) => Action::Replace,
@@ -264,23 +272,28 @@ fn contrary(fact: &Fact, undoes: &RunId) -> Fact {
 
 /// Copies the present files, announces the change, and puts every file back. Files that existed before the run come
 /// first, so that at every moment each certificate that stays is there.
-fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Option<PathBuf>, Trouble> {
-    let writer = StoreWriter { disk: books.disk, run: &books.run, journal: &books.journal, store: &intent.store };
-    let folder = books.state.backup(&books.run, &intent.store);
+fn put_back(
+    recorder: &RunRecorder<'_>,
+    restore: &Restore,
+    intent: &Intent,
+) -> Result<Option<PathBuf>, StoreWriteFailure> {
+    let writer =
+        StoreWriter { disk: recorder.disk, run: &recorder.run, journal: &recorder.journal, store: &intent.store };
+    let folder = recorder.state.backup(&recorder.run, &intent.store);
     let mut kept = None;
-    for (index, Part { piece, place, .. }) in restore.parts.iter().enumerate() {
+    for (index, RestoredPart { piece, place, .. }) in restore.parts.iter().enumerate() {
         let Some(after) = piece.after else { continue };
-        let changed = || Trouble::Stale(StaleError::ChangedInRollback { place: piece.at.path() });
+        let changed = || StoreWriteFailure::Stale(StaleError::ChangedInRollback { place: piece.at.path() });
         match place {
             PieceHere::System(at, store) => {
-                let part = live::part(books.state.system(), at, *store, &Interner::new())?;
+                let part = live::part(recorder.state.system(), at, *store, &Interner::new())?;
                 if live::digest_of(&part) != after {
                     return Err(changed());
                 }
-                windows::back_up(books.disk, &books.journal, &intent.store, (at, *store), &part, &folder)?;
+                windows::back_up(recorder.disk, &recorder.journal, &intent.store, (at, *store), &part, &folder)?;
             }
             PieceHere::File(path) => {
-                let bytes = disk::read(path, Limit::Store)?;
+                let bytes = disk::read(path, ReadLimit::Store)?;
                 if Digest::of(&bytes) != after {
                     return Err(changed());
                 }
@@ -296,32 +309,32 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         }
         kept = Some(folder.clone());
     }
-    books.journal.note(&journal::Record::Intent(Box::new(intent.clone())))?;
+    recorder.journal.note(&journal::Record::Intent(Box::new(intent.clone())))?;
     let (old, new): (Vec<_>, Vec<_>) = restore.parts.iter().partition(|part| part.piece.before.is_some());
-    for Part { piece, place, backup } in old.into_iter().chain(new) {
+    for RestoredPart { piece, place, backup } in old.into_iter().chain(new) {
         match (place, backup, piece.after) {
             (PieceHere::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
-                let bytes = disk::read(copy, Limit::Store)?;
+                let bytes = disk::read(copy, ReadLimit::Store)?;
                 if Some(Digest::of(&bytes)) != piece.before {
-                    return Err(StoreError::BackupChanged { path: copy.clone() }.into());
+                    return Err(StoreWriteError::BackupChanged { path: copy.clone() }.into());
                 }
                 // An existing file keeps its owner, mode and attributes. Those in the journal are used only for a file
                 // that is gone.
                 let new = match after {
-                    Some(_) => New { bytes: &bytes, owner: writer::owner(path, true)?, attributes: None },
-                    None => New { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
+                    Some(_) => NewContent { bytes: &bytes, owner: writer::owner(path, true)?, attributes: None },
+                    None => NewContent { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
                 };
                 writer.put(path, after.into(), new, kept.as_deref(), || Ok(()))?;
             }
             (PieceHere::File(path), None, Some(after)) => writer.take_away(path, after)?,
             (PieceHere::System(at, store), Some(Backup { copy, .. }), _) => {
-                let backup = Store::open(disk::read(copy, Limit::Store)?, Credential::Withheld, &Interner::new());
-                let backup = backup.map_err(|cause| StoreError::Unopened { path: copy.clone(), cause })?;
+                let backup = Store::open(disk::read(copy, ReadLimit::Store)?, Credential::Withheld, &Interner::new());
+                let backup = backup.map_err(|cause| StoreWriteError::Unopened { path: copy.clone(), cause })?;
                 if backup.listing_digest() != piece.before {
-                    return Err(StoreError::BackupChanged { path: copy.clone() }.into());
+                    return Err(StoreWriteError::BackupChanged { path: copy.clone() }.into());
                 }
-                windows::put_back(books.sites(), books.disk, &intent.store, piece, (at, *store), &backup)?;
+                windows::put_back(recorder.sites(), recorder.disk, &intent.store, piece, (at, *store), &backup)?;
             }
             (_, None, _) => {}
         }
@@ -330,7 +343,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
 }
 
 /// Removes keys that the run made and that are still in staging, so that no store learns their certificates any more.
-fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
+fn unstage(recorder: &mut RunRecorder<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
     let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
     let others = looking.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
     let known: BTreeSet<Fingerprint> = others
@@ -343,15 +356,15 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
         .map(|slot| slot.fingerprint())
         .collect();
     for (identity, sha256) in &outlook.staged {
-        let Some(path) = staging::find(&books.state, identity) else { continue };
-        if let Err(error) = books.state.is_inside(&path) {
-            books.troubled(error.to_string());
+        let Some(path) = staging::find(&recorder.state, identity) else { continue };
+        if let Err(error) = recorder.state.is_inside(&path) {
+            recorder.troubled(error.to_string());
             continue;
         }
         let waits = match staging::look(&path, None, &Interner::new()) {
             StagedLook::Key(key) => key.certificate.fingerprint(),
             StagedLook::Unreadable(failure) => {
-                books.troubled(failure.message);
+                recorder.troubled(failure.message);
                 continue;
             }
         };
@@ -361,9 +374,9 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
                 undone.kept.push(identity.clone());
                 continue;
             }
-            books.trouble(|books| {
-                books.disk.remove(&path)?;
-                books.disk.remove_empty_dir(&books.state.staging_of(&identity.host))
+            recorder.trouble(|recorder| {
+                recorder.disk.remove(&path)?;
+                recorder.disk.remove_empty_dir(&recorder.state.staging_of(&identity.host))
             });
             undone.unstaged.push(identity.clone());
         }
@@ -372,25 +385,25 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
 
 /// Puts keys that an earlier run made, and this run brought to their stores, back into staging: trusters hold their
 /// certificates already.
-fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
+fn restage(recorder: &mut RunRecorder<'_>, outlook: &Outlook, undone: &mut Undone) {
     for Arrived { identity, format, copy, sha256 } in &outlook.arrived {
-        if staging::find(&books.state, identity).is_some() {
+        if staging::find(&recorder.state, identity).is_some() {
             continue;
         }
-        let path = books.state.staging(identity, *format);
-        match disk::read(copy, Limit::Store) {
+        let path = recorder.state.staging(identity, *format);
+        match disk::read(copy, ReadLimit::Store) {
             Ok(bytes) if Digest::of(&bytes) == *sha256 => {
-                books.trouble(|books| {
-                    books.state.is_inside(&path)?;
-                    books.disk.make_dir(&books.state.staging_of(&identity.host))?;
-                    books.disk.keep(&path, &bytes, Limit::Store, books.run.as_str()).map(|_| ())
+                recorder.trouble(|recorder| {
+                    recorder.state.is_inside(&path)?;
+                    recorder.disk.make_dir(&recorder.state.staging_of(&identity.host))?;
+                    recorder.disk.keep(&path, &bytes, ReadLimit::Store, recorder.run.as_str()).map(|_| ())
                 });
                 undone.restaged.push(identity.clone());
             }
-            Ok(_) => books
+            Ok(_) => recorder
                 .troubles
                 .push(format!("the copy {} of a staged key was changed; a new key is made", copy.display())),
-            Err(error) => books.troubles.push(error.to_string()),
+            Err(error) => recorder.troubles.push(error.to_string()),
         }
     }
 }

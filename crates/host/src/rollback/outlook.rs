@@ -16,12 +16,12 @@ use trustmason_plan::undo::{self, Break};
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::breaks;
-use super::restore::{Arrived, Backups, Part, Restore};
+use super::restore::{Arrived, Backups, Restore, RestoredPart};
 use super::{Looking, copies};
 use crate::disk::DiskError;
 use crate::record::audit;
-use crate::record::books::BeginError;
-use crate::record::journal::{self, Deed, Fate, JournalError, Piece, Record};
+use crate::record::journal::{self, JournalError, Piece, PieceOutcome, Record, Replayed};
+use crate::record::run_record::BeginError;
 use crate::record::sites::{SiteError, Sites};
 
 /// What a rollback would do.
@@ -58,14 +58,14 @@ impl Outlook {
 
 /// A file that prevents a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct RollbackObstacle {
     /// The store.
     pub store: StoreId,
     /// What is wrong with which file.
     pub why: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RollbackObstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.store, self.why)
     }
@@ -138,7 +138,7 @@ pub enum RollbackError {
         /// The run.
         run: RunId,
         /// Every such store.
-        faults: Vec<Fault>,
+        faults: Vec<RollbackObstacle>,
     },
     /// Stores cannot be looked at.
     #[error(
@@ -150,7 +150,7 @@ pub enum RollbackError {
         /// The run.
         run: RunId,
         /// Every such store.
-        faults: Vec<Fault>,
+        faults: Vec<RollbackObstacle>,
     },
     /// The spec does not declare what the journal names.
     #[error(
@@ -162,7 +162,7 @@ pub enum RollbackError {
         /// The run.
         run: RunId,
         /// Every such store.
-        faults: Vec<Fault>,
+        faults: Vec<RollbackObstacle>,
     },
     /// Backups are missing or altered.
     #[error("run {run} was not rolled back and nothing was done, because its backups are damaged; {}", clauses(faults))]
@@ -170,7 +170,7 @@ pub enum RollbackError {
         /// The run.
         run: RunId,
         /// Every such backup.
-        faults: Vec<Fault>,
+        faults: Vec<RollbackObstacle>,
     },
     /// Services would not trust one another.
     #[error(
@@ -212,10 +212,10 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
     }
     let (records, _) = journal::of_record(state, record)?;
     let staged = staged(&records);
-    let deeds = journal::deeds(&records, &run, sites);
-    let touched: Vec<&Deed> = deeds.iter().rev().filter(|deed| !deed.is_untouched()).collect();
+    let replays = journal::replay(&records, &run, sites);
+    let touched: Vec<&Replayed> = replays.iter().rev().filter(|replayed| !replayed.is_untouched()).collect();
     let begun_again = loaded.ledger.runs.iter().any(|other| other.undoes.as_ref() == Some(&run));
-    let done = deeds.iter().filter(|deed| deed.is_done()).count();
+    let done = replays.iter().filter(|replayed| replayed.is_done()).count();
     let written = usize::try_from(record.written).unwrap_or(usize::MAX);
     if record.finished.is_some() && !(done..=touched.len()).contains(&written) {
         return Err(RollbackError::Miscounted { run, told: touched.len(), written: record.written });
@@ -224,24 +224,24 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
         return Err(RollbackError::Empty { run });
     }
     let backups = backups(&records);
-    let mut faults = Faults::default();
+    let mut faults = RollbackObstacles::default();
     let mut restores = Vec::new();
-    for deed in touched {
-        let store = &deed.intent.store;
+    for replayed in touched {
+        let store = &replayed.intent.store;
         let mut parts = Vec::new();
-        for piece in faults.standing(deed, sites) {
+        for piece in faults.standing(replayed, sites) {
             match sites.locate(store, &piece.at) {
                 Ok(place) => match copies::backup(looking, &run, &backups, store, (&piece, &place)) {
-                    Ok(backup) => parts.push(Part { piece, place, backup }),
-                    Err(why) => faults.damaged.push(Fault { store: store.clone(), why }),
+                    Ok(backup) => parts.push(RestoredPart { piece, place, backup }),
+                    Err(why) => faults.damaged.push(RollbackObstacle { store: store.clone(), why }),
                 },
                 Err(error) => faults.take(store, error),
             }
         }
-        let all = parts.len() == deed.intent.pieces.len();
-        let facts = if all { audit::happened(deed, sites) } else { audit::seen(&deed.intent, sites) };
+        let all = parts.len() == replayed.intent.pieces.len();
+        let facts = if all { audit::happened(replayed, sites) } else { audit::seen(&replayed.intent, sites) };
         let facts = if parts.is_empty() { Vec::new() } else { facts };
-        restores.push(Restore { intent: deed.intent.clone(), parts, facts });
+        restores.push(Restore { intent: replayed.intent.clone(), parts, facts });
     }
     faults.refuse(&run)?;
     let arrived = arrived(looking, &run, &records)?;
@@ -260,7 +260,7 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
         packs: packs.collect(),
         breaks: judged.told,
         restores,
-        announced: deeds.iter().map(|deed| deed.intent.store.clone()).collect(),
+        announced: replays.iter().map(|replayed| replayed.intent.store.clone()).collect(),
         staged,
         arrived,
     })
@@ -268,28 +268,28 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
 
 /// The files that prevent a rollback, by kind.
 #[derive(Default)]
-struct Faults {
-    changed: Vec<Fault>,
-    unseen: Vec<Fault>,
-    undeclared: Vec<Fault>,
-    damaged: Vec<Fault>,
+struct RollbackObstacles {
+    changed: Vec<RollbackObstacle>,
+    unseen: Vec<RollbackObstacle>,
+    undeclared: Vec<RollbackObstacle>,
+    damaged: Vec<RollbackObstacle>,
 }
 
-impl Faults {
+impl RollbackObstacles {
     fn take(&mut self, store: &StoreId, error: SiteError) {
         let (kind, why) = match error {
             SiteError::Undeclared(why) => (&mut self.undeclared, why),
             SiteError::Unseen(why) => (&mut self.unseen, why),
         };
-        kind.push(Fault { store: store.clone(), why });
+        kind.push(RollbackObstacle { store: store.clone(), why });
     }
 
     /// The parts of a store to be put back. A part that the run did not touch, or that again is what it was, is left
     /// out.
-    fn standing(&mut self, deed: &Deed, sites: Sites<'_>) -> Vec<Piece> {
-        let store = &deed.intent.store;
+    fn standing(&mut self, replayed: &Replayed, sites: Sites<'_>) -> Vec<Piece> {
+        let store = &replayed.intent.store;
         let mut found = Vec::new();
-        for (piece, _) in deed.pieces().filter(|(_, fate)| **fate != Fate::Untouched) {
+        for (piece, _) in replayed.pieces().filter(|(_, fate)| **fate != PieceOutcome::Untouched) {
             let path = piece.at.path();
             let changed = match sites.digest(store, &piece.at) {
                 Ok(now) if now == piece.after => {
@@ -304,7 +304,7 @@ impl Faults {
                     continue;
                 }
             };
-            self.changed.push(Fault { store: store.clone(), why: changed });
+            self.changed.push(RollbackObstacle { store: store.clone(), why: changed });
         }
         found
     }
@@ -345,7 +345,7 @@ fn arrived(looking: Looking<'_>, run: &RunId, records: &[Record]) -> Result<Vec<
         let Record::Arrived { identity, format, copy, sha256 } = record else { continue };
         let copy = copies::place(looking, run, copy).map_err(|why| {
             let store = StoreId::new(identity.host.clone(), identity.name.clone());
-            RollbackError::Damaged { run: run.clone(), faults: vec![Fault { store, why }] }
+            RollbackError::Damaged { run: run.clone(), faults: vec![RollbackObstacle { store, why }] }
         })?;
         found.push(Arrived { identity: identity.clone(), format: *format, copy, sha256: *sha256 });
     }
@@ -363,7 +363,7 @@ fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord
             return Ok(true);
         }
         let (records, _) = journal::of_record(looking.state, record)?;
-        Ok(!journal::deeds(&records, &record.id, looking.sites()).iter().all(Deed::is_untouched))
+        Ok(!journal::replay(&records, &record.id, looking.sites()).iter().all(Replayed::is_untouched))
     };
     let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.clone() })).transpose()?;
     for record in ledger.runs.iter().rev() {

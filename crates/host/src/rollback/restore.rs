@@ -26,14 +26,14 @@ pub(super) struct Restore {
     /// The intent of the run that wrote the store.
     pub intent: Intent,
     /// The parts that still are as the run left them.
-    pub parts: Vec<Part>,
+    pub parts: Vec<RestoredPart>,
     /// The changes that were made and can be seen there now.
     pub facts: Vec<Fact>,
 }
 
 /// One part of a store to be restored.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct RestoredPart {
     /// The part, as the run's intent names it.
     pub piece: Piece,
     /// The place of the part on this machine.

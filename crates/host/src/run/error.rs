@@ -14,7 +14,7 @@ use super::proof::ProofError;
 use crate::disk::DiskError;
 use crate::live::{LiveError, OtherMachine};
 use crate::mint::MintError;
-use crate::record::books::HaltError;
+use crate::record::run_record::HaltError;
 use crate::record::sites::SiteError;
 use crate::secret::SecretError;
 use crate::state::staging::StagingError;
@@ -61,7 +61,7 @@ pub enum StaleError {
 
 /// Why a store could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum StoreWriteError {
     /// The run stores nothing more, and the store was not begun.
     #[error("{store} was not written: {cause}")]
     NotBegun {
@@ -154,7 +154,7 @@ pub enum StoreError {
     Late {
         /// The cause.
         #[source]
-        cause: Box<Trouble>,
+        cause: Box<StoreWriteFailure>,
         /// Whether the store holds its new content all the same.
         stands: bool,
         /// Where the old content is.
@@ -172,16 +172,16 @@ fn kept(backup: Option<&PathBuf>) -> String {
 
 /// Why a store was not written as planned.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum StoreWriteFailure {
     /// The store is not what the plan expects.
     #[error(transparent)]
     Stale(#[from] StaleError),
     /// Any other cause.
     #[error(transparent)]
-    Failed(StoreError),
+    Failed(StoreWriteError),
 }
 
-impl<E: Into<StoreError>> From<E> for Trouble {
+impl<E: Into<StoreWriteError>> From<E> for StoreWriteFailure {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -331,7 +331,7 @@ fn stays(left: Option<&DiskError>) -> String {
 pub enum ChangeError {
     /// The change's store could not be written.
     #[error(transparent)]
-    Store(Arc<StoreError>),
+    Store(Arc<StoreWriteError>),
     /// The change's key was not made.
     #[error(transparent)]
     Key(Arc<NewKeyError>),

@@ -1,13 +1,13 @@
 //! Describes what is done to which entry, without secrets: for the journal, and from there for the audit log.
 
 use trustmason_keystore::{Alias, AliasModel, EntryId, Fingerprint, Store, StoredAlias};
-use trustmason_plan::change::{Action, Change, Deed};
+use trustmason_plan::change::{Action, Change, Edit};
 
-use super::work::Work;
-use crate::record::journal::{Fact, Kind};
+use super::work::RunInProgress;
+use crate::record::journal::{ChangedEntryKind, Fact};
 
 /// The facts of the changes that are about to be made; each fact is about one entry.
-pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fact> {
+pub(super) fn of(work: &RunInProgress<'_>, store: &Store, changes: &[&Change]) -> Vec<Fact> {
     let known = |alias: Option<StoredAlias>| match store.format().alias_model() {
         AliasModel::Folded => alias,
         // A file name is no alias.
@@ -28,9 +28,9 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
             to: to.filter(|to| alias.as_ref() != Some(to)),
             alias,
             kind: if matches!(action, Action::Regenerate | Action::Install) {
-                Kind::PrivateKey
+                ChangedEntryKind::PrivateKey
             } else {
-                Kind::TrustedCertificate
+                ChangedEntryKind::TrustedCertificate
             },
             before,
             after,
@@ -38,29 +38,29 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
             reason: change.reason.clone(),
         };
         let new = |material| certificates.get(material).map(|certificate| certificate.fingerprint());
-        match &change.deed {
-            Deed::Import { alias, material } => {
+        match &change.edit {
+            Edit::Import { alias, material } => {
                 facts.push(fact(Action::Import, written(alias), None, None, new(material)));
             }
-            Deed::Replace { entries, alias, material } => {
+            Edit::Replace { entries, alias, material } => {
                 let mut entries = entries.iter();
                 let (was, before) = entries.next().map(&entry).unwrap_or_default();
                 facts.push(fact(Action::Replace, was, written(alias), before, new(material)));
                 // Further entries of the same alias are removed with it.
                 facts.extend(entries.map(&entry).map(|(was, before)| fact(Action::Delete, was, None, before, None)));
             }
-            Deed::Rename { entry: id, to } => {
+            Edit::Rename { entry: id, to } => {
                 let (was, print) = entry(id);
                 facts.push(fact(Action::Rename, was, Some(to.clone().into()), print, print));
             }
-            Deed::Delete { entry: id, because: _ } => {
+            Edit::Delete { entry: id, because: _ } => {
                 let (was, before) = entry(id);
                 facts.push(fact(Action::Delete, was, None, before, None));
             }
-            Deed::InstallKey { entry: id, at, identity, issued: _ } => {
+            Edit::InstallKey { entry: id, at, identity, issued: _ } => {
                 let before = id.as_ref().and_then(|id| entry(id).1);
                 let after = work.minted.get(identity).map(|certificate| certificate.fingerprint());
-                facts.push(fact(change.deed.action(), known(at.stored()), None, before, after));
+                facts.push(fact(change.edit.action(), known(at.stored()), None, before, after));
             }
         }
     }

@@ -14,16 +14,16 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::StoreKind;
 
-use super::error::{StaleError, Trouble};
+use super::error::{StaleError, StoreWriteFailure};
 use super::writer::{self, owner};
-use crate::disk::{self, DiskError, Limit, Owner};
+use crate::disk::{self, DiskError, Owner, ReadLimit};
 use crate::record::journal::Piece;
 use crate::record::sites;
 use crate::volume::Volumes;
-use crate::volume::pair::{self, CERTIFICATE, KEY, Pair};
+use crate::volume::pair::{self, CERTIFICATE, KEY, PairPaths};
 
 /// One file.
-pub(super) struct File {
+pub(super) struct PlannedFile {
     /// The path of the file on this machine.
     pub path: PathBuf,
     /// The host's name of the file.
@@ -43,7 +43,7 @@ enum Like {
     Mode(u32),
 }
 
-impl File {
+impl PlannedFile {
     fn was(&self) -> Option<Digest> {
         self.old.as_deref().map(Digest::of)
     }
@@ -70,7 +70,7 @@ pub(super) fn of_folder(
     folder: &Path,
     store: &Store,
     image: &TouchedFiles,
-) -> Result<Vec<File>, Trouble> {
+) -> Result<Vec<PlannedFile>, StoreWriteFailure> {
     let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.clone());
     let mut files = Vec::new();
     for (name, new) in image {
@@ -78,7 +78,7 @@ pub(super) fn of_folder(
         let at = sites::written(volumes, id, kind, &path)?;
         // Other accounts must be able to read it, as they read its neighbours.
         let like = Like::Mode(0o644);
-        files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
+        files.push(PlannedFile { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
     }
     files.sort_by_key(|file| (file.new.is_none(), file.old.is_some()));
     Ok(files)
@@ -88,24 +88,25 @@ pub(super) fn of_folder(
 pub(super) fn of_pair(
     volumes: Volumes<'_>,
     (id, kind): (&StoreId, &StoreKind),
-    pair: &Pair,
+    pair: &PairPaths,
     store: &Store,
     image: &TouchedFiles,
-) -> Result<Vec<File>, Trouble> {
+) -> Result<Vec<PlannedFile>, StoreWriteFailure> {
     let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
     let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
     let mut files = Vec::new();
     let certificate = new(CERTIFICATE);
-    let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<File, Trouble> {
-        let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
-        Ok(File { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
-    };
+    let along =
+        |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<PlannedFile, StoreWriteFailure> {
+            let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
+            Ok(PlannedFile { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
+        };
     if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
         files.push(along(path, "previous".to_owned(), None, &first)?);
     }
     for (index, path) in pair.copies.iter().enumerate() {
         let Some(new) = &certificate else { continue };
-        let old = disk::read_if_there(path, Limit::Store)?;
+        let old = disk::read_if_there(path, ReadLimit::Store)?;
         if old.as_ref() != Some(new) {
             files.push(along(path, format!("copy-{}", index + 1), old, new)?);
         }
@@ -114,20 +115,24 @@ pub(super) fn of_pair(
         if let Some(new) = new(part) {
             let path = pair.path_of(part).to_owned();
             let at = sites::written(volumes, id, kind, &path)?;
-            files.push(File { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
+            files.push(PlannedFile { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
         }
     }
     Ok(files)
 }
 
 /// Puts every file in its place, or removes it.
-pub(super) fn put(writer: &writer::StoreWriter<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
+pub(super) fn put(
+    writer: &writer::StoreWriter<'_, '_>,
+    files: &[PlannedFile],
+    backup: Option<&Path>,
+) -> Result<(), StoreWriteFailure> {
     for file in files {
         let was = file.was();
         let path = &file.path;
         match (&file.new, was) {
             (Some(bytes), _) => {
-                let new = writer::New { bytes, owner: file.owner()?, attributes: None };
+                let new = writer::NewContent { bytes, owner: file.owner()?, attributes: None };
                 writer.put(path, was.into(), new, backup, || still(path, was))?;
             }
             (None, Some(was)) => writer.take_away(path, was)?,
@@ -137,13 +142,13 @@ pub(super) fn put(writer: &writer::StoreWriter<'_, '_>, files: &[File], backup: 
     Ok(())
 }
 
-fn still(path: &Path, was: Option<Digest>) -> Result<(), Trouble> {
+fn still(path: &Path, was: Option<Digest>) -> Result<(), StoreWriteFailure> {
     let now = disk::digest_if_there(path)?;
     if now == was {
         return Ok(());
     }
     let place = path.display().to_string();
-    Err(Trouble::Stale(match (was, now) {
+    Err(StoreWriteFailure::Stale(match (was, now) {
         (None, _) => StaleError::Made { place },
         (Some(_), None) => StaleError::Gone { place },
         (Some(_), Some(_)) => StaleError::Changed { place },

@@ -11,12 +11,12 @@
 pub(crate) mod error;
 mod facts;
 mod files;
+pub(crate) mod leftovers;
 mod order;
 mod outcome;
 pub(crate) mod packs;
 mod proof;
 mod stores;
-pub(crate) mod tidy;
 pub(crate) mod windows;
 mod work;
 pub(crate) mod write;
@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Digest, Interner};
-use trustmason_plan::change::Deed;
+use trustmason_plan::change::Edit;
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::Plan;
 use trustmason_plan::text::clauses;
@@ -41,24 +41,24 @@ use trustmason_spec::topology::Topology;
 use crate::disk::Disk;
 use crate::mint::KeySource;
 use crate::record::audit::Author;
-pub use crate::record::books::{BeginError, HaltError};
-use crate::record::books::{Beginning, Books, Counts};
 use crate::record::ledger::Loaded;
+pub use crate::record::run_record::{BeginError, HaltError};
+use crate::record::run_record::{Beginning, Counts, RunRecorder};
 use crate::secret::Secrets;
 use crate::state;
 use crate::state::lock::Lock;
 pub use error::{
     AuthorityError, ChangeError, DeclarationError, NewKeyError, PackError, RefusedEdit, SkipReason, StaleError,
-    StoreError, Trouble, TurnError,
+    StoreWriteError, StoreWriteFailure, TurnError,
 };
-pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
+pub use outcome::{ChangeOutcome, Outcomes, PackOutcome, RunEvent, StoreOutcome};
 pub use proof::ProofError;
 pub(crate) use stores::outcome as outcome_line;
-use work::Work;
+use work::RunInProgress;
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct RunRequest<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// The digest of the plan's JSON, which names the run.
@@ -137,12 +137,12 @@ pub fn is_idle(plan: &Plan, observed: &Observed, loaded: &Loaded, state: &state:
 /// # Errors
 /// [`RunError`]: the run did not begin. Later failures are in the [`Outcomes`], store by store.
 pub fn run(
-    request: Request<'_>,
+    request: RunRequest<'_>,
     context: RunContext<'_>,
     lock: &mut Lock,
-    progress: &mut dyn FnMut(Event<'_>),
+    progress: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Outcomes, RunError> {
-    let Request { plan, digest, topology, observed, ledger: loaded, now, author } = request;
+    let RunRequest { plan, digest, topology, observed, ledger: loaded, now, author } = request;
     let defects = verify(plan);
     if !defects.is_empty() {
         return Err(RunError::Defective { defects });
@@ -160,16 +160,28 @@ pub fn run(
     let begun = Instant::now();
     let (hosts, side) = (plan.options.hosts.as_slice(), plan.options.side);
     let beginning = Beginning { digest, topology, loaded, now, author, undoes: None, hosts, side };
-    let books = Books::open(context.disk, lock, beginning)?;
+    let recorder = RunRecorder::open(context.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;
     let requests = BTreeMap::new();
-    let (state, run) = (books.state.clone(), books.run.clone());
+    let (state, run) = (recorder.state.clone(), recorder.run.clone());
     let presented = undo::presented(topology, observed);
-    let work =
-        Work { plan, topology, observed, context, state, run, now, staged, minted, identities, requests, presented };
-    let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
-    running.tidy(leftovers);
+    let work = RunInProgress {
+        plan,
+        topology,
+        observed,
+        context,
+        state,
+        run,
+        now,
+        staged,
+        minted,
+        identities,
+        requests,
+        presented,
+    };
+    let mut running = Running { work, recorder, outcomes: Outcomes::default(), broken: None };
+    running.clear_leftovers(leftovers);
     running.mint(progress);
     running.stores(lock, progress);
     running.packs(lock, progress);
@@ -197,8 +209,8 @@ fn leftovers(plan: &Plan, observed: &Observed) -> Vec<PathBuf> {
 }
 
 struct Running<'a> {
-    work: Work<'a>,
-    books: Books<'a>,
+    work: RunInProgress<'a>,
+    recorder: RunRecorder<'a>,
     outcomes: Outcomes,
     /// Why nothing more is stored, if so.
     broken: Option<Arc<HaltError>>,
@@ -206,7 +218,7 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// Removes what earlier runs left in the state folder and beside the stores of this plan.
-    fn tidy(&mut self, leftovers: Vec<PathBuf>) {
+    fn clear_leftovers(&mut self, leftovers: Vec<PathBuf>) {
         let work = &self.work;
         let state = &work.state;
         let mut folders = BTreeSet::from([state.root().to_owned()]);
@@ -215,16 +227,18 @@ impl Running<'_> {
         let pairs = work.topology.stores.values().filter(|def| def.pair().is_some());
         folders.extend(found.chain(pairs.map(|def| &def.id)).flat_map(|id| work.sites().folders(id)));
         let removed = leftovers.iter().map(|path| work.context.disk.remove(path));
-        let tidied = folders.iter().map(|folder| tidy::tidy(work.context.disk, state, work.sites(), &work.run, folder));
-        let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
-        self.books.troubles.extend(troubles);
+        let cleared = folders
+            .iter()
+            .map(|folder| leftovers::remove_leftovers(work.context.disk, state, work.sites(), &work.run, folder));
+        let troubles: Vec<_> = removed.chain(cleared).filter_map(Result::err).map(|e| e.to_string()).collect();
+        self.recorder.troubles.extend(troubles);
     }
 
-    fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
+    fn mint(&mut self, progress: &mut dyn FnMut(RunEvent<'_>)) {
         if self.work.context.stopped() {
             return;
         }
-        if let Err(error) = self.work.mint(&self.books.journal, progress) {
+        if let Err(error) = self.work.mint(&self.recorder.journal, progress) {
             self.broken = Some(Arc::new(HaltError::Journal(error)));
         }
         self.outcomes.minted = self.work.minted.clone();
@@ -240,7 +254,7 @@ impl Running<'_> {
         // These outcomes must be known before the first store is written, so that a change that waits for them is left
         // out even in a circle.
         for change in &self.work.plan.changes {
-            if let Deed::InstallKey { .. } = change.deed
+            if let Edit::InstallKey { .. } = change.edit
                 && !self.work.context.stopped()
                 && let Some(outcome) = self.hindrance(change)
             {
@@ -249,10 +263,10 @@ impl Running<'_> {
         }
     }
 
-    fn packs(&mut self, lock: &Lock, progress: &mut dyn FnMut(Event<'_>)) {
+    fn packs(&mut self, lock: &Lock, progress: &mut dyn FnMut(RunEvent<'_>)) {
         for manual in &self.work.plan.manual {
             if self.broken.is_none() {
-                self.broken = self.books.guard(lock).holds().err().map(Arc::new);
+                self.broken = self.recorder.guard(lock).holds().err().map(Arc::new);
             }
             let outcome = match &self.broken {
                 Some(error) => PackOutcome::failed(PackError::Halt(Arc::clone(error))),
@@ -260,16 +274,16 @@ impl Running<'_> {
                     self.outcomes.interrupted = true;
                     PackOutcome::Skipped { why: SkipReason::Interrupted }
                 }
-                None => packs::write(&self.work, &self.books.journal, &mut self.books.ledger, manual),
+                None => packs::write(&self.work, &self.recorder.journal, &mut self.recorder.ledger, manual),
             };
-            progress(Event::Packed { target: manual.target(), outcome: &outcome });
+            progress(RunEvent::Packed { target: manual.target(), outcome: &outcome });
             self.outcomes.packs.insert(manual.target().clone(), outcome);
         }
         if self.broken.is_none() && !self.work.context.stopped() {
-            let away = packs::done(self.work.plan, &self.books.ledger)
+            let away = packs::done(self.work.plan, &self.recorder.ledger)
                 .filter_map(|target| packs::put_away(self.work.context.disk, &self.work.state, target).err());
             let troubles: Vec<String> = away.map(|error| error.to_string()).collect();
-            self.books.troubles.extend(troubles);
+            self.recorder.troubles.extend(troubles);
         }
     }
 
@@ -282,10 +296,10 @@ impl Running<'_> {
             failed: count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. })),
             skipped: count(|o| matches!(o, StoreOutcome::Skipped { .. })),
         };
-        self.books.close(lock, finished, counts, &self.work.topology.policy);
-        self.outcomes.troubles.append(&mut self.books.troubles);
-        self.outcomes.warnings.append(&mut self.books.warnings);
-        self.outcomes.run = Some(self.books.run);
+        self.recorder.close(lock, finished, counts, &self.work.topology.policy);
+        self.outcomes.troubles.append(&mut self.recorder.troubles);
+        self.outcomes.warnings.append(&mut self.recorder.warnings);
+        self.outcomes.run = Some(self.recorder.run);
         self.outcomes
     }
 }

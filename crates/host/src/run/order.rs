@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_plan::change::{Change, ChangeId, Deed};
+use trustmason_plan::change::{Change, ChangeId, Edit};
 use trustmason_spec::name::StoreId;
 
 /// Stores that do not wait for each other, with their changes.
@@ -19,7 +19,7 @@ pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
     for change in changes {
         of.entry(&change.store).or_default().push(change);
     }
-    let makes = |changes: &[&Change]| changes.iter().any(|c| matches!(c.deed, Deed::InstallKey { .. }));
+    let makes = |changes: &[&Change]| changes.iter().any(|c| matches!(c.edit, Edit::InstallKey { .. }));
     let waits_for = |id: &StoreId, changes: &[&Change], open: &BTreeSet<&StoreId>| {
         let needed = changes.iter().flat_map(|c| &c.depends_on).filter_map(|d| home.get(d).copied());
         needed.filter(|other| *other != id).any(|other| open.contains(other))
@@ -45,8 +45,8 @@ pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use trustmason_plan::change::{After, Issued, Material, Phase};
-    use trustmason_plan::finding::Kind;
+    use trustmason_plan::change::{EntryAfter, Issued, Material, Phase};
+    use trustmason_plan::finding::FindingKind;
     use trustmason_spec::name::IdentityId;
     use trustmason_spec::topology::KeyAt;
 
@@ -54,8 +54,8 @@ mod tests {
 
     fn change(id: u32, store: &str, makes: bool, depends_on: &[u32]) -> Change {
         let store = StoreId::parse(store).unwrap();
-        let deed = if makes {
-            Deed::InstallKey {
+        let action = if makes {
+            Edit::InstallKey {
                 entry: None,
                 at: KeyAt::Alias("a".into()),
                 identity: IdentityId::new(store.host.clone(), "wsm".to_owned()),
@@ -63,20 +63,20 @@ mod tests {
             }
         } else {
             let identity = IdentityId::new(store.host.clone(), "iis".to_owned());
-            Deed::Import { alias: Some("b".into()), material: Material::Minted(identity) }
+            Edit::Import { alias: Some("b".into()), material: Material::Minted(identity) }
         };
         Change {
             id: ChangeId(id),
             phase: Phase::Extend,
             store,
             alias: None,
-            deed,
-            finding: Kind::Missing,
+            edit: action,
+            finding: FindingKind::Missing,
             reason: String::new(),
             rule: None,
             source: None,
             before: None,
-            after: After::Gone,
+            after: EntryAfter::Gone,
             from: None,
             depends_on: depends_on.iter().map(|d| ChangeId(*d)).collect(),
         }

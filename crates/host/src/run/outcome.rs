@@ -10,12 +10,12 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreError, Trouble};
+use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreWriteError, StoreWriteFailure};
 use crate::record::journal::Ended;
 
 /// Reported as it happens.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
+pub enum RunEvent<'a> {
     /// A key is being made.
     Minting {
         /// The identity that gets the key.
@@ -69,7 +69,7 @@ pub enum StoreOutcome {
     /// The store could not be written.
     Failed {
         /// Why the store could not be written.
-        error: Arc<StoreError>,
+        error: Arc<StoreWriteError>,
     },
     /// None of the store's changes could be made.
     Skipped {
@@ -78,17 +78,17 @@ pub enum StoreOutcome {
     },
 }
 
-impl From<Trouble> for StoreOutcome {
-    fn from(trouble: Trouble) -> Self {
+impl From<StoreWriteFailure> for StoreOutcome {
+    fn from(trouble: StoreWriteFailure) -> Self {
         match trouble {
-            Trouble::Stale(why) => Self::Stale { why },
-            Trouble::Failed(error) => Self::failed(error),
+            StoreWriteFailure::Stale(why) => Self::Stale { why },
+            StoreWriteFailure::Failed(error) => Self::failed(error),
         }
     }
 }
 
 impl StoreOutcome {
-    pub(crate) fn failed(error: StoreError) -> Self {
+    pub(crate) fn failed(error: StoreWriteError) -> Self {
         Self::Failed { error: Arc::new(error) }
     }
 

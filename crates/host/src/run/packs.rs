@@ -9,37 +9,37 @@ use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
 use trustmason_plan::outline::{Manual, Plan, StoreVerdict};
-use trustmason_plan::pack::{self, Frame, Resolved};
+use trustmason_plan::pack::{self, Frame, KnownCertificates};
 use trustmason_plan::target::HandOffTarget;
 
 use super::PackOutcome;
 use super::error::SkipReason;
-use super::work::Work;
-use crate::disk::{self, DiskError, Limit};
+use super::work::RunInProgress;
+use crate::disk::{self, DiskError, ReadLimit};
 use crate::record::journal::{Journal, Record};
 use crate::state::State;
 
 /// A pack as it should be.
-struct Pack {
+struct ExpectedPack {
     digest: Digest,
     files: Vec<(String, Vec<u8>)>,
 }
 
 /// The digest of what a hand-off asks for; `None` if one of its certificates was not made yet.
-pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Digest> {
+pub(crate) fn digest(manual: &Manual, certificates: &KnownCertificates<'_>) -> Option<Digest> {
     let items = manual.add.iter().chain(&manual.verify);
     let holds = items.map(|item| certificates.get(&item.material).map(|c| c.fingerprint()));
     let holds: Vec<Fingerprint> = holds.collect::<Option<_>>()?;
     Some(pack_digest(&holds, manual.remove.iter().map(|item| &item.sha256)))
 }
 
-fn wanted(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Pack> {
-    Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates, frame)? })
+fn wanted(manual: &Manual, certificates: &KnownCertificates<'_>, frame: &Frame) -> Option<ExpectedPack> {
+    Some(ExpectedPack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates, frame)? })
 }
 
 /// Whether the disk and the ledger have this pack already. The comparison covers what the pack asks for and the files
 /// in it. A certificate that was certainly absent before and only cannot be seen now makes no new pack.
-fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Pack) -> bool {
+fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &ExpectedPack) -> bool {
     let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
     told && disk::read_folder(&state.pack(target)).is_ok_and(|files| {
         files.len() == pack.files.len()
@@ -67,7 +67,7 @@ fn asks(json: &[u8]) -> Option<serde_json::Value> {
 /// Whether any pack of a plan must be written.
 pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     let minted = BTreeMap::new();
-    let certificates = Resolved { minted: &minted };
+    let certificates = KnownCertificates { minted: &minted };
     let frame = Frame::of(plan);
     plan.manual.iter().any(|manual| match wanted(manual, &certificates, &frame) {
         Some(pack) => !stands(state, ledger, manual.target(), &pack) || !is_noted(plan, ledger, manual.target()),
@@ -76,7 +76,12 @@ pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
 }
 
 /// Writes one pack, if it differs from the one that is there.
-pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
+pub(super) fn write(
+    work: &RunInProgress<'_>,
+    journal: &Journal<'_>,
+    ledger: &mut Ledger,
+    manual: &Manual,
+) -> PackOutcome {
     let target = manual.target();
     let folder = work.state.pack(target);
     let Some(pack) = wanted(manual, &work.resolved(), &Frame::of(work.plan)) else {
@@ -153,10 +158,10 @@ pub(crate) fn done<'a>(plan: &'a Plan, ledger: &'a Ledger) -> impl Iterator<Item
     })
 }
 
-fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
+fn put(work: &RunInProgress<'_>, folder: &Path, pack: &ExpectedPack) -> Result<(), DiskError> {
     let disk = work.context.disk;
     disk.make_dir(folder)?;
-    super::tidy::tidy(disk, &work.state, work.sites(), &work.run, folder)?;
+    super::leftovers::remove_leftovers(disk, &work.state, work.sites(), &work.run, folder)?;
     let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();
     for (name, _) in disk::read_folder(folder)? {
         if !names.contains(name.as_str()) {
@@ -164,7 +169,7 @@ fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
         }
     }
     for (name, bytes) in &pack.files {
-        disk.keep(&folder.join(name), bytes, Limit::Store, work.run.as_str())?;
+        disk.keep(&folder.join(name), bytes, ReadLimit::Store, work.run.as_str())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use trustmason_keystore::{
     Alias, AliasModel, Credential, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner,
     KeyMatch, NewEntry, ReadError, Store, StoredAlias,
 };
-use trustmason_plan::change::{Action, Change, ChangeId, Deed};
+use trustmason_plan::change::{Action, Change, ChangeId, Edit};
 use trustmason_spec::topology::KeyAt;
 
 use crate::volume::pair;
@@ -64,11 +64,11 @@ pub enum ProofError {
 /// Refuses changes to entries that must never be touched.
 pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofError> {
     for change in changes {
-        let trusted: &[EntryId] = match &change.deed {
-            Deed::Import { .. } => &[],
-            Deed::Replace { entries, .. } => entries,
-            Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => std::slice::from_ref(entry),
-            Deed::InstallKey { entry, at, .. } => {
+        let trusted: &[EntryId] = match &change.edit {
+            Edit::Import { .. } => &[],
+            Edit::Replace { entries, .. } => entries,
+            Edit::Rename { entry, .. } | Edit::Delete { entry, .. } => std::slice::from_ref(entry),
+            Edit::InstallKey { entry, at, .. } => {
                 own_key(store, *entry, at)?;
                 &[]
             }
@@ -77,7 +77,7 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofErr
             match store.entry(*id).map(|entry| &entry.kind) {
                 Some(EntryKind::Trusted(_)) => {}
                 Some(other) => {
-                    let (change, action, kind) = (change.id, change.deed.action(), other.as_str());
+                    let (change, action, kind) = (change.id, change.edit.action(), other.as_str());
                     return Err(ProofError::Untouchable { change, action, kind });
                 }
                 None => return Err(ProofError::NoEntry(change.id)),
@@ -103,12 +103,12 @@ fn is_key(entry: &Entry) -> bool {
 }
 
 /// A folder's files with their contents.
-pub(super) type Files = Vec<(String, Vec<u8>)>;
+pub(super) type FolderFiles = Vec<(String, Vec<u8>)>;
 
 /// A folder's files after an image was put there.
-pub(super) fn resulting(before: &[(String, Vec<u8>)], image: &[(String, Option<Vec<u8>>)]) -> Files {
+pub(super) fn resulting(before: &[(String, Vec<u8>)], image: &[(String, Option<Vec<u8>>)]) -> FolderFiles {
     let touched = |name: &String| image.iter().any(|(n, _)| n == name);
-    let mut files: Files = before.iter().filter(|(name, _)| !touched(name)).cloned().collect();
+    let mut files: FolderFiles = before.iter().filter(|(name, _)| !touched(name)).cloned().collect();
     files.extend(image.iter().filter_map(|(name, bytes)| Some((name.clone(), bytes.clone()?))));
     files.sort();
     files
@@ -140,8 +140,9 @@ pub(super) fn holds(
         let keys = after.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. }));
         print.is_some_and(|print| keys.flat_map(prints).any(|other| other == print))
     };
-    wanted
-        .retain(|one| !matches!(one, Wanted::Kept(old) if matches!(old.kind, EntryKind::Untrusted(_)) && chained(old)));
+    wanted.retain(
+        |one| !matches!(one, ExpectedEntry::Kept(old) if matches!(old.kind, EntryKind::Untrusted(_)) && chained(old)),
+    );
     if wanted.len() != after.entries().len() {
         return Err(ProofError::Count { has: after.entries().len(), planned: wanted.len() });
     }
@@ -152,7 +153,7 @@ pub(super) fn holds(
             return Err(ProofError::Lacks { entry: one.name() });
         };
         let entry = open.remove(at);
-        if let Wanted::Key { .. } = one {
+        if let ExpectedEntry::Key { .. } = one {
             let opens = after.try_key(entry.id, credential, certificates).is_ok_and(|found| found != KeyMatch::No);
             if !opens {
                 return Err(ProofError::KeyUnopened { entry: one.name() });
@@ -163,7 +164,7 @@ pub(super) fn holds(
 }
 
 /// An entry of the planned result.
-enum Wanted<'a> {
+enum ExpectedEntry<'a> {
     /// The entry as it was, bit for bit.
     Kept(&'a Entry),
     /// The entry as it was, under another alias.
@@ -189,27 +190,27 @@ fn grown(after: &Store, entry: &Entry, chain: impl Iterator<Item = Fingerprint>)
     begins && (after.format() == Format::Pkcs12 || has.next().is_none())
 }
 
-fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
+fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<ExpectedEntry<'a>> {
     let old = before.entries().iter().filter_map(|entry| match edits.disposition.get(&entry.id) {
-        None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
-        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
+        None | Some(Disposition::Keep) => Some(ExpectedEntry::Kept(entry)),
+        Some(Disposition::Rename(to)) => Some(ExpectedEntry::Renamed(entry, to)),
         Some(Disposition::Remove) => None,
         Some(Disposition::ReplaceKey { chain, .. }) => {
-            Some(Wanted::Rekeyed(entry, chain.iter().map(|c| c.fingerprint()).collect()))
+            Some(ExpectedEntry::Rekeyed(entry, chain.iter().map(|c| c.fingerprint()).collect()))
         }
     });
     let new = edits.add.iter().map(|entry| match entry {
         NewEntry::Trusted { alias, certificate, .. } => {
-            Wanted::Trusted { alias: alias.as_ref(), print: certificate.fingerprint() }
+            ExpectedEntry::Trusted { alias: alias.as_ref(), print: certificate.fingerprint() }
         }
         NewEntry::PrivateKey { alias, chain, .. } => {
-            Wanted::Key { alias: alias.as_ref(), chain: chain.iter().map(|c| c.fingerprint()).collect() }
+            ExpectedEntry::Key { alias: alias.as_ref(), chain: chain.iter().map(|c| c.fingerprint()).collect() }
         }
     });
     old.chain(new).collect()
 }
 
-impl Wanted<'_> {
+impl ExpectedEntry<'_> {
     fn is(&self, before: &Store, after: &Store, entry: &Entry) -> bool {
         // The keystore crate chooses the file names.
         let folded = after.format().alias_model() == AliasModel::Folded;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
 use trustmason_keystore::{Certificate, Format, NewKey, Password};
-use trustmason_plan::change::{After, ChangeId, DeleteReason, Issued, Material, Phase};
-use trustmason_plan::finding::Kind;
+use trustmason_plan::change::{ChangeId, DeleteReason, EntryAfter, Issued, Material, Phase};
+use trustmason_plan::finding::FindingKind;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::*;
@@ -53,19 +53,19 @@ fn at(alias: &str) -> KeyAt {
     KeyAt::Alias(alias.into())
 }
 
-fn change(deed: Deed) -> Change {
+fn change(replayed: Edit) -> Change {
     Change {
         id: ChangeId(7),
         phase: Phase::Withdraw,
         store: StoreId::parse("a.acme.example/cacerts").unwrap(),
         alias: None,
-        deed,
-        finding: Kind::Stale,
+        edit: replayed,
+        finding: FindingKind::Stale,
         reason: String::new(),
         rule: None,
         source: None,
         before: None,
-        after: After::Gone,
+        after: EntryAfter::Gone,
         from: None,
         depends_on: Vec::new(),
     }
@@ -78,20 +78,20 @@ fn nobody_touches_a_private_key_by_the_way() {
     let because = DeleteReason::NoLongerWanted;
     let identity = IdentityId::parse("a.acme.example/wsm").unwrap();
     let material = Material::Minted(identity.clone());
-    for deed in [
-        Deed::Delete { entry: own, because },
-        Deed::Rename { entry: own, to: "other".into() },
-        Deed::Replace { entries: vec![root, own], alias: None, material },
-        Deed::InstallKey { entry: Some(own), at: at("another"), identity: identity.clone(), issued: Issued::Minted },
-        Deed::InstallKey { entry: Some(root), at: at("root"), identity: identity.clone(), issued: Issued::Minted },
-        Deed::InstallKey { entry: None, at: at("OWN"), identity: identity.clone(), issued: Issued::Minted },
+    for replayed in [
+        Edit::Delete { entry: own, because },
+        Edit::Rename { entry: own, to: "other".into() },
+        Edit::Replace { entries: vec![root, own], alias: None, material },
+        Edit::InstallKey { entry: Some(own), at: at("another"), identity: identity.clone(), issued: Issued::Minted },
+        Edit::InstallKey { entry: Some(root), at: at("root"), identity: identity.clone(), issued: Issued::Minted },
+        Edit::InstallKey { entry: None, at: at("OWN"), identity: identity.clone(), issued: Issued::Minted },
     ] {
-        let change = change(deed);
+        let change = change(replayed);
         assert!(allowed(&store, &[&change]).is_err(), "{change:?}");
     }
     let fine = [
-        change(Deed::Delete { entry: root, because }),
-        change(Deed::InstallKey { entry: Some(own), at: at("own"), identity, issued: Issued::Minted }),
+        change(Edit::Delete { entry: root, because }),
+        change(Edit::InstallKey { entry: Some(own), at: at("own"), identity, issued: Issued::Minted }),
     ];
     assert_eq!(allowed(&store, &fine.iter().collect::<Vec<_>>()), Ok(()));
 }

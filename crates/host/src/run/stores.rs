@@ -4,35 +4,35 @@
 use std::sync::Arc;
 
 use trustmason_keystore::Digest;
-use trustmason_plan::change::{Change, Deed as ChangeDeed, Material};
-use trustmason_plan::ledger::{Placed, PlacedKey};
+use trustmason_plan::change::{Change, Edit as ChangeDeed, Material};
+use trustmason_plan::ledger::{PlacedEntry, PlacedKey};
 use trustmason_plan::outline::StoreView;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use super::error::{ChangeError, NewKeyError, SkipReason, StoreError};
-use super::write::{self, Written};
-use super::{ChangeOutcome, Event, Running, StoreOutcome, order};
-use crate::disk::{self, Attributes, DiskError, Limit, Owner};
-use crate::fan::{self, News};
-use crate::record::books::Books;
-use crate::record::journal::{Deed, Ended, Fate, Journal, Record};
+use super::error::{ChangeError, NewKeyError, SkipReason, StoreWriteError};
+use super::write::{self, StoreWrite};
+use super::{ChangeOutcome, RunEvent, Running, StoreOutcome, order};
+use crate::disk::{self, Attributes, DiskError, Owner, ReadLimit};
+use crate::parallel::{self, Progress};
+use crate::record::journal::{Ended, Journal, PieceOutcome, Record, Replayed};
+use crate::record::run_record::RunRecorder;
 use crate::state::lock::Lock;
 use crate::state::staging;
 
 /// A store to be written.
-struct Job<'c> {
+struct StoreJob<'c> {
     id: &'c StoreId,
     view: &'c StoreView,
     able: Vec<&'c Change>,
-    placed: Option<std::collections::BTreeMap<PlacedKey, Placed>>,
+    placed: Option<std::collections::BTreeMap<PlacedKey, PlacedEntry>>,
 }
 
 /// The answer of a thread; `None` if the store was not begun because the run is to end.
-type Answer = Option<(Written, Result<(), DiskError>)>;
+type JobResult = Option<(StoreWrite, Result<(), DiskError>)>;
 
 impl Running<'_> {
-    pub(super) fn stores(&mut self, lock: &Lock, progress: &mut dyn FnMut(Event<'_>)) {
+    pub(super) fn stores(&mut self, lock: &Lock, progress: &mut dyn FnMut(RunEvent<'_>)) {
         let plan = self.work.plan;
         for level in order::levels(&plan.changes) {
             let mut jobs = Vec::new();
@@ -42,42 +42,42 @@ impl Running<'_> {
                 let able = if stopped { Vec::new() } else { self.able(changes) };
                 let outcome = match (view, &self.broken) {
                     (_, Some(error)) => {
-                        StoreOutcome::failed(StoreError::NotBegun { store: id.clone(), cause: Arc::clone(error) })
+                        StoreOutcome::failed(StoreWriteError::NotBegun { store: id.clone(), cause: Arc::clone(error) })
                     }
-                    (None, _) => StoreOutcome::failed(StoreError::NotPlanned(id.clone())),
+                    (None, _) => StoreOutcome::failed(StoreWriteError::NotPlanned(id.clone())),
                     (Some(_), _) if stopped => self.interrupted(),
                     (Some(_), _) if able.is_empty() => StoreOutcome::Skipped { why: self.why_none(changes) },
                     (Some(view), None) => {
-                        jobs.push(Job { id, view, able, placed: self.books.ledger.placed.get(id).cloned() });
+                        jobs.push(StoreJob { id, view, able, placed: self.recorder.ledger.placed.get(id).cloned() });
                         continue;
                     }
                 };
-                progress(Event::Stored { store: id, outcome: &outcome });
-                self.settle(id, changes, outcome);
+                progress(RunEvent::Stored { store: id, outcome: &outcome });
+                self.record_outcome(id, changes, outcome);
             }
-            let (work, journal, guard) = (&self.work, &self.books.journal, self.books.guard(lock));
+            let (work, journal, guard) = (&self.work, &self.recorder.journal, self.recorder.guard(lock));
             let interrupted = StoreOutcome::Skipped { why: SkipReason::Interrupted };
-            let write = |job: &Job<'_>| -> Answer {
+            let write = |job: &StoreJob<'_>| -> JobResult {
                 if work.context.stopped() {
                     return None;
                 }
                 let written = match guard.holds() {
                     Ok(()) => write::store(work, journal, job.view, job.placed.as_ref(), &job.able),
-                    Err(error) => Written::failed(error.into()),
+                    Err(error) => StoreWrite::failed(error.into()),
                 };
                 let noted = note(journal, job.id, &written);
                 Some((written, noted))
             };
-            let answers = fan::told(work.context.threads, &jobs, write, |news| match news {
-                News::Begun(index) => {
+            let answers = parallel::map_with_events(work.context.threads, &jobs, write, |news| match news {
+                Progress::Begun(index) => {
                     if let Some(job) = jobs.get(index) {
-                        progress(Event::Writing { store: job.id, changes: job.able.len() });
+                        progress(RunEvent::Writing { store: job.id, changes: job.able.len() });
                     }
                 }
-                News::Done(index, answer) => {
+                Progress::Done(index, answer) => {
                     if let Some(job) = jobs.get(index) {
                         let outcome = answer.as_ref().map_or(&interrupted, |(written, _)| &written.outcome);
-                        progress(Event::Stored { store: job.id, outcome });
+                        progress(RunEvent::Stored { store: job.id, outcome });
                     }
                 }
             });
@@ -85,13 +85,13 @@ impl Running<'_> {
                 let outcome = match answer {
                     None => self.interrupted(),
                     Some((written, noted)) => {
-                        self.books.trouble(|_| noted);
+                        self.recorder.trouble(|_| noted);
                         self.remember(&job, &written);
                         written.outcome
                     }
                 };
                 let changes = level.iter().find(|(id, _)| id == job.id).map(|(_, changes)| changes.as_slice());
-                self.settle(job.id, changes.unwrap_or_default(), outcome);
+                self.record_outcome(job.id, changes.unwrap_or_default(), outcome);
             }
         }
     }
@@ -102,7 +102,7 @@ impl Running<'_> {
     }
 
     /// Records the outcome of a store for the store and its changes.
-    fn settle(&mut self, id: &StoreId, changes: &[&Change], outcome: StoreOutcome) {
+    fn record_outcome(&mut self, id: &StoreId, changes: &[&Change], outcome: StoreOutcome) {
         let each = match &outcome {
             StoreOutcome::Written { .. } | StoreOutcome::Unchanged => ChangeOutcome::Done,
             StoreOutcome::Stale { .. } => ChangeOutcome::Stale,
@@ -145,7 +145,7 @@ impl Running<'_> {
             Some(Err(error)) => Some(Arc::clone(error)),
             None => Some(Arc::new(NewKeyError::NotMade(identity.clone()))),
         };
-        match &change.deed {
+        match &change.edit {
             ChangeDeed::InstallKey { identity, .. } => {
                 if let Some(error) = unmade(identity) {
                     return Some(ChangeOutcome::Failed { error: ChangeError::Key(error) });
@@ -183,13 +183,13 @@ impl Running<'_> {
     }
 
     /// Enters what was written into the ledger, and removes staged keys that are in their stores.
-    fn remember(&mut self, job: &Job<'_>, written: &Written) {
-        if let Some(deed) = written.deed() {
-            self.books.take(&deed);
+    fn remember(&mut self, job: &StoreJob<'_>, written: &StoreWrite) {
+        if let Some(replayed) = written.replayed() {
+            self.recorder.take(&replayed);
         }
         if written.outcome.is_done() {
             for change in &job.able {
-                if let ChangeDeed::InstallKey { identity, .. } = &change.deed {
+                if let ChangeDeed::InstallKey { identity, .. } = &change.edit {
                     self.unstage(identity);
                 }
             }
@@ -202,10 +202,10 @@ impl Running<'_> {
         let path = self.work.staged.get(identity).and_then(|s| s.as_ref().ok()).map(|s| s.path.clone());
         let Some(path) = path else { return };
         let resumed = self.work.plan.mints.get(identity).is_some_and(|mint| mint.resumed.is_some());
-        self.books.trouble(|books| {
-            let Books { disk, state, run, journal, .. } = books;
+        self.recorder.trouble(|recorder| {
+            let RunRecorder { disk, state, run, journal, .. } = recorder;
             if resumed {
-                let bytes = disk::read(&path, Limit::Store)?;
+                let bytes = disk::read(&path, ReadLimit::Store)?;
                 let copy = state.kept_key(run, &path);
                 if let Some(folder) = copy.parent() {
                     disk.make_dir(folder)?;
@@ -223,22 +223,22 @@ impl Running<'_> {
 }
 
 /// Notes the outcome of a store in the journal.
-fn note(journal: &Journal<'_>, store: &StoreId, written: &Written) -> Result<(), DiskError> {
-    journal.note(&outcome(store, &written.outcome, written.deed().as_ref()))
+fn note(journal: &Journal<'_>, store: &StoreId, written: &StoreWrite) -> Result<(), DiskError> {
+    journal.note(&outcome(store, &written.outcome, written.replayed().as_ref()))
 }
 
 /// The journal's line for the outcome of a store.
-pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, deed: Option<&Deed>) -> Record {
+pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, replayed: Option<&Replayed>) -> Record {
     let (ended, error) = (outcome.ended(), outcome.why());
-    let parts = |is: fn(&Fate) -> bool| -> Vec<PieceAt> {
-        let pieces = deed.filter(|_| ended != Ended::Written).into_iter().flat_map(Deed::pieces);
+    let parts = |is: fn(&PieceOutcome) -> bool| -> Vec<PieceAt> {
+        let pieces = replayed.filter(|_| ended != Ended::Written).into_iter().flat_map(Replayed::pieces);
         pieces.filter(|(_, fate)| is(fate)).map(|(piece, _)| piece.at.clone()).collect()
     };
     Record::Outcome {
         store: store.clone(),
         outcome: ended,
         error,
-        written: parts(|fate| *fate == Fate::Written),
-        unclear: parts(|fate| !matches!(fate, Fate::Written | Fate::Untouched)),
+        written: parts(|fate| *fate == PieceOutcome::Written),
+        unclear: parts(|fate| !matches!(fate, PieceOutcome::Written | PieceOutcome::Untouched)),
     }
 }

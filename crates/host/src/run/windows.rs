@@ -17,9 +17,9 @@ use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use super::error::{RefusedEdit, StaleError, StoreError, Trouble, TurnError};
-use super::work::Work;
-use super::writer::Placed;
+use super::error::{RefusedEdit, StaleError, StoreWriteError, StoreWriteFailure, TurnError};
+use super::work::RunInProgress;
+use super::writer::PlacedEntries;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
 use crate::live::{self, Listing, LiveError, SystemStores};
@@ -35,20 +35,20 @@ struct Turn {
 
 /// Writes one store.
 pub(super) fn attempt(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     journal: &Journal<'_>,
     view: &StoreView,
     place: &SystemPlace,
-    placed: Placed<'_>,
+    placed: PlacedEntries<'_>,
     changes: &[&Change],
     meant: &mut Option<Intent>,
-) -> Result<StoreOutcome, Trouble> {
+) -> Result<StoreOutcome, StoreWriteFailure> {
     let stores = work.state.system();
     live::is_called(stores, view.id.host.as_str())?;
     let listing = expected(stores, place, view.expect, work.context.certificates)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (place.to_string(), Box::new(cause));
-        StoreError::LeftAlone { place, cause }
+        StoreWriteError::LeftAlone { place, cause }
     };
     let turns = turned(work, &listing, place, changes).map_err(left_alone)?;
     if turns.is_empty() {
@@ -80,9 +80,9 @@ pub(super) fn attempt(
     journal.note(&Record::Intent(Box::new(intent.clone())))?;
     *meant = Some(intent.clone());
     expected(stores, place, view.expect, work.context.certificates)?;
-    let late = |error: StoreError| {
-        let cause = Box::new(Trouble::Failed(error));
-        StoreError::Late { cause, stands: false, backup: Some(folder.clone()) }
+    let late = |error: StoreWriteError| {
+        let cause = Box::new(StoreWriteFailure::Failed(error));
+        StoreWriteError::Late { cause, stands: false, backup: Some(folder.clone()) }
     };
     // Additions to all parts come before the first removal.
     let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
@@ -102,18 +102,18 @@ fn expected(
     place: &SystemPlace,
     expect: Option<Expect>,
     certificates: &Interner,
-) -> Result<Listing, Trouble> {
+) -> Result<Listing, StoreWriteFailure> {
     let listing = live::list(stores, place, certificates)?;
     match expect {
         Some(Expect::Digest(wanted)) if wanted == listing.digest() => Ok(listing),
         Some(Expect::Digest(_) | Expect::Absent) => Err(StaleError::Changed { place: place.to_string() }.into()),
-        None => Err(StoreError::NotWritable { place: place.to_string() }.into()),
+        None => Err(StoreWriteError::NotWritable { place: place.to_string() }.into()),
     }
 }
 
 /// The changes, by system store.
 fn turned(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     listing: &Listing,
     place: &SystemPlace,
     changes: &[&Change],
@@ -179,14 +179,14 @@ pub(crate) fn back_up(
     (location, store): (&Location, SystemStore),
     part: &Store,
     folder: &Path,
-) -> Result<(), StoreError> {
+) -> Result<(), StoreWriteError> {
     let of = PieceAt::System { host: id.host.clone(), location: location.clone(), store };
     let copy = folder.join(format!("{store}.sst"));
     let elements = part.entries().iter().filter_map(|entry| part.raw(entry.id));
     let owner = Owner::ours(0o600);
     disk.make_dir(folder)?;
     disk.place(&copy, &serialised_store(elements), owner, &Attributes::default())
-        .map_err(|cause| StoreError::NoBackup { place: of.path(), cause })?;
+        .map_err(|cause| StoreWriteError::NoBackup { place: of.path(), cause })?;
     journal.note(&Record::Backup {
         store: id.clone(),
         copy: journal.copy_at(&copy)?,
@@ -199,11 +199,11 @@ pub(crate) fn back_up(
 }
 
 /// Lists the parts again and compares them.
-fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), StoreError> {
+fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), StoreWriteError> {
     for piece in pieces {
         let now = sites.digest(id, &piece.at)?;
         if now != piece.after {
-            return Err(StoreError::NotBrought { place: piece.at.path() });
+            return Err(StoreWriteError::NotBrought { place: piece.at.path() });
         }
     }
     Ok(())
@@ -218,7 +218,7 @@ pub(crate) fn put_back(
     piece: &Piece,
     (at, store): (&Location, SystemStore),
     backup: &Store,
-) -> Result<(), StoreError> {
+) -> Result<(), StoreWriteError> {
     let stores = sites.system;
     let certificates = Interner::new();
     let now = live::part(stores, at, store, &certificates)?;

@@ -11,7 +11,7 @@ use trustmason_plan::change::Change;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::outline::{Mint, Plan};
-use trustmason_plan::pack::Resolved;
+use trustmason_plan::pack::KnownCertificates;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo::Presented;
 use trustmason_plan::work::NewIdentity;
@@ -22,17 +22,17 @@ use trustmason_spec::topology::{
 use zeroize::Zeroizing;
 
 use super::error::{AuthorityError, DeclarationError, NewKeyError};
-use super::{Event, RunContext};
-use crate::disk::{self, DiskError, Limit};
-use crate::fan;
+use super::{RunContext, RunEvent};
+use crate::disk::{self, DiskError, ReadLimit};
 use crate::mint::{self, MintError, Minted};
+use crate::parallel;
 use crate::record::journal::{Journal, Record};
 use crate::record::sites::Sites;
 use crate::state::State;
-use crate::state::staging::{self, Staged, Target};
+use crate::state::staging::{self, Staged, StagingTarget};
 
 /// A run at work.
-pub(super) struct Work<'a> {
+pub(super) struct RunInProgress<'a> {
     pub plan: &'a Plan,
     pub topology: &'a Topology,
     pub observed: &'a Observed,
@@ -51,10 +51,10 @@ pub(super) struct Work<'a> {
     pub presented: BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>,
 }
 
-impl Work<'_> {
+impl RunInProgress<'_> {
     /// Every certificate that the plan names.
-    pub(super) fn resolved(&self) -> Resolved<'_> {
-        Resolved { minted: &self.minted }
+    pub(super) fn resolved(&self) -> KnownCertificates<'_> {
+        KnownCertificates { minted: &self.minted }
     }
 
     /// The creation date of new entries, in milliseconds since 1970.
@@ -132,7 +132,7 @@ impl Work<'_> {
             return Ok(Some(scheme(keystore)));
         };
         let path = self.sites().volumes().find(&keystore.path)?.into_path();
-        let bytes = disk::read(&path, Limit::Store)?;
+        let bytes = disk::read(&path, ReadLimit::Store)?;
         let store = Store::open(bytes, credential, self.context.certificates);
         store
             .map(|store| store.protection())
@@ -141,14 +141,18 @@ impl Work<'_> {
 
     /// Makes every key of the plan and stages it. A failed key stops no other; the changes that wait for it are left
     /// out later.
-    pub(super) fn mint(&mut self, journal: &Journal<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), DiskError> {
+    pub(super) fn mint(
+        &mut self,
+        journal: &Journal<'_>,
+        progress: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<(), DiskError> {
         let plan = self.plan;
         let new: Vec<&Mint> = plan.mints.values().filter(|mint| mint.resumed.is_none()).collect();
         for mint in &new {
-            progress(Event::Minting { identity: &mint.identity });
+            progress(RunEvent::Minting { identity: &mint.identity });
         }
         // Generating RSA keys takes most of the time of a small run, so all processors are used.
-        let made = fan::out(&new, |mint| self.make(mint));
+        let made = parallel::map(&new, |mint| self.make(mint));
         let mut made: BTreeMap<_, _> = new.iter().map(|mint| &mint.identity).zip(made).collect();
         for mint in plan.mints.values() {
             let staged = match made.remove(&mint.identity) {
@@ -161,7 +165,7 @@ impl Work<'_> {
                     sha256: staged.certificate.fingerprint(),
                     resumed: mint.resumed.is_some(),
                 })?;
-                progress(Event::Staged { identity: &mint.identity, certificate: &staged.certificate });
+                progress(RunEvent::Staged { identity: &mint.identity, certificate: &staged.certificate });
                 self.minted.insert(mint.identity.clone(), Arc::clone(&staged.certificate));
                 let new = NewIdentity { key: staged.key.clone(), chain: staged.chain.clone() };
                 self.identities.insert(mint.identity.clone(), new);
@@ -182,7 +186,7 @@ impl Work<'_> {
         let Some(file) = &authority.sign_with else {
             return mint::request(def, self.context.keys, self.now).map_err(failed);
         };
-        let key = disk::read(file, Limit::Key).map_err(AuthorityError::Disk)?;
+        let key = disk::read(file, ReadLimit::Key).map_err(AuthorityError::Disk)?;
         let key = Zeroizing::new(String::from_utf8(key).map_err(|_| AuthorityError::KeyNotPem(file.clone()))?);
         let mut issuers = self.issuers(name, authority)?;
         let certificate = issuers.remove(0);
@@ -223,7 +227,7 @@ impl Work<'_> {
             let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
             let disk = self.context.disk;
             disk.make_dir(folder)?;
-            disk.keep(&path, pem.as_bytes(), Limit::Certificate, self.run.as_str())?;
+            disk.keep(&path, pem.as_bytes(), ReadLimit::Certificate, self.run.as_str())?;
             Ok(path)
         });
         match written {
@@ -255,7 +259,7 @@ impl Work<'_> {
         let (password, format) = self.target_password(mint)?;
         let credential = Credential::declared(password.as_ref());
         let protection = self.protection(&mint.place.store, self.home(&mint.place.store)?, credential)?;
-        let target = Target {
+        let target = StagingTarget {
             identity: &mint.identity,
             at: &mint.place.at,
             format,

@@ -15,68 +15,68 @@ use trustmason_plan::work::edits;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Keystore, Reach, StoreKind};
 
-use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
-use super::work::Work;
-use super::writer::{self, Placed, owner};
+use super::error::{RefusedEdit, StaleError, StoreWriteError, StoreWriteFailure};
+use super::work::RunInProgress;
+use super::writer::{self, PlacedEntries, owner};
 use super::{StoreOutcome, facts, files, proof, windows};
-use crate::disk::{self, Limit};
-use crate::record::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
+use crate::disk::{self, ReadLimit};
+use crate::record::journal::{self, Intent, Journal, Piece, PieceOutcome, Record, Replayed};
 use crate::record::sites::{self, SiteError};
 use crate::volume::Volumes;
-use crate::volume::pair::{self, Pair};
+use crate::volume::pair::{self, PairPaths};
 
 /// The outcome of a store, and what its record needs: also after a failure that came too late to undo anything.
-pub(super) struct Written {
+pub(super) struct StoreWrite {
     pub outcome: StoreOutcome,
     /// The intent, if it was announced.
     pub intent: Option<Intent>,
     /// What was done to the parts; empty without an intent.
-    pub fates: Vec<Fate>,
+    pub fates: Vec<PieceOutcome>,
 }
 
-impl Written {
+impl StoreWrite {
     /// The outcome of a store that was not begun.
-    pub(super) fn failed(error: StoreError) -> Self {
+    pub(super) fn failed(error: StoreWriteError) -> Self {
         Self { outcome: StoreOutcome::Failed { error: Arc::new(error) }, intent: None, fates: Vec::new() }
     }
 
     /// The intent and what was done for it, if it was announced.
-    pub(super) fn deed(&self) -> Option<Deed> {
-        self.intent.as_ref().map(|intent| Deed { intent: intent.clone(), fates: self.fates.clone() })
+    pub(super) fn replayed(&self) -> Option<Replayed> {
+        self.intent.as_ref().map(|intent| Replayed { intent: intent.clone(), fates: self.fates.clone() })
     }
 }
 
 /// Writes one store.
 pub(super) fn store(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     journal: &Journal<'_>,
     view: &StoreView,
-    placed: Placed<'_>,
+    placed: PlacedEntries<'_>,
     changes: &[&Change],
-) -> Written {
+) -> StoreWrite {
     let mut intent = None;
     let outcome = match attempt(work, journal, view, placed, changes, &mut intent) {
         Ok(outcome) => outcome,
         Err(trouble) => trouble.into(),
     };
     let fates = match (&outcome, &intent) {
-        (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|_| Fate::Written).collect(),
+        (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
         (_, Some(intent)) => journal::fates(intent, &work.run, work.sites()),
         (_, None) => Vec::new(),
     };
-    Written { outcome, intent, fates }
+    StoreWrite { outcome, intent, fates }
 }
 
 /// The files of a store, where this machine found them.
-enum Files {
+enum StorePaths {
     /// One file, or a folder of files, which may be absent.
     Single(PathBuf),
     /// A certificate and its key.
-    Pair(Pair),
+    Pair(PairPaths),
 }
 
-impl Files {
-    fn of(volumes: Volumes<'_>, kind: &StoreKind) -> Result<Self, StoreError> {
+impl StorePaths {
+    fn of(volumes: Volumes<'_>, kind: &StoreKind) -> Result<Self, StoreWriteError> {
         Ok(match kind {
             StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) | StoreKind::PemFolder(path) => {
                 Self::Single(volumes.find(path)?.into_path())
@@ -99,26 +99,26 @@ impl Files {
     }
 
     /// The present content. `Nothing` is returned only if the disks of the host are there.
-    fn find(&self, volumes: Volumes<'_>, host: &Fqdn) -> Result<Found, StoreError> {
+    fn find(&self, volumes: Volumes<'_>, host: &Fqdn) -> Result<PresentContent, StoreWriteError> {
         let found = match self {
             Self::Pair(pair) => {
                 let files = pair.read()?;
-                if files.is_empty() { Found::Nothing } else { Found::Folder(files) }
+                if files.is_empty() { PresentContent::Nothing } else { PresentContent::Folder(files) }
             }
             Self::Single(path) => match disk::facts_if_there(path)? {
-                Some(facts) if facts.is_folder() => Found::Folder(disk::read_folder(path)?),
-                Some(_) => Found::File(disk::read(path, Limit::Store)?),
-                None => Found::Nothing,
+                Some(facts) if facts.is_folder() => PresentContent::Folder(disk::read_folder(path)?),
+                Some(_) => PresentContent::File(disk::read(path, ReadLimit::Store)?),
+                None => PresentContent::Nothing,
             },
         };
-        if let Found::Nothing = found {
+        if let PresentContent::Nothing = found {
             volumes.reach(host)?;
         }
         Ok(found)
     }
 
     /// The one comparison that decides whether anything may be written.
-    fn expected(&self, volumes: Volumes<'_>, host: &Fqdn, expect: Expect) -> Result<Found, Trouble> {
+    fn expected(&self, volumes: Volumes<'_>, host: &Fqdn, expect: Expect) -> Result<PresentContent, StoreWriteFailure> {
         let found = self.find(volumes, host)?;
         let place = || self.shown();
         match (expect, found.digest()) {
@@ -132,14 +132,14 @@ impl Files {
 }
 
 /// The content at the place of a store.
-enum Found {
+enum PresentContent {
     Nothing,
     File(Vec<u8>),
     /// The files of a folder, or the parts of a pair.
-    Folder(proof::Files),
+    Folder(proof::FolderFiles),
 }
 
-impl Found {
+impl PresentContent {
     fn digest(&self) -> Option<Digest> {
         match self {
             Self::Nothing => None,
@@ -150,15 +150,15 @@ impl Found {
 }
 
 fn attempt(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     journal: &Journal<'_>,
     view: &StoreView,
-    placed: Placed<'_>,
+    placed: PlacedEntries<'_>,
     changes: &[&Change],
     meant: &mut Option<Intent>,
-) -> Result<StoreOutcome, Trouble> {
+) -> Result<StoreOutcome, StoreWriteFailure> {
     let (Some(site), Some(expect)) = (&view.site, view.expect) else {
-        return Err(StoreError::NotWritable { place: view.id.to_string() }.into());
+        return Err(StoreWriteError::NotWritable { place: view.id.to_string() }.into());
     };
     let def = work.store(&view.id)?;
     if Site::of(def) != *site {
@@ -167,29 +167,29 @@ fn attempt(
     let kind = match &def.reach {
         Reach::System { place, .. } => return windows::attempt(work, journal, view, place, placed, changes, meant),
         Reach::Direct(files) => &files.kind,
-        Reach::Mirror(_) => return Err(StoreError::NotWritable { place: view.id.to_string() }.into()),
+        Reach::Mirror(_) => return Err(StoreWriteError::NotWritable { place: view.id.to_string() }.into()),
     };
     let (id, host) = (&view.id, &view.id.host);
     let volumes = work.sites().volumes();
-    let ground = Files::of(volumes, kind)?;
-    let path = ground.path();
+    let context = StorePaths::of(volumes, kind)?;
+    let path = context.path();
     let password = work.password(kind)?;
     let credential = Credential::declared(password.as_ref());
-    let found = ground.expected(volumes, host, expect)?;
+    let found = context.expected(volumes, host, expect)?;
     let before = found.digest();
     let store = open(work, (id, kind), path, found, credential)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (path.display().to_string(), Box::new(cause));
-        StoreError::LeftAlone { place, cause }
+        StoreWriteError::LeftAlone { place, cause }
     };
     let (edits, image) = edited(work, &store, changes, credential).map_err(left_alone)?;
     let files = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
         Image::File(_) => Vec::new(),
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
-        Image::Directory(image) => match &ground {
-            Files::Single(path) => files::of_folder(volumes, (id, kind), path, &store, image)?,
-            Files::Pair(pair) => files::of_pair(volumes, (id, kind), pair, &store, image)?,
+        Image::Directory(image) => match &context {
+            StorePaths::Single(path) => files::of_folder(volumes, (id, kind), path, &store, image)?,
+            StorePaths::Pair(pair) => files::of_pair(volumes, (id, kind), pair, &store, image)?,
         },
     };
     let (after, pieces) = match &image {
@@ -199,7 +199,7 @@ fn attempt(
         }
         Image::Directory(image) => {
             let after = disk::folder_digest(&proof::resulting(store.files(), image));
-            (after, files.iter().map(files::File::piece).collect())
+            (after, files.iter().map(files::PlannedFile::piece).collect())
         }
     };
     proof::holds(&store, &edits, &image, credential, work.context.certificates)
@@ -227,8 +227,8 @@ fn attempt(
                 writer.back_up(path, &of, store.bytes(), copy)?;
             }
             announce(meant)?;
-            let new = writer::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
-            let check = || ground.expected(volumes, host, expect).map(|_| ());
+            let new = writer::NewContent { bytes, owner: owner(path, before.is_some())?, attributes: None };
+            let check = || context.expected(volumes, host, expect).map(|_| ());
             writer.put(path, before.into(), new, backup.as_deref(), check)?;
             Ok(StoreOutcome::Written { backup })
         }
@@ -241,10 +241,10 @@ fn attempt(
                 }
             }
             announce(meant)?;
-            ground.expected(volumes, host, expect)?;
+            context.expected(volumes, host, expect)?;
             files::put(&writer, &files, backup.as_deref())?;
-            if ground.find(volumes, host)?.digest() != Some(after) {
-                return Err(StoreError::OtherFiles { path: path.to_owned() }.into());
+            if context.find(volumes, host)?.digest() != Some(after) {
+                return Err(StoreWriteError::OtherFiles { path: path.to_owned() }.into());
             }
             Ok(StoreOutcome::Written { backup })
         }
@@ -252,29 +252,29 @@ fn attempt(
 }
 
 fn open(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     (id, kind): (&StoreId, &StoreKind),
     path: &Path,
-    found: Found,
+    found: PresentContent,
     credential: Credential<'_>,
-) -> Result<Store, StoreError> {
+) -> Result<Store, StoreWriteError> {
     let opened = match found {
-        Found::Nothing => {
+        PresentContent::Nothing => {
             return Ok(work.blank(id, kind));
         }
-        Found::File(bytes) => Store::open(bytes, credential, work.context.certificates),
-        Found::Folder(files) => match kind {
+        PresentContent::File(bytes) => Store::open(bytes, credential, work.context.certificates),
+        PresentContent::Folder(files) => match kind {
             StoreKind::PemPair(_) => pair::open(&files, work.context.certificates),
             StoreKind::Keystore(_) | StoreKind::PemFile(_) | StoreKind::PemFolder(_) => {
                 Store::open_directory(files, work.context.certificates)
             }
         },
     };
-    opened.map_err(|cause| StoreError::Unopened { path: path.to_owned(), cause })
+    opened.map_err(|cause| StoreWriteError::Unopened { path: path.to_owned(), cause })
 }
 
 fn edited(
-    work: &Work<'_>,
+    work: &RunInProgress<'_>,
     store: &Store,
     changes: &[&Change],
     credential: Credential<'_>,

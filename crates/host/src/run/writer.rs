@@ -9,12 +9,12 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
-use super::error::{StaleError, StoreError, Trouble};
-use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
+use super::error::{StaleError, StoreWriteError, StoreWriteFailure};
+use crate::disk::{self, Attributes, Disk, DiskError, ExpectedTarget, Owner, ReadLimit, ReplaceError, Replacement};
 use crate::record::journal::{Journal, Record};
 
 /// What the ledger records of a store's entries.
-pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::Placed>>;
+pub(super) type PlacedEntries<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::PlacedEntry>>;
 
 /// Writes the files of one store within a run.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(crate) struct StoreWriter<'a, 'j> {
 
 /// The new content of a file. Without attributes the file keeps those of the old one.
 #[derive(Clone, Copy)]
-pub(crate) struct New<'a> {
+pub(crate) struct NewContent<'a> {
     pub bytes: &'a [u8],
     pub owner: Owner,
     pub attributes: Option<&'a Attributes>,
@@ -35,7 +35,13 @@ pub(crate) struct New<'a> {
 
 impl StoreWriter<'_, '_> {
     /// Copies a file that is about to be replaced, with its mode, owner and attributes, and reads the copy back.
-    pub(crate) fn back_up(&self, path: &Path, of: &PieceAt, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
+    pub(crate) fn back_up(
+        &self,
+        path: &Path,
+        of: &PieceAt,
+        bytes: &[u8],
+        copy: &Path,
+    ) -> Result<(), StoreWriteFailure> {
         let (owner, attributes) = (disk::facts(path)?.owner(), Attributes::of(path)?);
         if let Some(folder) = copy.parent() {
             self.disk.make_dir(folder)?;
@@ -48,7 +54,7 @@ impl StoreWriter<'_, '_> {
                 Err(error)
             }
         });
-        kept.map_err(|cause| StoreError::NoBackup { place: path.display().to_string(), cause })?;
+        kept.map_err(|cause| StoreWriteError::NoBackup { place: path.display().to_string(), cause })?;
         self.journal.note(&Record::Backup {
             store: self.store.clone(),
             copy: self.journal.copy_at(copy)?,
@@ -64,20 +70,27 @@ impl StoreWriter<'_, '_> {
     pub(crate) fn put(
         &self,
         path: &Path,
-        over: Over,
-        new: New<'_>,
+        over: ExpectedTarget,
+        new: NewContent<'_>,
         backup: Option<&Path>,
-        check: impl FnOnce() -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        let New { bytes, owner, attributes } = new;
-        let replacement =
-            Replacement { target: path, bytes, limit: Limit::Store, owner, attributes, over, run: self.run.as_str() };
+        check: impl FnOnce() -> Result<(), StoreWriteFailure>,
+    ) -> Result<(), StoreWriteFailure> {
+        let NewContent { bytes, owner, attributes } = new;
+        let replacement = Replacement {
+            target: path,
+            bytes,
+            limit: ReadLimit::Store,
+            owner,
+            attributes,
+            expected: over,
+            run: self.run.as_str(),
+        };
         let after = Some(Digest::of(bytes));
         self.disk.replace(replacement, check).map_err(|error| trouble(error, path, after, backup))
     }
 
     /// Removes a file, if it is the expected one.
-    pub(crate) fn take_away(&self, path: &Path, expected: Digest) -> Result<(), Trouble> {
+    pub(crate) fn take_away(&self, path: &Path, expected: Digest) -> Result<(), StoreWriteFailure> {
         let taken = self.disk.withdraw(path, expected, self.run.as_str());
         taken.map_err(|error| match error {
             ReplaceError::Before(error) => trouble(ReplaceError::Before(error.into()), path, None, None),
@@ -87,13 +100,18 @@ impl StoreWriter<'_, '_> {
     }
 }
 
-fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Digest>, backup: Option<&Path>) -> Trouble {
+fn trouble(
+    error: ReplaceError<StoreWriteFailure>,
+    path: &Path,
+    after: Option<Digest>,
+    backup: Option<&Path>,
+) -> StoreWriteFailure {
     match error {
         ReplaceError::Before(trouble) => trouble,
         ReplaceError::Overtaken => StaleError::Overtaken { path: path.to_owned() }.into(),
         ReplaceError::After(trouble) => {
             let stands = disk::digest_if_there(path).is_ok_and(|digest| digest.is_some() && digest == after);
-            StoreError::Late { cause: Box::new(trouble), stands, backup: backup.map(Path::to_owned) }.into()
+            StoreWriteError::Late { cause: Box::new(trouble), stands, backup: backup.map(Path::to_owned) }.into()
         }
     }
 }

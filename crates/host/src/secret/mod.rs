@@ -14,8 +14,8 @@ use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Host, HostPath, SecretRef, SecretSource, Topology};
 use zeroize::Zeroizing;
 
-use crate::disk::{self, DiskError, Limit};
-use crate::process::{self, Aim, Call, LONGEST, ProcessError};
+use crate::disk::{self, DiskError, ReadLimit};
+use crate::process::{self, Call, CallPurpose, LONGEST, ProcessError};
 use crate::volume::{Located, VolumeError, Volumes};
 use properties::PropertiesError;
 
@@ -30,11 +30,11 @@ const PIECE: usize = 4;
 #[error("secret `{name}`: {fault}")]
 pub struct SecretError {
     name: String,
-    fault: Arc<Fault>,
+    fault: Arc<SecretErrorKind>,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum SecretErrorKind {
     #[error("environment variable {0} is not set; export it in the shell that runs this")]
     Unset(String),
     #[error("environment variable {0} is not UTF-8 text; set it again")]
@@ -95,14 +95,14 @@ impl std::fmt::Display for Noise {
 
 /// The key by which two sources are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
+enum SourceKey {
     Env(String),
     File(PathBuf),
     Properties { path: HostPath, key: String },
     Command(Vec<String>),
 }
 
-type Answer = Result<Password, Arc<Fault>>;
+type SecretResult = Result<Password, Arc<SecretErrorKind>>;
 
 /// The secrets of one run.
 #[derive(Default)]
@@ -111,7 +111,7 @@ pub struct Secrets {
     hosts: BTreeMap<Fqdn, Host>,
     /// Environment variables that hold secrets. A program that is run for another secret does not get them.
     withheld: BTreeSet<String>,
-    answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
+    answers: Mutex<HashMap<SourceKey, Arc<OnceLock<SecretResult>>>>,
     /// Every value that was given out, each once.
     known: Mutex<Vec<Password>>,
 }
@@ -154,10 +154,10 @@ impl Secrets {
                 self.remember(password);
                 return Ok(password.clone());
             }
-            SecretSource::Env(name) => Key::Env(name.clone()),
-            SecretSource::File(path) => Key::File(path.clone()),
-            SecretSource::Properties { path, key } => Key::Properties { path: path.clone(), key: key.clone() },
-            SecretSource::Command(argv) => Key::Command(argv.clone()),
+            SecretSource::Env(name) => SourceKey::Env(name.clone()),
+            SecretSource::File(path) => SourceKey::File(path.clone()),
+            SecretSource::Properties { path, key } => SourceKey::Properties { path: path.clone(), key: key.clone() },
+            SecretSource::Command(argv) => SourceKey::Command(argv.clone()),
         };
         let cell = {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,7 +211,7 @@ impl Secrets {
         }
     }
 
-    fn ask(&self, source: &SecretSource) -> Result<Password, Fault> {
+    fn ask(&self, source: &SecretSource) -> Result<Password, SecretErrorKind> {
         match source {
             SecretSource::Literal(password) => Ok(password.clone()),
             SecretSource::Env(name) => env(name),
@@ -222,56 +222,62 @@ impl Secrets {
     }
 }
 
-fn env(name: &str) -> Result<Password, Fault> {
+fn env(name: &str) -> Result<Password, SecretErrorKind> {
     match std::env::var(name) {
-        Ok(value) if value.is_empty() => Err(Fault::Empty(format!("environment variable {name}"))),
+        Ok(value) if value.is_empty() => Err(SecretErrorKind::Empty(format!("environment variable {name}"))),
         Ok(value) => Ok(Password::new(value)),
-        Err(std::env::VarError::NotPresent) => Err(Fault::Unset(name.to_owned())),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Fault::NotText(name.to_owned())),
+        Err(std::env::VarError::NotPresent) => Err(SecretErrorKind::Unset(name.to_owned())),
+        Err(std::env::VarError::NotUnicode(_)) => Err(SecretErrorKind::NotText(name.to_owned())),
     }
 }
 
-fn file(path: &Path) -> Result<Password, Fault> {
+fn file(path: &Path) -> Result<Password, SecretErrorKind> {
     let shown = path.display().to_string();
-    let bytes = Zeroizing::new(disk::read_if_there(path, Limit::Secret)?.ok_or_else(|| Fault::NoFile(shown.clone()))?);
-    first_line(&bytes, &shown, || Fault::FileNotText(path.to_owned()))
+    let bytes = Zeroizing::new(
+        disk::read_if_there(path, ReadLimit::Secret)?.ok_or_else(|| SecretErrorKind::NoFile(shown.clone()))?,
+    );
+    first_line(&bytes, &shown, || SecretErrorKind::FileNotText(path.to_owned()))
 }
 
 /// The first line without its end (LF or CRLF). Nothing else is trimmed: a password may end in a blank.
-fn first_line(bytes: &[u8], shown: &str, not_text: impl FnOnce() -> Fault) -> Result<Password, Fault> {
+fn first_line(
+    bytes: &[u8],
+    shown: &str,
+    not_text: impl FnOnce() -> SecretErrorKind,
+) -> Result<Password, SecretErrorKind> {
     if is_utf16(bytes) {
-        return Err(Fault::Utf16(shown.to_owned()));
+        return Err(SecretErrorKind::Utf16(shown.to_owned()));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LONGEST {
-        return Err(Fault::TooLong(format!("the first line of {shown}")));
+        return Err(SecretErrorKind::TooLong(format!("the first line of {shown}")));
     }
     match std::str::from_utf8(line) {
-        Ok("") => Err(Fault::Empty(format!("the first line of {shown}"))),
+        Ok("") => Err(SecretErrorKind::Empty(format!("the first line of {shown}"))),
         Ok(text) => Ok(Password::new(text)),
         Err(_) => Err(not_text()),
     }
 }
 
-fn property(volumes: Volumes<'_>, path: &HostPath, key: &str) -> Result<Password, Fault> {
+fn property(volumes: Volumes<'_>, path: &HostPath, key: &str) -> Result<Password, SecretErrorKind> {
     let file = match volumes.find(path)? {
         Located::Found(file) => file,
-        Located::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
+        Located::Absent { path, .. } => return Err(SecretErrorKind::NoFile(path.display().to_string())),
     };
-    let bytes = Zeroizing::new(disk::read(&file, Limit::Properties)?);
+    let bytes = Zeroizing::new(disk::read(&file, ReadLimit::Properties)?);
     if is_utf16(&bytes) {
-        return Err(Fault::Utf16(file.display().to_string()));
+        return Err(SecretErrorKind::Utf16(file.display().to_string()));
     }
     match properties::value(&bytes, key) {
-        Ok(Some(value)) if value.is_empty() => Err(Fault::Empty(format!("{key} in {}", file.display()))),
+        Ok(Some(value)) if value.is_empty() => Err(SecretErrorKind::Empty(format!("{key} in {}", file.display()))),
         Ok(Some(value)) => Ok(Password::new(value.as_str())),
-        Ok(None) => Err(match properties::near(&bytes, key) {
-            Some(found) => Fault::NearKey { file, key: key.to_owned(), found },
-            None => Fault::NoKey { file, key: key.to_owned() },
+        Ok(None) => Err(match properties::nearest_key(&bytes, key) {
+            Some(found) => SecretErrorKind::NearKey { file, key: key.to_owned(), found },
+            None => SecretErrorKind::NoKey { file, key: key.to_owned() },
         }),
-        Err(fault) => Err(Fault::Properties { file, fault }),
+        Err(fault) => Err(SecretErrorKind::Properties { file, fault }),
     }
 }
 
@@ -314,19 +320,21 @@ pub fn oddity(password: &Password) -> Option<&'static str> {
 }
 
 /// Runs a program directly, without a shell, and takes the first line that it prints.
-fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, Fault> {
+fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, SecretErrorKind> {
     let program = argv.first().cloned().unwrap_or_default();
-    let call = Call { argv, patience: PATIENCE, without_env: withheld, aim: Aim::Answer };
+    let call = Call { argv, timeout: PATIENCE, without_env: withheld, purpose: CallPurpose::Answer };
     let ran = process::run(&call).map_err(|error| match error {
-        ProcessError::NoProgram => Fault::NoProgram,
-        ProcessError::NotStarted(cause) => Fault::NotStarted { program: program.clone(), cause },
-        ProcessError::TooSlow { .. } => Fault::TooSlow { program: program.clone() },
-        ProcessError::Lost(cause) => Fault::Pipe { program: program.clone(), cause },
+        ProcessError::NoProgram => SecretErrorKind::NoProgram,
+        ProcessError::NotStarted(cause) => SecretErrorKind::NotStarted { program: program.clone(), cause },
+        ProcessError::TooSlow { .. } => SecretErrorKind::TooSlow { program: program.clone() },
+        ProcessError::Lost(cause) => SecretErrorKind::Pipe { program: program.clone(), cause },
     })?;
     if !ran.status.success() {
-        return Err(Fault::Failed { program, status: ran.status.to_string(), noise: Noise(ran.err.len()) });
+        return Err(SecretErrorKind::Failed { program, status: ran.status.to_string(), noise: Noise(ran.err.len()) });
     }
-    first_line(&ran.out, &format!("what `{program}` prints"), || Fault::OutputNotText { program: program.clone() })
+    first_line(&ran.out, &format!("what `{program}` prints"), || SecretErrorKind::OutputNotText {
+        program: program.clone(),
+    })
 }
 
 #[cfg(test)]

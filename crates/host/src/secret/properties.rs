@@ -31,7 +31,7 @@ pub(crate) fn value(bytes: &[u8], key: &str) -> Result<Option<Zeroizing<String>>
 
 /// A similar key, for a key that is not there: the same letters and digits, in any case and with any other characters
 /// between them. A name with other letters is never reported, because it may be a secret on a line of its own.
-pub(crate) fn near(bytes: &[u8], key: &str) -> Option<String> {
+pub(crate) fn nearest_key(bytes: &[u8], key: &str) -> Option<String> {
     let core =
         |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let (text, wanted) = (decode(bytes), core(key));

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_plan::run_id::RunId;
 
-use crate::disk::{self, Disk, DiskError, Limit};
+use crate::disk::{self, Disk, DiskError, ReadLimit};
 use crate::machine;
 use crate::state::State;
 
@@ -82,7 +82,7 @@ impl Lock {
     /// Fails if another run holds the lock.
     pub fn take(state: &State) -> Result<Self, LockError> {
         let path = state.lock();
-        let file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, state)).transpose()?;
+        let file = disk::open_if_there(&path, ReadLimit::Holder)?.map(|file| held(file, state)).transpose()?;
         Ok(Self { state: state.clone(), file })
     }
 
@@ -110,12 +110,13 @@ impl Lock {
                 Err(error) if error.is_taken() => {}
                 Err(error) => return Err(error.into()),
             }
-            self.file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
+            self.file =
+                disk::open_if_there(&path, ReadLimit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
         }
         let holder = Holder { pid: std::process::id(), machine: machine::name(), since: now };
         let text = serde_json::to_vec(&holder)
             .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
-        disk.keep(&self.state.lock_owner(), &text, Limit::Holder, run.as_str())?;
+        disk.keep(&self.state.lock_owner(), &text, ReadLimit::Holder, run.as_str())?;
         self.is_held()
     }
 
@@ -146,7 +147,7 @@ fn held(file: File, state: &State) -> Result<File, LockError> {
 }
 
 fn holder(path: &Path) -> Option<Holder> {
-    disk::read_if_there(path, Limit::Holder).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    disk::read_if_there(path, ReadLimit::Holder).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ mod tests {
         disk.make_dir(&state.staging_of(&Fqdn::parse("cvp1.acme.example").unwrap())).unwrap();
         let key = state.root().join("staging/cvp1.acme.example/wsm.jks");
         for file in [state.ledger(), state.audit(), state.journal(&run), key.clone()] {
-            disk.keep(&file, b"x", disk::Limit::Ledger, "r").unwrap();
+            disk.keep(&file, b"x", disk::ReadLimit::Ledger, "r").unwrap();
         }
         assert!(state.warnings().is_empty(), "{:?}", state.warnings());
         let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));

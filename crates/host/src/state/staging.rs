@@ -20,7 +20,7 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::KeyAt;
 use zeroize::Zeroizing;
 
-use crate::disk::{self, Disk, DiskError, Limit};
+use crate::disk::{self, Disk, DiskError, ReadLimit};
 use crate::mint::Minted;
 use crate::state::State;
 
@@ -74,7 +74,7 @@ const FORMATS: [Format; 4] = [Format::Jks, Format::Jceks, Format::Pkcs12, Format
 
 /// The place that a staged key is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
+pub struct StagingTarget<'a> {
     /// The identity of the key.
     pub identity: &'a IdentityId,
     /// Which key of its store it will be.
@@ -97,10 +97,10 @@ pub fn stage(
     disk: &Disk,
     state: &State,
     run: &RunId,
-    target: &Target<'_>,
+    target: &StagingTarget<'_>,
     minted: &Minted,
 ) -> Result<Staged, StagingError> {
-    let Target { identity, at, format, protection, credential, created_ms } = *target;
+    let StagingTarget { identity, at, format, protection, credential, created_ms } = *target;
     if !FORMATS.contains(&format) {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     }
@@ -126,7 +126,7 @@ pub fn stage(
     });
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
-    disk.keep(&path, &bytes, Limit::Store, run.as_str())?;
+    disk.keep(&path, &bytes, ReadLimit::Store, run.as_str())?;
     // If the store changed its format, the older staged key is removed.
     for other in FORMATS.into_iter().filter(|other| *other != format) {
         let older = state.staging(identity, other);
@@ -250,7 +250,7 @@ fn open(
     credential: Credential<'_>,
     certificates: &Interner,
 ) -> Result<(Store, EntryId, Arc<Certificate>), Failed> {
-    let bytes = disk::read(path, Limit::Store).map_err(Failed::Disk)?;
+    let bytes = disk::read(path, ReadLimit::Store).map_err(Failed::Disk)?;
     let store = if is_pair(path) {
         let key = bytes.windows(KEY_BEGINS.len()).position(|part| part == KEY_BEGINS).unwrap_or(bytes.len());
         let (certificate, key) = bytes.split_at_checked(key).unwrap_or((&bytes, &[]));

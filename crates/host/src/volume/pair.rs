@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{Digest, Interner, ReadError, Store};
 use trustmason_spec::topology::{HostPath, PemPair};
 
-use crate::disk::{self, DiskError, Limit};
+use crate::disk::{self, DiskError, ReadLimit};
 use crate::volume::{Located, VolumeError, Volumes};
 
 /// The part that is the certificate, by the keystore crate's name.
@@ -16,7 +16,7 @@ pub(crate) const KEY: &str = "key";
 
 /// Where the files of a pair are.
 #[derive(Clone, Debug)]
-pub(crate) struct Pair {
+pub(crate) struct PairPaths {
     pub certificate: PathBuf,
     pub key: PathBuf,
     /// Whether the folders of both exist.
@@ -45,7 +45,7 @@ pub enum PairError {
 }
 
 /// Finds a pair.
-pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairError> {
+pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<PairPaths, PairError> {
     let PemPair { certificate, key, previous, copies } = pair;
     let (certificate, has_folder) = located(volumes, certificate)?;
     let (key, has_key_folder) = located(volumes, key)?;
@@ -65,7 +65,7 @@ pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairErr
             found.push(path);
         }
     }
-    Ok(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found })
+    Ok(PairPaths { certificate, key, folders: has_folder && has_key_folder, previous, copies: found })
 }
 
 fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), VolumeError> {
@@ -75,12 +75,12 @@ fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), Vol
     })
 }
 
-impl Pair {
+impl PairPaths {
     /// The halves that exist, by the names of their parts, in their order.
     pub(crate) fn read(&self) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
         let mut files = Vec::new();
         for (part, path) in [(CERTIFICATE, &self.certificate), (KEY, &self.key)] {
-            files.extend(disk::read_if_there(path, Limit::Store)?.map(|bytes| (part.to_owned(), bytes)));
+            files.extend(disk::read_if_there(path, ReadLimit::Store)?.map(|bytes| (part.to_owned(), bytes)));
         }
         Ok(files)
     }

@@ -12,14 +12,14 @@ use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
 use crate::disk::Disk;
-use crate::record::audit::{Entry, Event};
+use crate::record::audit::{AuditEntry, AuditEvent};
 use crate::record::ledger::Loaded;
 use crate::state::lock::Lock;
 use crate::word::decision::{self, Decision, DecisionError};
 
 /// A report by a person or a command that services were restarted.
 #[derive(Clone, Debug)]
-pub struct Word<'a> {
+pub struct RestartReport<'a> {
     /// The services, each with the person or command that restarted it.
     pub restarted: BTreeMap<ServiceId, String>,
     /// The plan of this moment, which says what each service reads.
@@ -32,7 +32,7 @@ pub struct Word<'a> {
 
 /// A restart that cannot be recorded, because it cannot be told what the service read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnprovenRestart {
     /// The service.
     pub service: ServiceId,
     /// A store that the service reads. It cannot be told yet what a run did to that store.
@@ -41,7 +41,7 @@ pub struct Unread {
     pub why: String,
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for UnprovenRestart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { service, store, why } = self;
         write!(
@@ -56,13 +56,22 @@ impl fmt::Display for Unread {
 ///
 /// # Errors
 /// [`DecisionError`].
-pub fn ack(word: Word<'_>, loaded: &Loaded, disk: &Disk, lock: &mut Lock) -> Result<Vec<Unread>, DecisionError> {
-    let Word { mut restarted, plan, topology, now } = word;
+pub fn ack(
+    word: RestartReport<'_>,
+    loaded: &Loaded,
+    disk: &Disk,
+    lock: &mut Lock,
+) -> Result<Vec<UnprovenRestart>, DecisionError> {
+    let RestartReport { mut restarted, plan, topology, now } = word;
     let mut unread = Vec::new();
     restarted.retain(|service, _| {
         let reads = |id: &StoreId| topology.stores.get(id).is_some_and(|def| def.restart.contains(service));
         let Some(unclear) = loaded.unclear.iter().find(|unclear| reads(&unclear.store)) else { return true };
-        unread.push(Unread { service: service.clone(), store: unclear.store.clone(), why: unclear.why.clone() });
+        unread.push(UnprovenRestart {
+            service: service.clone(),
+            store: unclear.store.clone(),
+            why: unclear.why.clone(),
+        });
         false
     });
     if restarted.is_empty() {
@@ -74,8 +83,8 @@ pub fn ack(word: Word<'_>, loaded: &Loaded, disk: &Disk, lock: &mut Lock) -> Res
         ledger.restarts.remove(service);
         ledger.acks.insert(service.clone(), Ack::new(now, by, &read));
     }
-    let lines: Vec<Entry> =
-        restarted.iter().map(|(service, by)| Entry::new(Event::Ack, now, by).of_service(service)).collect();
+    let lines: Vec<AuditEntry> =
+        restarted.iter().map(|(service, by)| AuditEntry::new(AuditEvent::Ack, now, by).of_service(service)).collect();
     let names: Vec<String> = restarted.keys().map(ToString::to_string).collect();
     let digest = Digest::of(names.join(" ").as_bytes());
     decision::record(&Decision { ledger: &ledger, lines: &lines, digest, now }, loaded, disk, lock)?;

@@ -12,9 +12,9 @@ use trustmason_keystore::{Certificate, Digest, Fingerprint, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 
-use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
+use crate::disk::{self, Disk, DiskError, ExpectedTarget, Owner, ReadLimit, Replacement};
 use crate::look::certificate;
-use crate::record::audit::{Audit, Author, Entry, Event};
+use crate::record::audit::{Audit, AuditEntry, AuditEvent, Author};
 use crate::state::lock::{Lock, LockError};
 use crate::volume;
 
@@ -127,12 +127,12 @@ pub fn file(
         for one in fetched {
             let (before, outcome) = write(one, run.as_str(), disk);
             if outcome.is_ok() {
-                lines.push(Entry {
+                lines.push(AuditEntry {
                     before,
                     after: Some(one.certificate.fingerprint()),
                     reason: Some(format!("presented at {}", one.presented_at)),
                     approval: Some(author.approval),
-                    ..Entry::new(Event::Collect, now, author.who).of_identity(one.identity)
+                    ..AuditEntry::new(AuditEvent::Collect, now, author.who).of_identity(one.identity)
                 });
             }
             done.push(outcome);
@@ -157,10 +157,10 @@ fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Res
         let new = Replacement {
             target: &slip.path,
             bytes: pem.as_bytes(),
-            limit: Limit::Certificate,
+            limit: ReadLimit::Certificate,
             owner: Owner::ours(mode),
             attributes: None,
-            over: Over::from(slip.digest),
+            expected: ExpectedTarget::from(slip.digest),
             run,
         };
         if let Err(error) = disk.replace(new, || Ok::<(), DiskError>(())) {

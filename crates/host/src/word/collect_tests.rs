@@ -66,7 +66,7 @@ fn the_first_name_is_made_where_there_is_none() {
     assert_eq!(names, ["ADSadsa.cer"]);
     let lines = audit::read(&room.state()).unwrap();
     assert_eq!(lines.len(), 1);
-    assert_eq!((lines[0].event, lines[0].before, lines[0].after), (Event::Collect, None, Some(new.fingerprint())));
+    assert_eq!((lines[0].event, lines[0].before, lines[0].after), (AuditEvent::Collect, None, Some(new.fingerprint())));
 }
 
 #[test]

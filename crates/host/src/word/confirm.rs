@@ -9,13 +9,13 @@ use trustmason_keystore::{Credential, Digest, EntryKind, Fingerprint, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
-use trustmason_plan::pack::Resolved;
+use trustmason_plan::pack::KnownCertificates;
 use trustmason_plan::target::{Called, HandOffTarget};
 use trustmason_spec::topology::{StoreDef, Topology, Write};
 
-use crate::disk::{Disk, DiskError, Limit};
-use crate::look::{Keys, OpenError, open};
-use crate::record::audit::{Entry, Event};
+use crate::disk::{Disk, DiskError, ReadLimit};
+use crate::look::{KeysToTry, OpenError, open};
+use crate::record::audit::{AuditEntry, AuditEvent};
 use crate::record::ledger::Loaded;
 use crate::run::packs;
 use crate::secret::{SecretError, Secrets};
@@ -165,7 +165,7 @@ pub fn confirm(
         }
     };
     let minted = std::collections::BTreeMap::new();
-    let certain = Resolved { minted: &minted };
+    let certain = KnownCertificates { minted: &minted };
     if packs::digest(manual, &certain) != Some(handoff.pack) {
         return Err(ConfirmError::MovedOn { target, written: handoff.written });
     }
@@ -221,10 +221,10 @@ fn record(
         ConfirmationKind::Claimed => "claimed",
         ConfirmationKind::Observed => "read from an export",
     };
-    let line = Entry {
+    let line = AuditEntry {
         plan: Some(handoff.pack),
         reason: Some(kind.to_owned()),
-        ..Entry::new(Event::Confirm, claim.now, claim.by).of_target(claim.target)
+        ..AuditEntry::new(AuditEvent::Confirm, claim.now, claim.by).of_target(claim.target)
     };
     let decision = Decision { ledger: &ledger, lines: &[line], digest: handoff.pack, now: claim.now };
     decision::record(&decision, claim.ledger, disk, lock)?;
@@ -276,7 +276,7 @@ fn observed(
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
     let secret = def.and_then(StoreDef::password);
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Limit::Export, Credential::declared(password.as_ref()), Keys::None, certificates)
+    let facts = open(export, ReadLimit::Export, Credential::declared(password.as_ref()), KeysToTry::None, certificates)
         .map_err(|error| error.tried(secret, password.as_ref()))?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {

@@ -9,7 +9,7 @@ use trustmason_plan::ledger::Ledger;
 use trustmason_plan::run_id::RunId;
 
 use crate::disk::{Disk, DiskError};
-use crate::record::audit::{Audit, Entry};
+use crate::record::audit::{Audit, AuditEntry};
 use crate::record::ledger::{self, Loaded};
 use crate::state::lock::{Lock, LockError};
 
@@ -34,7 +34,7 @@ pub enum DecisionError {
 /// A decision: the new ledger, and its lines for the log. The digest distinguishes two decisions of the same moment.
 pub(crate) struct Decision<'a> {
     pub ledger: &'a Ledger,
-    pub lines: &'a [Entry],
+    pub lines: &'a [AuditEntry],
     pub digest: Digest,
     pub now: Timestamp,
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Disk, Step};
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::disk::{Disk, DiskStep};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::run::{BeginError, ChangeOutcome, RunError, StoreOutcome};
 use trustmason_host::state::lock::{Lock, LockError};
 use trustmason_keystore::{EntryKey, Format};
-use trustmason_plan::change::Deed;
+use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, KeystoreFormat, Source};
@@ -168,11 +168,11 @@ fn a_key_that_cannot_be_made_fails_its_own_changes_only() {
     }
     let plan = world.plan();
     let outcomes = world.apply(&Disk::new()).unwrap();
-    let of = |is: fn(&Deed) -> bool| {
-        let change = plan.changes.iter().find(|c| is(&c.deed)).unwrap();
+    let of = |is: fn(&Edit) -> bool| {
+        let change = plan.changes.iter().find(|c| is(&c.edit)).unwrap();
         outcomes.changes[&change.id].clone()
     };
-    let made = of(|d| matches!(d, Deed::InstallKey { .. }));
+    let made = of(|d| matches!(d, Edit::InstallKey { .. }));
     assert!(
         matches!(&made, ChangeOutcome::Failed { error } if error.to_string().contains("would break the rules of the role")),
         "{made:?}"
@@ -188,8 +188,8 @@ fn a_read_only_folder_is_said_plainly_and_stops_nobody_else() {
     let world = World::new(Format::Jks);
     let before = fs::read(world.keystore()).unwrap();
     let folder = world.keystore().parent().unwrap().to_owned();
-    let gate = Faulty::where_it(Fault::Denied, move |_, step, path| {
-        step == Step::Create && path.parent() == Some(folder.as_path())
+    let gate = FaultInjector::where_it(InjectedFault::Denied, move |_, step, path| {
+        step == DiskStep::Create && path.parent() == Some(folder.as_path())
     });
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(KEYSTORE)) else {

@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use trustmason_host::converge::{
-    Begun, Clock, ConvergeError, Converged, Declared, Event, Reconciler, Restarting, RoundTrouble, Sight,
+    Begun, Clock, ConvergeError, ConvergeEvent, Converged, Declared, Observation, Reconciler, Restarting, RoundTrouble,
 };
-use trustmason_host::disk::{Disk, Step};
+use trustmason_host::disk::{Disk, DiskStep};
 use trustmason_host::fault::Meddler;
 use trustmason_host::record::approval::Approval;
 use trustmason_host::run::{BeginError, RunError, SkipReason, StoreOutcome};
@@ -39,14 +39,17 @@ fn reconciler(world: &World) -> Reconciler<'_> {
 }
 
 /// Looks and plans.
-fn planned(world: &World, reconciler: &Reconciler<'_>) -> (Sight, Plan) {
+fn planned(world: &World, reconciler: &Reconciler<'_>) -> (Observation, Plan) {
     let sight = reconciler.look(&mut |_| ()).unwrap();
     let plan = reconciler.plan(&sight, &world.options);
     (sight, plan)
 }
 
 /// Looks, plans and converges. `tell` gets each event, with the reconciler.
-fn converge(world: &World, mut tell: impl FnMut(&Reconciler<'_>, Event<'_>)) -> Result<Converged, ConvergeError> {
+fn converge(
+    world: &World,
+    mut tell: impl FnMut(&Reconciler<'_>, ConvergeEvent<'_>),
+) -> Result<Converged, ConvergeError> {
     let reconciler = reconciler(world);
     let mut lock = reconciler.lock().unwrap();
     let (sight, plan) = planned(world, &reconciler);
@@ -98,7 +101,7 @@ fn rounds_go_on_with_what_was_foretold_until_nothing_is_left() {
     let world = staged();
     let mut told = Vec::new();
     let converged = converge(&world, |_, event| {
-        if let Event::Restarting(restart) = event {
+        if let ConvergeEvent::Restarting(restart) = event {
             told.push(restart.service.to_string());
         }
     });
@@ -131,7 +134,7 @@ fn a_change_that_nobody_foretold_ends_the_rounds() {
     let mut once = false;
     let converged = converge(&world, |_, event| {
         // While the first service restarts, another certificate of the ADS is exported.
-        if let Event::Restarting(_) = event
+        if let ConvergeEvent::Restarting(_) = event
             && !std::mem::replace(&mut once, true)
         {
             fs::write(world.root().join("certs/ADSads.CER"), pem(&other.certificate)).unwrap();
@@ -179,7 +182,7 @@ fn an_interruption_ends_after_the_store_in_hand() {
     // The run is asked to stop while the store changes.
     let (stop, folder) = (Arc::clone(reconciler.stop()), world.keystore().parent().unwrap().to_owned());
     let gate = Meddler::new(move |step, path: &Path| {
-        if step == Step::Exchange && path.starts_with(&folder) {
+        if step == DiskStep::Exchange && path.starts_with(&folder) {
             stop.store(true, Ordering::SeqCst);
         }
     });
@@ -202,7 +205,7 @@ fn an_interruption_ends_after_the_store_in_hand() {
 fn an_interruption_ends_after_the_restart_in_hand() {
     let world = staged();
     let converged = converge(&world, |reconciler, event| {
-        if let Event::Restarting(_) = event {
+        if let ConvergeEvent::Restarting(_) = event {
             reconciler.stop().store(true, Ordering::SeqCst);
         }
     });
@@ -219,7 +222,7 @@ fn an_interruption_ends_after_the_restart_in_hand() {
 fn what_cannot_be_told_after_a_run_is_a_trouble() {
     let world = staged();
     let converged = converge(&world, |_, event| {
-        if let Event::Ran = event {
+        if let ConvergeEvent::Ran = event {
             fs::write(world.state().ledger(), "{").unwrap();
         }
     });
@@ -238,7 +241,7 @@ fn a_round_that_does_not_begin_is_a_trouble_of_the_one_before() {
     let world = staged();
     let mut looks = 0;
     let converged = converge(&world, |_, event| {
-        if let Event::Looked = event {
+        if let ConvergeEvent::Looked = event {
             looks += 1;
             // The first look is after the run. The second is after its restarts, and the second round is planned from
             // it.
@@ -276,7 +279,7 @@ fn a_first_round_that_does_not_begin_did_nothing() {
 fn restarts_that_cannot_be_recorded_are_a_trouble_that_names_the_commands() {
     let world = staged();
     let converged = converge(&world, |_, event| {
-        if let Event::Restarting(_) = event {
+        if let ConvergeEvent::Restarting(_) = event {
             overtake(&world);
         }
     });
@@ -333,8 +336,9 @@ fn a_rollback_looks_again_after_a_person_was_asked_and_says_what_to_restart() {
     let looks = |approval| {
         let (sight, _) = planned(&world, &reconciler);
         let mut looks = 0;
-        let sight = reconciler
-            .approved(sight, approval, &mut |event| looks += usize::from(matches!(event, Event::Looking { .. })));
+        let sight = reconciler.approved(sight, approval, &mut |event| {
+            looks += usize::from(matches!(event, ConvergeEvent::Looking { .. }))
+        });
         (looks, sight.unwrap())
     };
     assert_eq!(looks(Approval::Auto).0, 0);
@@ -356,7 +360,7 @@ fn what_is_left_stays_within_the_scope_of_the_newest_run() {
     world.options.hosts = vec!["cvp1*".into()];
     let _ = converge(&world, |_, _| ()).unwrap();
     let reconciler = reconciler(&world);
-    let whole = trustmason_plan::outline::Options { hosts: Vec::new(), ..world.options.clone() };
+    let whole = trustmason_plan::outline::PlanOptions { hosts: Vec::new(), ..world.options.clone() };
     let left = reconciler.left(&whole, &mut |_| ()).unwrap();
     assert_eq!((left.scope.hosts.as_slice(), left.undone), (["cvp1*".to_owned()].as_slice(), false));
     assert_eq!(left.plan.options.hosts, left.scope.hosts);

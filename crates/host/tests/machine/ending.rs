@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use trustmason_host::disk::{Disk, Step};
+use trustmason_host::disk::{Disk, DiskStep};
 use trustmason_host::fault::Meddler;
-use trustmason_host::run::{ChangeOutcome, Event, Outcomes, PackOutcome, RunContext, SkipReason, StoreOutcome};
+use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, RunContext, RunEvent, SkipReason, StoreOutcome};
 use trustmason_host::secret::Secrets;
 use trustmason_keystore::{Format, Interner};
 use trustmason_spec::topology::KeystoreFormat;
@@ -22,7 +22,7 @@ fn attempt(world: &World, threads: usize, disk: &Disk, stop: &AtomicBool) -> (Ou
     let context = RunContext { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads, stop };
     let mut told = BTreeMap::new();
     let outcomes = world.run_with(&plan, &ledger, &observed, context, &mut |event| {
-        if let Event::Stored { store, .. } = event {
+        if let RunEvent::Stored { store, .. } = event {
             *told.entry(store.to_string()).or_default() += 1;
         }
     });
@@ -78,7 +78,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
         // The run is asked to end when the third store gets its new content.
         let seen = AtomicUsize::new(0);
         let gate = Meddler::new(move |step, _: &Path| {
-            if step == Step::Exchange && seen.fetch_add(1, Ordering::SeqCst) == 2 {
+            if step == DiskStep::Exchange && seen.fetch_add(1, Ordering::SeqCst) == 2 {
                 asked.store(true, Ordering::SeqCst);
             }
         });
@@ -94,7 +94,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
         assert!(outcomes.packs.values().all(|p| matches!(p, PackOutcome::Skipped { .. })));
         // Its record is closed, and the next run does the rest.
         assert!(world.ledger().recovered.is_empty());
-        assert_eq!(litter(&world), Vec::<PathBuf>::new());
+        assert_eq!(leftovers(&world), Vec::<PathBuf>::new());
         let next = world.apply(&Disk::new()).unwrap();
         assert!(next.is_complete() && !next.interrupted);
         assert!(world.plan().changes.is_empty());

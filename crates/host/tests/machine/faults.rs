@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Disk, Step};
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::disk::{Disk, DiskStep};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::record::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::volume::{self, Volumes};
@@ -53,7 +53,7 @@ impl Before {
     }
 
     /// Checks that each store is what it was, or what a run meant it to be.
-    fn check(&self, world: &World, struck: &(Step, PathBuf)) {
+    fn check(&self, world: &World, struck: &(DiskStep, PathBuf)) {
         let meant = meant(world);
         for (_, path, before) in self.stores(world) {
             let bytes = fs::read(&path).unwrap();
@@ -63,11 +63,11 @@ impl Before {
     }
 }
 
-fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
+fn campaign(template: &World, fault: InjectedFault, turn: usize) -> usize {
     for step in steps(turn) {
         let world = template.copy();
         let before = Before::of(&world);
-        let gate = Arc::new(Faulty::at(step, fault));
+        let gate = Arc::new(FaultInjector::at(step, fault));
         let outcomes = world.apply(&Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(outcomes.unwrap().is_complete());
@@ -97,13 +97,13 @@ fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
 }
 
 /// Checks that the next run finishes the work, on a disk without faults.
-fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
+fn finishes(world: &World, before: &Before, struck: &(DiskStep, PathBuf)) {
     let minted: Vec<_> = world.look().1.staging.values().map(|s| s.key().unwrap().certificate.fingerprint()).collect();
     let second = world.apply(&Disk::new()).unwrap();
     assert!(second.is_complete(), "after {struck:?}: {second:#?}");
     assert!(world.plan().changes.is_empty(), "after {struck:?}");
     before.check(world, struck);
-    assert_eq!(litter(world), Vec::<PathBuf>::new(), "after {struck:?}");
+    assert_eq!(leftovers(world), Vec::<PathBuf>::new(), "after {struck:?}");
     assert!(!world.state().root().join("staging/cvp1.acme.example/wsm.jks").exists(), "after {struck:?}");
     let held = entries(&world.cacerts(), "changeit")[3].clone();
     assert_eq!(entries(&world.keystore(), CANARY)[0].2, held.2, "after {struck:?}");
@@ -128,7 +128,13 @@ fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
 #[test]
 fn an_import_survives_a_fault_at_every_step() {
     let template = World::settled_identity();
-    let faults = [Fault::ShortWrite, Fault::Device, Fault::ReadOnly, Fault::Denied, Fault::Crash];
+    let faults = [
+        InjectedFault::ShortWrite,
+        InjectedFault::Device,
+        InjectedFault::ReadOnly,
+        InjectedFault::Denied,
+        InjectedFault::Crash,
+    ];
     for (turn, fault) in faults.into_iter().enumerate() {
         let steps = campaign(&template, fault, turn);
         assert!(steps > 20, "{steps}");
@@ -138,7 +144,9 @@ fn an_import_survives_a_fault_at_every_step() {
 #[test]
 fn a_new_identity_survives_a_fault_at_every_step() {
     let template = World::new(Format::Jks);
-    for (turn, fault) in [Fault::ShortWrite, Fault::Denied, Fault::Crash].into_iter().enumerate() {
+    for (turn, fault) in
+        [InjectedFault::ShortWrite, InjectedFault::Denied, InjectedFault::Crash].into_iter().enumerate()
+    {
         let steps = campaign(&template, fault, turn);
         assert!(steps > 60, "{steps}");
     }
@@ -162,7 +170,7 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
     template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
     for step in steps(0) {
         let world = template.copy();
-        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let outcomes = world.apply(&Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(outcomes.unwrap().is_complete() && step > 30);
@@ -177,6 +185,6 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
         let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
         assert_eq!(files.len(), 2, "after {struck:?}");
         assert!(world.plan().changes.is_empty(), "after {struck:?}");
-        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
+        assert_eq!(leftovers(&world), Vec::<PathBuf>::new(), "after {struck:?}");
     }
 }

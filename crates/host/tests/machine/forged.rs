@@ -10,7 +10,7 @@ use serde_json::Value;
 use trustmason_host::disk::Disk;
 use trustmason_host::look::{LookContext, look};
 use trustmason_host::record::ledger;
-use trustmason_host::rollback::{Looking, Request, rollback};
+use trustmason_host::rollback::{Looking, RollbackRequest, rollback};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Digest, Format, Interner};
@@ -157,7 +157,7 @@ fn attempt(world: &World) -> Result<bool, String> {
         now: now(),
     };
     let mut lock = Lock::take(&state).map_err(|error| error.to_string())?;
-    let undone = rollback(Request { run: None, looking, author: ANNA }, &Disk::new(), &mut lock);
+    let undone = rollback(RollbackRequest { run: None, looking, author: ANNA }, &Disk::new(), &mut lock);
     undone.map(|undone| undone.is_complete()).map_err(|error| error.to_string())
 }
 

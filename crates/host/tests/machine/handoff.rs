@@ -70,7 +70,7 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     assert!(!world.state().lock_owner().exists());
     // The audit log names the person who said so.
     let log = trustmason_host::record::audit::read(&world.state()).unwrap();
-    let said = log.iter().find(|entry| entry.event == trustmason_host::record::audit::Event::Confirm).unwrap();
+    let said = log.iter().find(|entry| entry.event == trustmason_host::record::audit::AuditEvent::Confirm).unwrap();
     assert_eq!((said.store.as_ref(), said.reason.as_deref()), (Some(&store_id(TRUST)), Some("claimed")));
     assert!(said.plan.is_some() && !said.who.is_empty());
 }

@@ -8,15 +8,19 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trustmason_host::disk::{Disk, Fate, Gate, Step};
-use trustmason_host::fault::{Fault, Faulty, Meddler};
+use trustmason_host::disk::{Disk, DiskStep, Gate, StepDecision};
+use trustmason_host::fault::{FaultInjector, InjectedFault, Meddler};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::Format;
 
 use crate::world::*;
 
 /// Acts once, right before this step on this path.
-fn once<T: Fn(&Path) + Send + Sync>(step: Step, path: &Path, act: T) -> impl Fn(Step, &Path) + Send + Sync + use<T> {
+fn once<T: Fn(&Path) + Send + Sync>(
+    step: DiskStep,
+    path: &Path,
+    act: T,
+) -> impl Fn(DiskStep, &Path) + Send + Sync + use<T> {
     let (path, done) = (path.to_owned(), AtomicBool::new(false));
     move |at, on| {
         if at == step && on == path && !done.swap(true, Ordering::SeqCst) {
@@ -43,7 +47,7 @@ fn a_store_written_between_the_check_and_the_exchange_is_put_back() {
                 fs::write(path, &bytes).unwrap();
             }
         };
-        let gate = Meddler::new(once(Step::Exchange, &world.cacerts(), act));
+        let gate = Meddler::new(once(DiskStep::Exchange, &world.cacerts(), act));
         let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
         let Some(StoreOutcome::Stale { why }) = outcomes.stores.get(&store_id(CACERTS)) else {
             panic!("{outcomes:#?}")
@@ -57,7 +61,7 @@ fn a_store_written_between_the_check_and_the_exchange_is_put_back() {
         assert!(world.apply(&Disk::new()).unwrap().is_complete());
         let names: Vec<_> = entries(&world.cacerts(), "changeit").into_iter().map(|e| e.0).collect();
         assert_eq!(names, ["theirs", "cvp1.acme.example"]);
-        assert_eq!(litter(&world), Vec::<PathBuf>::new());
+        assert_eq!(leftovers(&world), Vec::<PathBuf>::new());
     }
 }
 
@@ -66,7 +70,7 @@ fn a_store_written_after_the_exchange_is_left_to_its_writer_and_said() {
     let world = World::new(Format::Jks);
     let theirs = foreign(&world);
     let bytes = theirs.clone();
-    let gate = Meddler::new(once(Step::ReadBack, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
+    let gate = Meddler::new(once(DiskStep::ReadBack, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(CACERTS)) else { panic!("{outcomes:#?}") };
     let error = error.to_string();
@@ -83,19 +87,19 @@ fn a_store_made_meanwhile_is_left_alone() {
     let_be_made(&mut world.topology, CACERTS);
     let theirs = foreign(&world);
     let bytes = theirs.clone();
-    let gate = Meddler::new(once(Step::Rename, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
+    let gate = Meddler::new(once(DiskStep::Rename, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Stale { .. }), "{outcomes:#?}");
     assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
 }
 
 /// Another program writes before the exchange, and the power fails at a step after it.
-struct Both<F>(Meddler<F>, Arc<Faulty>);
+struct Both<F>(Meddler<F>, Arc<FaultInjector>);
 
-impl<F: Fn(Step, &Path) + Send + Sync> Gate for Both<F> {
-    fn pass(&self, step: Step, path: &Path) -> Fate {
+impl<F: Fn(DiskStep, &Path) + Send + Sync> Gate for Both<F> {
+    fn pass(&self, step: DiskStep, path: &Path) -> StepDecision {
         match self.1.pass(step, path) {
-            Fate::Go => self.0.pass(step, path),
+            StepDecision::Go => self.0.pass(step, path),
             fate => fate,
         }
     }
@@ -109,11 +113,12 @@ fn what_was_displaced_when_the_power_went_is_put_back_by_the_next_run() {
         let theirs = foreign(&world);
         let bytes = theirs.clone();
         let meddler =
-            Meddler::new(once(Step::Exchange, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
-        let faulty = Arc::new(Faulty::at(step, Fault::Crash));
+            Meddler::new(once(DiskStep::Exchange, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
+        let faulty = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let _cut = world.apply(&Disk::behind(Arc::new(Both(meddler, faulty.clone()))));
         let Some(struck) = faulty.struck() else { break };
-        if fs::read(world.cacerts()).unwrap() == theirs || litter(&world).iter().all(|f| fs::read(f).unwrap() != theirs)
+        if fs::read(world.cacerts()).unwrap() == theirs
+            || leftovers(&world).iter().all(|f| fs::read(f).unwrap() != theirs)
         {
             continue;
         }
@@ -125,7 +130,7 @@ fn what_was_displaced_when_the_power_went_is_put_back_by_the_next_run() {
         assert!(world.plan().changes.is_empty(), "after {struck:?}");
         let names: Vec<_> = entries(&world.cacerts(), "changeit").into_iter().map(|e| e.0).collect();
         assert_eq!(names, ["theirs", "cvp1.acme.example"], "after {struck:?}");
-        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
+        assert_eq!(leftovers(&world), Vec::<PathBuf>::new(), "after {struck:?}");
     }
     assert!(seen > 0, "the case was met");
 }
@@ -144,7 +149,7 @@ fn judge_what_keytool_imports_at_that_moment_stays() {
             .expect("keytool starts");
         assert!(keytool.status.success(), "{}", String::from_utf8_lossy(&keytool.stdout));
     };
-    let gate = Meddler::new(once(Step::Exchange, &world.cacerts(), act));
+    let gate = Meddler::new(once(DiskStep::Exchange, &world.cacerts(), act));
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Stale { .. }), "{outcomes:#?}");
     assert!(entries(&world.cacerts(), "changeit").iter().any(|e| e.0 == "theirs"));

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trustmason_host::disk::Disk;
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Credential, Fingerprint, Interner, KeyMatch, Store};
-use trustmason_plan::finding::Kind;
+use trustmason_plan::finding::FindingKind;
 use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, PemPair, Rotation, Source, StoreKind, Write};
 
 use crate::extent::steps;
@@ -83,7 +83,7 @@ fn done(world: &World, first: &str, after: &dyn std::fmt::Debug) {
     assert!(!ssl(world).join("ecdsa").exists(), "no folder is made, after {after:?}");
     assert!(entries(&world.cacerts(), "changeit").iter().any(|(_, _, print)| *print == Some(now.leaf)), "{after:?}");
     assert!(world.plan().changes.is_empty(), "{after:?}");
-    assert_eq!(litter(world), Vec::<PathBuf>::new(), "{after:?}");
+    assert_eq!(leftovers(world), Vec::<PathBuf>::new(), "{after:?}");
     assert!(!world.state().root().join("staging/pga.acme.example/host.pem-pair").exists(), "{after:?}");
 }
 
@@ -92,10 +92,12 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
     let template = gateway();
     let first = text(&template, "certs/host.pem").unwrap();
     let old = halves(&template).leaf;
-    for (turn, fault) in [Fault::Crash, Fault::Denied, Fault::ShortWrite].into_iter().enumerate() {
+    for (turn, fault) in
+        [InjectedFault::Crash, InjectedFault::Denied, InjectedFault::ShortWrite].into_iter().enumerate()
+    {
         for step in steps(turn) {
             let world = template.copy();
-            let gate = Arc::new(Faulty::at(step, fault));
+            let gate = Arc::new(FaultInjector::at(step, fault));
             let outcomes = world.apply(&Disk::behind(gate.clone()));
             let Some(struck) = gate.struck() else {
                 assert!(outcomes.unwrap().is_complete() && step > 60, "{step}");
@@ -168,7 +170,7 @@ fn halves_that_do_not_belong_together_are_told_and_left() {
     let key = rcgen::KeyPair::try_from(other.pkcs8.as_slice()).unwrap().serialize_pem();
     fs::write(ssl(&world).join("keys/host.key"), key).unwrap();
     let plan = world.plan();
-    assert!(plan.findings.iter().any(|f| f.kind == Kind::KeyPasswordMismatch), "{:#?}", plan.findings);
+    assert!(plan.findings.iter().any(|f| f.kind == FindingKind::KeyPasswordMismatch), "{:#?}", plan.findings);
     assert!(plan.changes.is_empty(), "nobody knows whether a reply is awaited");
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
-use trustmason_host::disk::{Disk, Step};
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::disk::{Disk, DiskStep};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Format, Interner};
 
@@ -133,7 +133,7 @@ fn runs_and_rollbacks_cut_off_anywhere_leave_no_gap_and_no_double() {
     let mut rollbacks = 0;
     for step in 0.. {
         let world = template.copy();
-        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let cut = world.apply(&Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(cut.unwrap().is_complete() && step > 60);
@@ -143,11 +143,11 @@ fn runs_and_rollbacks_cut_off_anywhere_leave_no_gap_and_no_double() {
         // The next run, or the rollback of this one, completes the log; every third is cut off in its turn.
         if step % 2 == 0 {
             if step % 3 == 0 {
-                let again = Faulty::at(step / 2, Fault::Crash);
+                let again = FaultInjector::at(step / 2, InjectedFault::Crash);
                 let _cut = world.apply(&Disk::behind(Arc::new(again)));
             }
         } else {
-            let again = Faulty::at(if step % 3 == 0 { step / 2 } else { usize::MAX }, Fault::Crash);
+            let again = FaultInjector::at(if step % 3 == 0 { step / 2 } else { usize::MAX }, InjectedFault::Crash);
             rollbacks += usize::from(world.undo(None, &Disk::behind(Arc::new(again))).is_ok());
         }
         let second = world.apply(&Disk::new()).unwrap();
@@ -175,8 +175,8 @@ fn a_log_that_cannot_be_written_now_is_completed_later() {
     let audit = world.state().audit();
     let seen = AtomicUsize::new(0);
     // The second append is that of the first change.
-    let gate = Faulty::where_it(Fault::NoSpace, move |_, step, path| {
-        step == Step::Append && path == audit && seen.fetch_add(1, Ordering::SeqCst) == 1
+    let gate = FaultInjector::where_it(InjectedFault::NoSpace, move |_, step, path| {
+        step == DiskStep::Append && path == audit && seen.fetch_add(1, Ordering::SeqCst) == 1
     });
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     assert!(outcomes.troubles.iter().any(|trouble| trouble.contains("audit.jsonl")), "{outcomes:#?}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use trustmason_host::disk::{Disk, Step};
+use trustmason_host::disk::{Disk, DiskStep};
 use trustmason_host::fault::Meddler;
 use trustmason_host::run::{PackOutcome, StoreOutcome};
 use trustmason_host::state::State;
@@ -73,10 +73,10 @@ fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
     // The paths whose temporary file was made, or which were exchanged, after the robbery.
     let (done, begun) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(Vec::<PathBuf>::new())));
     let (is_done, after) = (done.clone(), begun.clone());
-    let act = move |at: Step, on: &Path| {
+    let act = move |at: DiskStep, on: &Path| {
         if taken.fetch_add(1, Ordering::SeqCst) == step && robbery.act(&state) {
             *is_done.lock().unwrap() = true;
-        } else if *is_done.lock().unwrap() && matches!(at, Step::Create | Step::Exchange) {
+        } else if *is_done.lock().unwrap() && matches!(at, DiskStep::Create | DiskStep::Exchange) {
             after.lock().unwrap().push(on.to_owned());
         }
     };

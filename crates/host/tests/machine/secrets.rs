@@ -4,7 +4,7 @@ use std::fs;
 
 use std::sync::Arc;
 use trustmason_host::disk::Disk;
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::mint::KeySource;
 use trustmason_keystore::Format;
 use trustmason_spec::topology::{KeyKind, SecretSource, SignatureHash};
@@ -35,10 +35,10 @@ fn no_file_and_no_text_holds_a_password_or_a_key() {
     needles.extend(keys.iter().map(|key| key[700..740].to_vec()));
 
     let template = World::new(Format::Jks);
-    for fault in [Fault::Crash, Fault::Device] {
+    for fault in [InjectedFault::Crash, InjectedFault::Device] {
         for step in (0..100).step_by(7) {
             let world = template.copy();
-            let gate = Arc::new(Faulty::at(step, fault));
+            let gate = Arc::new(FaultInjector::at(step, fault));
             let outcomes = world.apply(&Disk::behind(gate));
             let (ledger, observed) = world.look();
             let plan = world.plan();

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use trustmason_host::disk::{Disk, Limit};
-use trustmason_host::look::{Keys, OpenFault, open};
+use trustmason_host::disk::{Disk, ReadLimit};
+use trustmason_host::look::{KeysToTry, OpenFault, open};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::state::lock::Lock;
-use trustmason_host::word::ack::{Word, ack};
-use trustmason_keystore::{Certificate, Class, Credential, Format, Interner, Password};
+use trustmason_host::word::ack::{RestartReport, ack};
+use trustmason_keystore::{Certificate, Credential, ErrorClass, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::{SecretSource, StoreKind, Subject};
@@ -258,20 +258,24 @@ fn one_file_is_opened_for_a_listing() {
     let certificates = Interner::new();
     let password = Password::new(CANARY);
     let with = Credential::Password(&password);
-    let facts = open(&world.keystore(), Limit::Store, with, Keys::All, &certificates).unwrap();
+    let facts = open(&world.keystore(), ReadLimit::Store, with, KeysToTry::All, &certificates).unwrap();
     assert_eq!(facts.keys.len(), 2);
-    let unverified = open(&world.keystore(), Limit::Store, Credential::Withheld, Keys::All, &certificates).unwrap();
+    let unverified =
+        open(&world.keystore(), ReadLimit::Store, Credential::Withheld, KeysToTry::All, &certificates).unwrap();
     assert!(unverified.keys.is_empty() && unverified.remarks.contains(&trustmason_keystore::Remark::Unverified));
-    let none = open(&world.keystore(), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap_err();
+    let none =
+        open(&world.keystore(), ReadLimit::Store, Credential::NotNeeded, KeysToTry::None, &certificates).unwrap_err();
     assert!(matches!(none.cause, OpenFault::NoPassword));
-    let wrong = open(&world.cacerts(), Limit::Store, with, Keys::None, &certificates).unwrap_err();
-    assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == Class::WrongPassword), "{wrong}");
+    let wrong = open(&world.cacerts(), ReadLimit::Store, with, KeysToTry::None, &certificates).unwrap_err();
+    assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == ErrorClass::WrongPassword), "{wrong}");
     assert!(!wrong.to_string().contains(CANARY));
-    let absent =
-        open(&world.root().join("nowhere"), Limit::Store, with, Keys::None, &certificates).unwrap_err().to_string();
+    let absent = open(&world.root().join("nowhere"), ReadLimit::Store, with, KeysToTry::None, &certificates)
+        .unwrap_err()
+        .to_string();
     assert!(absent.contains("nowhere"), "{absent}");
     let folder =
-        open(&world.root().join("certs"), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap();
+        open(&world.root().join("certs"), ReadLimit::Store, Credential::NotNeeded, KeysToTry::None, &certificates)
+            .unwrap();
     assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
 }
 
@@ -288,7 +292,7 @@ fn a_restart_is_not_recorded_while_nobody_can_tell_what_the_service_read() {
     let run = loaded.ledger.runs[0].id.clone();
     loaded.unclear.push(Unclear { run, store: store_id(CACERTS), why: "its disk is away".into() });
     let restarted = [&tomcat, &other].map(|service| (service.clone(), "anna".to_owned())).into();
-    let word = Word { restarted, plan: &plan, topology: &world.topology, now: now() };
+    let word = RestartReport { restarted, plan: &plan, topology: &world.topology, now: now() };
     let mut lock = Lock::take(&world.state()).unwrap();
     let unread = ack(word, &loaded, &Disk::new(), &mut lock).unwrap();
     assert_eq!(unread.iter().map(|one| &one.service).collect::<Vec<_>>(), [&tomcat]);

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use trustmason_host::disk::Disk;
-use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::live::{LiveError, SystemStores};
 use trustmason_host::rollback::RollbackError;
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{
     Certificate, Credential, Fingerprint, Interner, Store, serialised_element, serialised_store,
 };
-use trustmason_plan::change::Deed;
-use trustmason_plan::finding::Kind;
+use trustmason_plan::change::Edit;
+use trustmason_plan::finding::FindingKind;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::topology::{Access, AnchorDef, Disks, Ownership, Reach, Subject};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
@@ -173,7 +173,9 @@ fn each_certificate_goes_where_windows_looks_for_it() {
     assert_eq!(machine.system.prints(SystemStore::Root), [vendor.fingerprint(), root]);
     assert_eq!(machine.system.prints(SystemStore::Ca), [issuing]);
     let plan = machine.plan();
-    let wrong = |f: &&trustmason_plan::finding::Finding| f.kind != Kind::RestartPending && f.kind != Kind::Unmanaged;
+    let wrong = |f: &&trustmason_plan::finding::Finding| {
+        f.kind != FindingKind::RestartPending && f.kind != FindingKind::Unmanaged
+    };
     assert!(plan.changes.is_empty() && plan.findings.iter().find(wrong).is_none(), "{:?}", plan.findings);
 }
 
@@ -231,7 +233,7 @@ fn a_certificate_of_group_policy_serves_and_is_nobodys_to_remove() {
     machine.system.policy.lock().unwrap().insert(SystemStore::Root, policy);
     let plan = machine.plan();
     assert_eq!(plan.changes.len(), 1, "only the intermediate is missing: {:?}", plan.changes);
-    let found = plan.findings.iter().find(|f| f.kind == Kind::Distrusted).unwrap();
+    let found = plan.findings.iter().find(|f| f.kind == FindingKind::Distrusted).unwrap();
     assert!(found.message.contains("group policy keeps it there"), "{}", found.message);
     machine.apply();
     assert!(machine.system.prints(SystemStore::Root).is_empty());
@@ -244,8 +246,8 @@ fn a_certificate_with_a_key_is_never_removed() {
     machine.world.topology.retired.insert(fqdn("gone.acme.example"));
     machine.system.put(SystemStore::Root, element(&own, &[(2, &[0; 28])]));
     let plan = machine.plan();
-    assert!(!plan.changes.iter().any(|c| matches!(c.deed, Deed::Delete { .. })), "{:?}", plan.changes);
-    let found = plan.findings.iter().find(|f| f.kind == Kind::Retired).unwrap();
+    assert!(!plan.changes.iter().any(|c| matches!(c.edit, Edit::Delete { .. })), "{:?}", plan.changes);
+    let found = plan.findings.iter().find(|f| f.kind == FindingKind::Retired).unwrap();
     assert!(found.message.contains("private key"), "{}", found.message);
     machine.apply();
     assert!(machine.system.prints(SystemStore::Root).contains(&own.fingerprint()));
@@ -256,7 +258,7 @@ fn a_root_in_the_wrong_store_is_said_and_brought_into_the_right_one() {
     let machine = Machine::new();
     machine.system.put(SystemStore::Ca, element(&machine.chain.root, &[]));
     let plan = machine.plan();
-    let found = plan.findings.iter().find(|f| f.kind == Kind::WrongStore).unwrap();
+    let found = plan.findings.iter().find(|f| f.kind == FindingKind::WrongStore).unwrap();
     assert!(found.message.contains("stands in CA") && found.message.contains("belongs into Root"), "{}", found.message);
     machine.apply();
     assert_eq!(machine.system.prints(SystemStore::Root), [machine.chain.root.fingerprint()]);
@@ -333,7 +335,7 @@ fn a_run_cut_off_in_the_middle_is_read_from_its_journal() {
     // For each step of the run: afterwards the next run ends in sync, and taking everything back ends where it began.
     for at in 0..200 {
         let machine = Machine::new();
-        let gate = Arc::new(Faulty::at(at, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(at, InjectedFault::Crash));
         let _cut = machine.world.apply(&Disk::behind(gate.clone()));
         if gate.struck().is_none() {
             assert!(at > 5, "nothing was cut off");
@@ -365,7 +367,7 @@ fn limits_are_said_of_wanted_certificates_only() {
     machine.system.put(SystemStore::Root, element(&make("Vendor", &[]).certificate, &[(9, servers)]));
     machine.system.put(SystemStore::Root, element(&machine.chain.root, &[(9, servers)]));
     let plan = machine.plan();
-    let limited: Vec<_> = plan.findings.iter().filter(|f| f.kind == Kind::LimitedTrust).collect();
+    let limited: Vec<_> = plan.findings.iter().filter(|f| f.kind == FindingKind::LimitedTrust).collect();
     assert_eq!(limited.len(), 1, "{limited:?}");
     assert_eq!(limited[0].sha256, Some(machine.chain.root.fingerprint()));
 }

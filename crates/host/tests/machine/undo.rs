@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{self, Attributes, Disk, Owner, Step};
-use trustmason_host::fault::{Fault, Faulty};
-use trustmason_host::rollback::{Looking, Request, RollbackError, Undone, rollback};
+use trustmason_host::disk::{self, Attributes, Disk, DiskStep, Owner};
+use trustmason_host::fault::{FaultInjector, InjectedFault};
+use trustmason_host::rollback::{Looking, RollbackError, RollbackRequest, Undone, rollback};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
@@ -35,7 +35,7 @@ impl World {
             now: now(),
         };
         let mut lock = Lock::take(&state).unwrap();
-        rollback(Request { run, looking, author: ANNA }, disk, &mut lock)
+        rollback(RollbackRequest { run, looking, author: ANNA }, disk, &mut lock)
     }
 
     /// A world with a store of PEM files in which one file is new, two are removed and one stays.
@@ -150,7 +150,7 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
         let before = hosts(&world);
         let run = world.apply(&Disk::new()).unwrap().run.unwrap();
         let after = hosts(&world);
-        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let cut = world.undo(None, &Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(cut.unwrap().is_complete() && step > 40);
@@ -177,7 +177,7 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
     }
 }
 
-fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(Step, PathBuf)) {
+fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(DiskStep, PathBuf)) {
     let now = hosts(world);
     assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>(), "after {struck:?}");
     for (path, whole) in &now {
@@ -190,7 +190,7 @@ fn cut_off(template: &World, least: usize) {
     for step in steps(0) {
         let world = copy(template);
         let before = hosts(&world);
-        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let cut = world.apply(&Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(cut.unwrap().is_complete() && step > least, "{step}");
@@ -234,7 +234,7 @@ fn a_folder_s_rollback_cut_off_at_any_step_is_begun_again() {
         let world = copy(&template);
         let before = hosts(&world);
         assert!(world.apply(&Disk::new()).unwrap().is_complete());
-        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let gate = Arc::new(FaultInjector::at(step, InjectedFault::Crash));
         let cut = world.undo(None, &Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(cut.unwrap().is_complete() && step > 40);
@@ -357,8 +357,8 @@ fn a_rollback_with_trouble_beside_its_stores_is_not_to_be_begun_again() {
     let before = hosts(&world);
     let run = world.apply(&Disk::new()).unwrap().run.unwrap();
     let (audit, seen) = (world.state().audit(), std::sync::atomic::AtomicUsize::new(0));
-    let gate = Faulty::where_it(Fault::NoSpace, move |_, step, path| {
-        step == Step::Append && path == audit && seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1
+    let gate = FaultInjector::where_it(InjectedFault::NoSpace, move |_, step, path| {
+        step == DiskStep::Append && path == audit && seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1
     });
     let undone = world.undo(None, &Disk::behind(Arc::new(gate))).unwrap();
     assert!(undone.is_restored() && !undone.is_complete(), "{undone:#?}");
@@ -401,8 +401,8 @@ fn a_key_an_earlier_run_made_waits_again() {
     let before = hosts(&world);
     // The first run makes the key and cannot write its store.
     let folder = world.keystore().parent().unwrap().to_owned();
-    let gate = Faulty::where_it(Fault::Denied, move |_, step, path| {
-        step == Step::Create && path.parent() == Some(folder.as_path())
+    let gate = FaultInjector::where_it(InjectedFault::Denied, move |_, step, path| {
+        step == DiskStep::Create && path.parent() == Some(folder.as_path())
     });
     let first = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     let minted = first.minted.values().next().unwrap().fingerprint();
@@ -426,14 +426,14 @@ fn a_rollback_cut_off_is_taken_up_before_anything_older_is_touched() {
     let wsm = world.topology.identities.keys().find(|id| id.name == "wsm").unwrap().clone();
     world.options.replace = vec![wsm.clone()];
     let folder = world.keystore().parent().unwrap().to_owned();
-    let gate = Faulty::where_it(Fault::Denied, move |_, step, path| {
-        step == Step::Create && path.parent() == Some(folder.as_path())
+    let gate = FaultInjector::where_it(InjectedFault::Denied, move |_, step, path| {
+        step == DiskStep::Create && path.parent() == Some(folder.as_path())
     });
     let second = world.apply(&Disk::behind(Arc::new(gate))).unwrap().run.unwrap();
     assert!(world.look().1.staging.contains_key(&wsm));
     // The rollback is cut off before the key is removed.
-    let gate = Faulty::where_it(Fault::Crash, |_, step, path| {
-        step == Step::Remove && path.extension().is_some_and(|extension| extension == "jks")
+    let gate = FaultInjector::where_it(InjectedFault::Crash, |_, step, path| {
+        step == DiskStep::Remove && path.extension().is_some_and(|extension| extension == "jks")
     });
     let cut = world.undo(Some(&second), &Disk::behind(Arc::new(gate))).unwrap();
     assert!(!cut.troubles.is_empty(), "{cut:#?}");

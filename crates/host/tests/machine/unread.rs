@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use trustmason_keystore::{Certificate, Format, Interner};
-use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::finding::{FindingKind, Severity};
 use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan};
 
@@ -75,7 +75,7 @@ fn verdict(plan: &Plan) -> &EdgeVerdict {
 fn brings_in(plan: &Plan) -> bool {
     plan.changes.iter().any(|change| change.store == store_id(TRUST))
         || plan.manual.iter().any(|work| work.target().store() == Some(&store_id(TRUST)))
-        || plan.findings.iter().any(|f| f.kind == Kind::Missing && f.store == Some(store_id(TRUST)))
+        || plan.findings.iter().any(|f| f.kind == FindingKind::Missing && f.store == Some(store_id(TRUST)))
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_damaged_file_of_a_folder_is_unreadable_and_its_certificate_is_not_missing()
                 let plan = world.plan();
                 assert!(!brings_in(&plan), "by hand: {by_hand}, {what}, {name}: {:#?}", plan.findings);
                 assert!(matches!(verdict(&plan), EdgeVerdict::Blocked(_)), "{what}: {:?}", verdict(&plan));
-                let said: Vec<_> = plan.findings.iter().filter(|f| f.kind == Kind::Unreadable).collect();
+                let said: Vec<_> = plan.findings.iter().filter(|f| f.kind == FindingKind::Unreadable).collect();
                 assert_eq!(said.len(), 1, "{what}, {name}: {said:#?}");
                 assert!(said[0].message.contains(name) && said[0].severity == Severity::Blocked, "{what}: {said:?}");
                 fs::remove_file(at).unwrap();
@@ -108,7 +108,10 @@ fn what_is_found_beside_a_damaged_file_is_held() {
             fs::write(path.join(NAMES[0]), &bytes).unwrap();
             let plan = world.plan();
             assert!(matches!(verdict(&plan), EdgeVerdict::Held), "by hand: {by_hand}, {what}: {:?}", verdict(&plan));
-            assert!(plan.findings.iter().any(|f| f.kind == Kind::Unreadable && f.message.contains(NAMES[0])), "{what}");
+            assert!(
+                plan.findings.iter().any(|f| f.kind == FindingKind::Unreadable && f.message.contains(NAMES[0])),
+                "{what}"
+            );
         }
     }
 }
@@ -149,9 +152,9 @@ fn a_damaged_file_of_exported_certificates_is_unreadable_and_named() {
         fs::write(&at, &bytes).unwrap();
         let plan = world.plan();
         let of_it: Vec<_> = plan.findings.iter().filter(|f| f.message.contains("ADSads.CER")).collect();
-        let unread = |kind| matches!(kind, Kind::Unreadable | Kind::WrongFormat);
+        let unread = |kind| matches!(kind, FindingKind::Unreadable | FindingKind::WrongFormat);
         assert!(!of_it.is_empty() && of_it.iter().all(|f| unread(f.kind)), "{what}: {:#?}", plan.findings);
-        assert!(!plan.findings.iter().any(|f| f.kind == Kind::SourceMissing), "{what}");
+        assert!(!plan.findings.iter().any(|f| f.kind == FindingKind::SourceMissing), "{what}");
         assert!(!plan.manual.iter().any(|work| work.target().store().is_none()), "{what}: no export is asked for");
     }
 }

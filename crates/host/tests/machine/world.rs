@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use trustmason_host::disk::Disk;
 use trustmason_host::look::{LookContext, look};
-use trustmason_host::mint::{Generate, KeySource, Pool};
+use trustmason_host::mint::{Generate, KeyPool, KeySource};
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
 use trustmason_host::record::ledger::{self, Loaded};
-use trustmason_host::run::{BeginError, Event, Outcomes, Request, RunContext, RunError, run};
+use trustmason_host::run::{BeginError, Outcomes, RunContext, RunError, RunEvent, RunRequest, run};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
@@ -24,13 +24,13 @@ use trustmason_keystore::{
     Password, Store,
 };
 use trustmason_plan::observed::Observed;
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::outline::{Plan, PlanOptions};
 use trustmason_plan::plan;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, Disks, Edge, Exported, Files, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    Access, Anchor, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
     KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
     SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
@@ -53,9 +53,9 @@ pub fn now() -> Timestamp {
     "2026-11-21T23:07:52.089Z".parse().unwrap()
 }
 
-pub fn pool() -> &'static Pool {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool::new(3).unwrap())
+pub fn pool() -> &'static KeyPool {
+    static POOL: OnceLock<KeyPool> = OnceLock::new();
+    POOL.get_or_init(|| KeyPool::new(3).unwrap())
 }
 
 /// A self-signed certificate with its key; without names it has no SAN.
@@ -164,7 +164,7 @@ pub fn tempdir() -> tempfile::TempDir {
 pub struct World {
     pub dir: tempfile::TempDir,
     pub topology: Topology,
-    pub options: Options,
+    pub options: PlanOptions,
     pub iis: Certificate,
     pub old_wsm: Certificate,
     /// The stores of the system, if a test has its own.
@@ -195,7 +195,7 @@ pub fn secret(password: &str) -> SecretRef {
 
 /// Files that trustmason writes and never creates.
 pub fn direct(kind: StoreKind) -> Reach {
-    Reach::Direct(Files { kind, create: false })
+    Reach::Direct(FileStore { kind, create: false })
 }
 
 /// A keystore that trustmason writes.
@@ -219,7 +219,7 @@ pub fn mirror_def(id: &str, shown: &str) -> StoreDef {
 /// The keystore of a store.
 pub fn keystore_of<'t>(topology: &'t mut Topology, id: &str) -> &'t mut Keystore {
     match &mut topology.stores.get_mut(&store_id(id)).unwrap().reach {
-        Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
+        Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), .. }) => keystore,
         other => panic!("{other:?}"),
     }
 }
@@ -342,7 +342,7 @@ impl World {
         Self {
             dir,
             topology,
-            options: Options::default(),
+            options: PlanOptions::default(),
             iis: iis.certificate,
             old_wsm: wsm.certificate.clone(),
             system: None,
@@ -411,11 +411,11 @@ impl World {
         ledger: &Loaded,
         observed: &Observed,
         context: RunContext<'_>,
-        progress: &mut dyn FnMut(Event<'_>),
+        progress: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state()).map_err(BeginError::from)?;
         let digest = Digest::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
-        let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
+        let request = RunRequest { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
         run(request, context, &mut lock, progress)
     }
 
@@ -545,7 +545,7 @@ fn topology(root: &Path, format: Format) -> Topology {
         accept: Vec::new(),
         policy: Policy {
             warn_before_days: 60,
-            patience_days: 7,
+            grace_days: 7,
             observation_max_age_days: 30,
             keep_runs: 20,
             keep_days: 90,
@@ -554,13 +554,13 @@ fn topology(root: &Path, format: Format) -> Topology {
 }
 
 /// Temporary files of trustmason that were left behind.
-pub fn litter(world: &World) -> Vec<PathBuf> {
+pub fn leftovers(world: &World) -> Vec<PathBuf> {
     let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
     world.files().into_keys().filter(|path| ours(path)).collect()
 }
 
 /// A gate that counts, and the disk behind it.
-pub fn counted() -> (Arc<trustmason_host::fault::Faulty>, Disk) {
-    let gate = Arc::new(trustmason_host::fault::Faulty::never());
+pub fn counted() -> (Arc<trustmason_host::fault::FaultInjector>, Disk) {
+    let gate = Arc::new(trustmason_host::fault::FaultInjector::never());
     (gate.clone(), Disk::behind(gate))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::der::{self, Der, DerError, Fault, Tlv};
+use crate::der::{self, DerError, DerFault, DerReader, Tlv};
 
 /// The kind of key in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,12 +254,12 @@ pub(crate) fn public_key(spki: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     let bytes = key.bits()?;
     match info.algorithm {
         KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
-            let mut key = Der::new(bytes);
+            let mut key = DerReader::new(bytes);
             let Ok(sequence) = key.expect(der::SEQUENCE) else {
-                return Err(DerError { fault: Fault::BadValue, at: spki.at });
+                return Err(DerError { fault: DerFault::BadValue, at: spki.at });
             };
             let modulus = sequence.inner().expect(der::INTEGER).map(|modulus| modulus.magnitude());
-            info.bits = bit_length(modulus.map_err(|_| DerError { fault: Fault::BadValue, at: spki.at })?);
+            info.bits = bit_length(modulus.map_err(|_| DerError { fault: DerFault::BadValue, at: spki.at })?);
         }
         KeyAlgorithm::Ec if info.bits == 0 && bytes.first() == Some(&4) => {
             info.bits = u32::try_from((bytes.len() - 1) / 2 * 8).unwrap_or(0);

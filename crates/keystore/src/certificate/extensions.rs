@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flaw, Kind, malformed};
-use crate::der::{self, Der, DerError, Fault, Tlv};
+use super::{CertificateErrorKind, ParseFailure, malformed};
+use crate::der::{self, DerError, DerFault, DerReader, Tlv};
 
 /// The key usage bits (RFC 5280 §4.2.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) struct Extensions {
 
 impl Extensions {
     /// Reads the `[3]` element of a certificate.
-    pub(super) fn read(wrapped: &Tlv<'_>) -> Result<Self, Flaw> {
+    pub(super) fn read(wrapped: &Tlv<'_>) -> Result<Self, ParseFailure> {
         let at = malformed("its extensions");
         let mut outer = wrapped.inner();
         let mut list = outer.expect(der::SEQUENCE).map_err(&at)?.inner();
@@ -102,9 +102,9 @@ impl Extensions {
             if critical {
                 found.critical.push(name.clone());
             }
-            found.known(oid.body, &value).map_err(|error| Flaw {
+            found.known(oid.body, &value).map_err(|error| ParseFailure {
                 offset: (value.body_at() + error.at) as u64,
-                kind: Kind::Extension { oid: name, critical, what: error.fault.what() },
+                kind: CertificateErrorKind::Extension { oid: name, critical, what: error.fault.what() },
             })?;
         }
         Ok(found)
@@ -112,7 +112,7 @@ impl Extensions {
 
     /// Stores the value of an extension, if the extension is one of the known types.
     fn known(&mut self, oid: &[u8], value: &Tlv<'_>) -> Result<(), DerError> {
-        let mut content = Der::new(value.body);
+        let mut content = DerReader::new(value.body);
         if oid == NETSCAPE_TYPE {
             // A value that cannot be read is no error: no JVM reads this extension while it loads a store.
             let bits = content.expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
@@ -181,7 +181,7 @@ fn key_usage(bits: &Tlv<'_>) -> Result<KeyUsage, DerError> {
         [0..=7] => Ok(KeyUsage(0)),
         [0..=7, high] => Ok(KeyUsage(u16::from(*high) << 8)),
         [0..=7, high, low, ..] => Ok(KeyUsage(u16::from_be_bytes([*high, *low]))),
-        _ => Err(DerError { fault: Fault::BadValue, at: bits.at }),
+        _ => Err(DerError { fault: DerFault::BadValue, at: bits.at }),
     }
 }
 

@@ -25,11 +25,11 @@ use extensions::Extensions;
 pub use extensions::KeyUsage;
 pub(crate) use extensions::{NETSCAPE_TYPE, usage_name};
 pub(crate) use jvm::unrecoverable;
-pub use jvm::{JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, Place};
-pub(crate) use parts::Parts;
+pub use jvm::{CertificatePart, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal};
+pub(crate) use parts::CertificateParts;
 pub use verify::SignatureCheck;
 
-use crate::der::{self, Der, DerError, Fault, Tlv};
+use crate::der::{self, DerError, DerFault, DerReader, Tlv};
 use crate::fingerprint::Fingerprint;
 
 /// Why bytes are not a certificate.
@@ -37,13 +37,13 @@ use crate::fingerprint::Fingerprint;
 pub struct CertificateError {
     /// The byte where reading stopped, counted from the first byte of the certificate.
     pub offset: Option<u64>,
-    kind: Kind,
+    kind: CertificateErrorKind,
     // In a box, so that a `Result` with this error stays small.
     jvm: Box<JvmJudgement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum CertificateErrorKind {
     /// BER, where DER is required.
     NotCanonical(&'static str),
     /// Bytes after the certificate.
@@ -60,19 +60,19 @@ impl CertificateError {
     /// The error of an entry whose certificate type is not X.509.
     pub(crate) fn of_type(name: &str) -> Self {
         let jvm = Box::new(JvmJudgement::Refused(JvmRefusal::of_type()));
-        Self { offset: None, kind: Kind::Type(name.to_owned()), jvm }
+        Self { offset: None, kind: CertificateErrorKind::Type(name.to_owned()), jvm }
     }
 
     /// Whether the type of the entry is X.509.
     pub(crate) fn is_x509(&self) -> bool {
-        !matches!(self.kind, Kind::Type(_))
+        !matches!(self.kind, CertificateErrorKind::Type(_))
     }
 
     /// Whether the bytes are BER or go on after the certificate. The JDK reads such a certificate and encodes it again,
     /// which changes its fingerprint. An operator should convert it first (`openssl x509 -outform DER`).
     #[must_use]
     pub fn is_not_canonical(&self) -> bool {
-        matches!(self.kind, Kind::NotCanonical(_) | Kind::Trailing(_))
+        matches!(self.kind, CertificateErrorKind::NotCanonical(_) | CertificateErrorKind::Trailing(_))
     }
 
     /// Whether a JVM loads the bytes although they are no certificate here.
@@ -92,14 +92,16 @@ impl CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::NotCanonical(what) => write!(f, "it is not in canonical form (DER): {what}")?,
-            Kind::Trailing(count) => write!(f, "{count} bytes follow the certificate")?,
-            Kind::Malformed { part, what } => write!(f, "it is no X.509 certificate: {what} in {part}")?,
-            Kind::Extension { oid, critical, what } => {
+            CertificateErrorKind::NotCanonical(what) => write!(f, "it is not in canonical form (DER): {what}")?,
+            CertificateErrorKind::Trailing(count) => write!(f, "{count} bytes follow the certificate")?,
+            CertificateErrorKind::Malformed { part, what } => {
+                write!(f, "it is no X.509 certificate: {what} in {part}")?
+            }
+            CertificateErrorKind::Extension { oid, critical, what } => {
                 let kind = if *critical { "critical extension" } else { "extension" };
                 write!(f, "its {kind} {oid} does not parse: {what}")?;
             }
-            Kind::Type(name) => write!(f, "its type is `{}`, not X.509", crate::text::visible(name))?,
+            CertificateErrorKind::Type(name) => write!(f, "its type is `{}`, not X.509", crate::text::visible(name))?,
         }
         match self.offset {
             Some(offset) => write!(f, " (at byte {offset} of the certificate)"),
@@ -111,13 +113,16 @@ impl fmt::Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 /// A fault and the offset where reading stopped, before the bytes are judged as a JVM does.
-struct Flaw {
+struct ParseFailure {
     offset: u64,
-    kind: Kind,
+    kind: CertificateErrorKind,
 }
 
-fn malformed(part: &'static str) -> impl Fn(DerError) -> Flaw {
-    move |error| Flaw { offset: error.at as u64, kind: Kind::Malformed { part, what: error.fault.what() } }
+fn malformed(part: &'static str) -> impl Fn(DerError) -> ParseFailure {
+    move |error| ParseFailure {
+        offset: error.at as u64,
+        kind: CertificateErrorKind::Malformed { part, what: error.fault.what() },
+    }
 }
 
 /// Why a validator takes a certificate for that of a certificate authority.
@@ -199,11 +204,13 @@ impl Certificate {
         let jvm = JvmJudgement::of(der);
         match Self::read(der, fingerprint, &jvm) {
             Ok(certificate) => Ok(certificate),
-            Err(Flaw { offset, kind }) => Err(CertificateError { offset: Some(offset), kind, jvm: Box::new(jvm) }),
+            Err(ParseFailure { offset, kind }) => {
+                Err(CertificateError { offset: Some(offset), kind, jvm: Box::new(jvm) })
+            }
         }
     }
 
-    fn read(der: &[u8], fingerprint: Fingerprint, jvm: &JvmJudgement) -> Result<Self, Flaw> {
+    fn read(der: &[u8], fingerprint: Fingerprint, jvm: &JvmJudgement) -> Result<Self, ParseFailure> {
         let outer = canonical(der)?;
         let mut parts = outer.inner();
         let at = malformed("its outermost structure");
@@ -533,22 +540,22 @@ impl fmt::Debug for Certificate {
 }
 
 /// Reads the outermost element, and checks that nothing follows it and that every element in it is canonical.
-fn canonical(der: &[u8]) -> Result<Tlv<'_>, Flaw> {
+fn canonical(der: &[u8]) -> Result<Tlv<'_>, ParseFailure> {
     let fault = |error: DerError| match error.fault {
-        Fault::Indefinite | Fault::LongLength => {
-            Flaw { offset: error.at as u64, kind: Kind::NotCanonical(error.fault.what()) }
+        DerFault::Indefinite | DerFault::LongLength => {
+            ParseFailure { offset: error.at as u64, kind: CertificateErrorKind::NotCanonical(error.fault.what()) }
         }
         _ => malformed("its encoding")(error),
     };
-    let mut whole = Der::new(der);
+    let mut whole = DerReader::new(der);
     if whole.peek().is_some_and(|tag| tag != der::SEQUENCE) {
-        return Err(fault(DerError { fault: Fault::Unexpected, at: 0 }));
+        return Err(fault(DerError { fault: DerFault::Unexpected, at: 0 }));
     }
     let outer = whole.next().map_err(fault)?;
     der::check_canonical(&outer).map_err(fault)?;
     if !whole.is_empty() {
-        let kind = Kind::Trailing(der.len() - whole.position());
-        return Err(Flaw { offset: whole.position() as u64, kind });
+        let kind = CertificateErrorKind::Trailing(der.len() - whole.position());
+        return Err(ParseFailure { offset: whole.position() as u64, kind });
     }
     Ok(outer)
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::der::{self, DerError, Fault, Tlv};
+use crate::der::{self, DerError, DerFault, Tlv};
 use crate::digest::hex;
 use crate::text::is_hidden;
 
@@ -33,7 +33,7 @@ const KEYWORDS: [(&[u8], &str); 19] = [
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
 /// A name as text, with its most specific common name.
-pub(super) struct Name {
+pub(super) struct DistinguishedName {
     pub(super) text: String,
     pub(super) common_name: Option<String>,
     /// All common names, in the order of the encoding.
@@ -41,7 +41,7 @@ pub(super) struct Name {
 }
 
 /// Reads an RDNSequence. A string of any type is shown; only a broken structure is an error.
-pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
+pub(super) fn read(name: &Tlv<'_>) -> Result<DistinguishedName, DerError> {
     let mut parts = Vec::new();
     let mut common_names = Vec::new();
     let mut rdns = name.inner();
@@ -50,7 +50,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
         let mut attributes = rdn.inner();
         let mut text = String::new();
         if attributes.is_empty() {
-            return Err(DerError { fault: Fault::Short, at: rdn.at });
+            return Err(DerError { fault: DerFault::Short, at: rdn.at });
         }
         while !attributes.is_empty() {
             let mut attribute = attributes.expect(der::SEQUENCE)?.inner();
@@ -85,7 +85,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
     }
     parts.reverse();
     let common_name = common_names.last().cloned();
-    Ok(Name { text: parts.join(", "), common_name, common_names })
+    Ok(DistinguishedName { text: parts.join(", "), common_name, common_names })
 }
 
 /// A character, or a byte that belongs to no character.
@@ -172,16 +172,16 @@ fn write_value(text: &mut String, units: &[Unit]) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::der::{Der, encode};
+    use crate::der::{DerReader, encode};
 
-    fn name(attributes: &[(&[u8], u8, &[u8])]) -> Name {
+    fn name(attributes: &[(&[u8], u8, &[u8])]) -> DistinguishedName {
         let mut body = Vec::new();
         for (oid, tag, value) in attributes {
             let attribute = [encode(der::OID, oid), encode(*tag, value)].concat();
             body.extend(encode(der::SET, &encode(der::SEQUENCE, &attribute)));
         }
         let bytes = encode(der::SEQUENCE, &body);
-        read(&Der::new(&bytes).next().unwrap()).unwrap()
+        read(&DerReader::new(&bytes).next().unwrap()).unwrap()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! DER. Nothing stores these parts: they are read again each time.
 
 use super::Certificate;
-use crate::der::{self, Der, DerError, Tlv};
+use crate::der::{self, DerError, DerReader, Tlv};
 
 /// One extension, as the certificate encodes it (RFC 5280 §4.2).
 pub(crate) struct Extension<'a> {
@@ -13,7 +13,7 @@ pub(crate) struct Extension<'a> {
 }
 
 /// The parts of one certificate (RFC 5280 §4.1).
-pub(crate) struct Parts<'a> {
+pub(crate) struct CertificateParts<'a> {
     /// The signed part, with its tag.
     pub(crate) signed: &'a [u8],
     /// The contents of the signature's AlgorithmIdentifier.
@@ -32,14 +32,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) extensions: Vec<Extension<'a>>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> CertificateParts<'a> {
     /// Splits a certificate into its parts.
     ///
     /// # Errors
     /// [`DerError`] if a part has a form that the readers of the JDK and openssl do not allow: a signature or a key
     /// that does not consist of whole bytes.
     pub(crate) fn of(certificate: &'a Certificate) -> Result<Self, DerError> {
-        let mut outer = Der::new(certificate.der()).expect(der::SEQUENCE)?.inner();
+        let mut outer = DerReader::new(certificate.der()).expect(der::SEQUENCE)?.inner();
         let tbs = outer.expect(der::SEQUENCE)?;
         let algorithm = outer.expect(der::SEQUENCE)?;
         let signature = outer.expect(der::BIT_STRING)?.bits()?;

@@ -157,7 +157,7 @@ fn by_what_validators_take_it_for_a_cas() {
     assert_eq!((by(&netscape(0xc0)), by(&netscape(0x04))), (None, Some(CaMark::NetscapeType)));
     // Version 1: without `[0]` and without extensions.
     let bytes = made(&|_| {}).der().to_vec();
-    let fields = Der::new(&bytes).next().unwrap().inner().next().unwrap();
+    let fields = DerReader::new(&bytes).next().unwrap().inner().next().unwrap();
     let mut inner = fields.inner();
     let mut kept = Vec::new();
     while !inner.is_empty() {

@@ -77,11 +77,11 @@ impl Digits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::der::{self, Der};
+    use crate::der::{self, DerReader};
 
     fn read(tag: u8, text: &str) -> Option<i64> {
         let time = der::encode(tag, text.as_bytes());
-        seconds(&Der::new(&time).next().ok()?)
+        seconds(&DerReader::new(&time).next().ok()?)
     }
 
     #[test]

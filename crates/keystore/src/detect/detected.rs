@@ -1,6 +1,6 @@
 //! The result of detection.
 
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::format::Format;
 
 /// The format of a file, or the reason why it is not read.
@@ -13,7 +13,7 @@ pub enum Detected {
         /// The name of the format, if it has one.
         format: Option<&'static str>,
         /// `Unsupported` for a store of another kind, `NotAStore` for anything else.
-        class: Class,
+        class: ErrorClass,
         /// The kind of the file, in words.
         what: &'static str,
         /// One thing to try.

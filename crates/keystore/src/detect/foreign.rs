@@ -3,8 +3,8 @@
 //! file that has none. It never refuses a format that this crate reads.
 
 use super::detected::Detected;
-use crate::der::{self, Der};
-use crate::error::Class;
+use crate::der::{self, DerReader};
+use crate::error::ErrorClass;
 use crate::reader::Reader;
 
 const LIST: &str = "open it with its own product and export its certificates as Base-64 (.cer)";
@@ -16,12 +16,12 @@ const NOT_A_KEY: &str =
 
 /// A store or a file of certificates that this crate does not read.
 const fn store(format: &'static str, what: &'static str, hint: &'static str) -> Option<Detected> {
-    Some(Detected::Refused { format: Some(format), class: Class::Unsupported, what, hint })
+    Some(Detected::Refused { format: Some(format), class: ErrorClass::Unsupported, what, hint })
 }
 
 /// A file that is no store.
 const fn nothing(what: &'static str, hint: &'static str) -> Option<Detected> {
-    Some(Detected::Refused { format: None, class: Class::NotAStore, what, hint })
+    Some(Detected::Refused { format: None, class: ErrorClass::NotAStore, what, hint })
 }
 
 /// Recognises a file that is not ASN.1 by its first bytes.
@@ -214,12 +214,12 @@ fn shape(bytes: &[u8]) -> Vec<(u8, &[u8])> {
         [_, long, rest @ ..] => rest.get(usize::from(long & 0x7f)..).unwrap_or_default(),
         _ => return Vec::new(),
     };
-    let contents = match Der::ber(bytes).next() {
+    let contents = match DerReader::ber(bytes).next() {
         Ok(whole) => whole.body,
         Err(_) => contents,
     };
     let mut found = Vec::new();
-    let mut reader = Der::ber(contents);
+    let mut reader = DerReader::ber(contents);
     while let Some(tag) = reader.peek().filter(|_| found.len() < 5) {
         let rest = contents.get(reader.position()..).unwrap_or_default();
         match reader.next() {

@@ -8,13 +8,13 @@ pub(crate) mod ruin;
 pub use detected::Detected;
 
 use crate::der;
-use crate::error::Class;
+use crate::error::ErrorClass;
 use crate::format::Format;
 use crate::pkcs7::ContentType;
 use crate::{pkcs7, textual, windows};
 
 const fn nothing(what: &'static str, hint: &'static str) -> Detected {
-    Detected::Refused { format: None, class: Class::NotAStore, what, hint }
+    Detected::Refused { format: None, class: ErrorClass::NotAStore, what, hint }
 }
 
 /// Detects the format from the content alone, because the extension of a file's name is often wrong.
@@ -68,7 +68,7 @@ fn asn1(bytes: &[u8]) -> Detected {
                 Some(ContentType::SignedData) => Detected::Readable(Format::Pkcs7),
                 Some(ContentType::Other(what)) => Detected::Refused {
                     format: Some(Format::Pkcs7.as_str()),
-                    class: Class::Unsupported,
+                    class: ErrorClass::Unsupported,
                     what,
                     hint: pkcs7::ASK,
                 },
@@ -137,12 +137,12 @@ mod tests {
     #[test]
     fn what_is_refused_says_why() {
         for (bytes, class) in [
-            (&b""[..], Class::NotAStore),
-            (b"\0\0\0\0\0", Class::NotAStore),
-            (b"\x1f\x8b\x08", Class::NotAStore),
-            (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
-            (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
-            (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", Class::Unsupported),
+            (&b""[..], ErrorClass::NotAStore),
+            (b"\0\0\0\0\0", ErrorClass::NotAStore),
+            (b"\x1f\x8b\x08", ErrorClass::NotAStore),
+            (b"<!DOCTYPE html><title>502</title>", ErrorClass::NotAStore),
+            (b"\0\0\0\x02\0\0\0\x14", ErrorClass::Unsupported),
+            (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", ErrorClass::Unsupported),
         ] {
             let refused = detect(bytes).readable();
             assert!(

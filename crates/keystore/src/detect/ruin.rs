@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::detected::Detected;
-use crate::error::Class;
+use crate::error::ErrorClass;
 use crate::text::is_unseen;
 
 const AGAIN: &str = "export the certificate again as Base-64 (.cer), or send the file in an archive";
@@ -15,7 +15,7 @@ const BINARY: &str = "take the original, and copy it as a binary file (no text m
 const HEAD: usize = 4096;
 
 const fn ruined(what: &'static str, hint: &'static str) -> Option<Detected> {
-    Some(Detected::Refused { format: None, class: Class::NotAStore, what, hint })
+    Some(Detected::Refused { format: None, class: ErrorClass::NotAStore, what, hint })
 }
 
 /// Whether a character looks like a hyphen but is none: U+2010 to U+2015, the minus sign, small and full-width hyphens,

@@ -19,12 +19,12 @@ pub(super) const RESTORE: &str = "restore it from a backup or copy it again in b
 
 /// Which of the two formats a store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum JavaFormat {
     Jks,
     Jceks,
 }
 
-impl Kind {
+impl JavaFormat {
     pub(super) fn format(self) -> Format {
         match self {
             Self::Jks => Format::Jks,
@@ -41,17 +41,17 @@ impl Kind {
 }
 
 /// A store in one of Java's own formats.
-pub(crate) struct Java {
-    pub(super) kind: Kind,
+pub(crate) struct JavaStore {
+    pub(super) kind: JavaFormat,
     /// The version of the format: 1 or 2.
     pub(super) version: u32,
     /// The file; `None` if there is no file yet.
-    pub(super) file: Option<File>,
-    pub(super) entries: Entries<Place>,
+    pub(super) file: Option<JavaFile>,
+    pub(super) entries: Entries<JavaPlace>,
 }
 
 /// The file from which a store was read.
-pub(super) struct File {
+pub(super) struct JavaFile {
     pub(super) bytes: Vec<u8>,
     /// The offset where the entries end and the digest begins.
     pub(super) body_end: usize,
@@ -59,7 +59,7 @@ pub(super) struct File {
     pub(super) verified: bool,
 }
 
-impl File {
+impl JavaFile {
     /// The bytes that the digest covers.
     pub(super) fn body(&self) -> &[u8] {
         self.bytes.get(..self.body_end).unwrap_or_default()
@@ -76,7 +76,7 @@ impl File {
 }
 
 /// The place of an entry in the file.
-pub(super) struct Place {
+pub(super) struct JavaPlace {
     /// The whole entry.
     pub(super) whole: Range<usize>,
     /// The alias, without the length before it.
@@ -85,9 +85,9 @@ pub(super) struct Place {
     pub(super) key: Option<Range<usize>>,
 }
 
-impl Java {
+impl JavaStore {
     /// A store without entries and without a file.
-    pub(crate) fn empty(kind: Kind) -> Self {
+    pub(crate) fn empty(kind: JavaFormat) -> Self {
         Self { kind, version: 2, file: None, entries: Entries::new() }
     }
 
@@ -97,7 +97,7 @@ impl Java {
     }
 
     /// The bytes at a range of the entry's place.
-    pub(super) fn at(&self, entry: EntryId, range: impl Fn(&Place) -> Option<&Range<usize>>) -> Option<&[u8]> {
+    pub(super) fn at(&self, entry: EntryId, range: impl Fn(&JavaPlace) -> Option<&Range<usize>>) -> Option<&[u8]> {
         self.bytes().get(range(self.entries.place(entry)?)?.clone())
     }
 }

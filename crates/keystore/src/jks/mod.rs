@@ -29,10 +29,10 @@ use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 
-pub(crate) use layout::{Java, Kind};
+pub(crate) use layout::{JavaFormat, JavaStore};
 pub(crate) use read::open;
 
-impl Content for Java {
+impl Content for JavaStore {
     fn format(&self) -> Format {
         self.kind.format()
     }

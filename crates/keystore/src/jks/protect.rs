@@ -15,7 +15,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::der::{self, Der, DerError, encode};
+use crate::der::{self, DerError, DerReader, encode};
 use crate::error::KeyError;
 use crate::format::Format;
 use crate::password::{Password, rounds_run};
@@ -56,7 +56,7 @@ type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
 /// Splits an EncryptedPrivateKeyInfo into its parts.
 fn parts(sealed: &[u8]) -> Result<Parts<'_>, DerError> {
-    let mut outer = Der::new(sealed);
+    let mut outer = DerReader::new(sealed);
     let mut fields = outer.expect(der::SEQUENCE)?.inner();
     outer.end()?;
     let mut algorithm = fields.expect(der::SEQUENCE)?.inner();
@@ -173,7 +173,7 @@ fn decrypt(derived: &[u8; 32], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 fn open_jceks(parameters: &[u8], data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let corrupt = |_: DerError| KeyError::Corrupt("the PBE parameters do not parse".to_owned());
-    let mut fields = Der::new(parameters).expect(der::SEQUENCE).map_err(corrupt)?.inner();
+    let mut fields = DerReader::new(parameters).expect(der::SEQUENCE).map_err(corrupt)?.inner();
     let salt = fields.expect(der::OCTET_STRING).map_err(corrupt)?.body;
     let iterations = fields.expect(der::INTEGER).and_then(|count| count.small()).map_err(corrupt)?;
     fields.end().map_err(corrupt)?;

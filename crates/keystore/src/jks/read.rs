@@ -1,20 +1,22 @@
 //! Reads JKS and JCEKS. The module takes the bytes of a file and a credential, and gives the entries with their places.
 //! It never opens a key.
 
-use super::layout::{DIGEST, File, Java, Kind, Place, RESTORE, TAG_KEY, TAG_SECRET, TAG_TRUSTED, digest_matches};
+use super::layout::{
+    DIGEST, JavaFile, JavaFormat, JavaPlace, JavaStore, RESTORE, TAG_KEY, TAG_SECRET, TAG_TRUSTED, digest_matches,
+};
 use super::{mutf8, serial};
 use crate::certificate::CertificateError;
-use crate::content::Input;
+use crate::content::ContentInput;
 use crate::entries::Entries;
 use crate::entry::{Credential, EntryId, EntryKind};
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::{CertificateSlot, Interner};
 use crate::reader::{Reader, Short};
 use crate::remark::Remark;
 
-pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
-    let Input { bytes, credential, certificates } = file;
+pub(crate) fn open(kind: JavaFormat, file: ContentInput<'_>) -> Result<JavaStore, ReadError> {
+    let ContentInput { bytes, credential, certificates } = file;
     let name = kind.format().as_str();
     let mut entries = Entries::new();
     let (version, body_end) =
@@ -24,13 +26,13 @@ pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
     let (body, tail) = bytes.split_at_checked(body_end).unwrap_or((&bytes, &[]));
     let verified = match (credential, tail.get(..DIGEST)) {
         (Credential::Password(_), None) => {
-            return Err(ReadError::new(Class::Corrupt, "the digest at the end is cut off", RESTORE)
+            return Err(ReadError::new(ErrorClass::Corrupt, "the digest at the end is cut off", RESTORE)
                 .format(name)
                 .offset(bytes.len()));
         }
         (Credential::Password(password), Some(found)) if !digest_matches(password, body, found) => {
             return Err(ReadError::new(
-                Class::WrongPassword,
+                ErrorClass::WrongPassword,
                 "the password is wrong, or the store was tampered with",
                 "use the store's own password, or restore it from a backup",
             )
@@ -46,23 +48,23 @@ pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
     if trailing > 0 {
         entries.remark(Remark::TrailingBytes { count: trailing as u64 });
     }
-    entries.remark_twins(kind.format());
-    Ok(Java { kind, version, file: Some(File { bytes, body_end, verified }), entries })
+    entries.remark_ambiguous_names(kind.format());
+    Ok(JavaStore { kind, version, file: Some(JavaFile { bytes, body_end, verified }), entries })
 }
 
 struct Parser<'a> {
-    kind: Kind,
+    kind: JavaFormat,
     version: u32,
     bytes: &'a [u8],
     reader: Reader<'a>,
     certificates: &'a Interner,
-    entries: &'a mut Entries<Place>,
+    entries: &'a mut Entries<JavaPlace>,
 }
 
 fn cut(what: &'static str) -> impl Fn(Short) -> ReadError {
     move |short| {
         let cause = format!("{what}: {} bytes are announced, but {} are left", short.wanted, short.left);
-        ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
+        ReadError::new(ErrorClass::Corrupt, cause, RESTORE).offset(short.at)
     }
 }
 
@@ -73,7 +75,7 @@ impl Parser<'_> {
         let version = self.reader.u32().map_err(cut("the version is cut off"))?;
         if !matches!(version, 1 | 2) {
             let cause = format!("version {version} of {} does not exist; only 1 and 2 exist", self.kind.format());
-            return Err(ReadError::new(Class::Unsupported, cause, "check where the file comes from").offset(4));
+            return Err(ReadError::new(ErrorClass::Unsupported, cause, "check where the file comes from").offset(4));
         }
         self.version = version;
         let count = self.reader.u32().map_err(cut("the number of entries is cut off"))?;
@@ -90,7 +92,7 @@ impl Parser<'_> {
         let alias_start = self.reader.position() + 2;
         let alias = self.reader.block16().map_err(cut("an entry's alias is cut off"))?;
         let text = mutf8::decode(alias).ok_or_else(|| {
-            ReadError::new(Class::Corrupt, "an alias is not modified UTF-8", RESTORE).offset(alias_start)
+            ReadError::new(ErrorClass::Corrupt, "an alias is not modified UTF-8", RESTORE).offset(alias_start)
         })?;
         let created = self.reader.i64().map_err(cut("an entry's creation date is cut off"))?;
         let alias_range = alias_start..alias_start + alias.len();
@@ -118,7 +120,7 @@ impl Parser<'_> {
                 }
                 slot => EntryKind::Trusted(slot),
             },
-            TAG_SECRET if self.kind == Kind::Jceks => {
+            TAG_SECRET if self.kind == JavaFormat::Jceks => {
                 let sealed = serial::sealed_object(self.bytes, self.reader.position())?;
                 self.reader = Reader::at(self.bytes, sealed.end);
                 if !sealed.passes_filter {
@@ -130,10 +132,10 @@ impl Parser<'_> {
             }
             _ => {
                 let cause = format!("entry {} has the unknown tag {tag}", id.0);
-                return Err(ReadError::new(Class::Corrupt, cause, RESTORE).offset(start));
+                return Err(ReadError::new(ErrorClass::Corrupt, cause, RESTORE).offset(start));
             }
         };
-        let place = Place { whole: start..self.reader.position(), alias: alias_range, key: key_range };
+        let place = JavaPlace { whole: start..self.reader.position(), alias: alias_range, key: key_range };
         self.entries.push(Some(alias.into()), Some(created), kind, place);
         Ok(())
     }
@@ -156,7 +158,8 @@ impl Parser<'_> {
             // The Sun provider knows X.509 and X509 in any case. Any other type makes the whole load fail.
             if !(name.eq_ignore_ascii_case(b"X.509") || name.eq_ignore_ascii_case(b"X509")) {
                 let name = mutf8::decode(name).ok_or_else(|| {
-                    ReadError::new(Class::Corrupt, "a certificate's type is not modified UTF-8", RESTORE).offset(at)
+                    ReadError::new(ErrorClass::Corrupt, "a certificate's type is not modified UTF-8", RESTORE)
+                        .offset(at)
                 })?;
                 foreign = Some(name.text);
             }

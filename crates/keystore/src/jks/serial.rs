@@ -7,7 +7,7 @@
 //! arrays, strings and nulls. An object of another class is refused as soon as the class's name is read, and the error
 //! contains that name.
 
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::reader::{Reader, Short};
 use crate::text::visible;
 
@@ -60,7 +60,7 @@ struct Walk<'a> {
 fn cut(short: Short) -> ReadError {
     let cause =
         format!("a sealed secret key is cut off: {} bytes are needed and {} are left", short.wanted, short.left);
-    ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
+    ReadError::new(ErrorClass::Corrupt, cause, RESTORE).offset(short.at)
 }
 
 /// The end of a sealed object, and whether a JVM accepts it.
@@ -84,7 +84,7 @@ pub(super) fn sealed_object(bytes: &[u8], start: usize) -> Result<Sealed> {
 
 impl Walk<'_> {
     fn corrupt(&self, at: usize, cause: &str) -> ReadError {
-        ReadError::new(Class::Corrupt, cause, RESTORE).offset(at)
+        ReadError::new(ErrorClass::Corrupt, cause, RESTORE).offset(at)
     }
 
     fn code(&mut self) -> Result<(usize, u8)> {
@@ -170,7 +170,7 @@ impl Walk<'_> {
         if !known || depth >= MOST_CLASSES {
             let cause = format!("a secret key entry holds a Java object of class `{}`", visible(&name));
             let hint = "no JVM would load it either; restore the store from a backup";
-            return Err(ReadError::new(Class::Unsupported, cause, hint).offset(at));
+            return Err(ReadError::new(ErrorClass::Unsupported, cause, hint).offset(at));
         }
         self.reader.take(8).map_err(cut)?;
         let index = self.classes.len();

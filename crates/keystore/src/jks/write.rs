@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
-use super::layout::{File, Java, Kind, TAG_KEY, TAG_TRUSTED, digest, digest_matches};
+use super::layout::{JavaFile, JavaFormat, JavaStore, TAG_KEY, TAG_TRUSTED, digest, digest_matches};
 use super::{mutf8, protect};
 use crate::alias::Alias;
 use crate::certificate::Certificate;
@@ -19,7 +19,7 @@ use crate::password::Password;
 /// The next content of the file. Bytes after the old digest are kept: a JVM ignores them, and this program did not
 /// write them.
 pub(crate) fn edit(
-    store: &Java,
+    store: &JavaStore,
     edits: &Edits,
     password: Option<&Password>,
     rng: &mut dyn CryptoRng,
@@ -74,7 +74,7 @@ pub(crate) fn edit(
     let mut out = writer.out;
     let seal = digest(password, &out);
     out.extend(seal);
-    out.extend(store.file.iter().flat_map(File::tail));
+    out.extend(store.file.iter().flat_map(JavaFile::tail));
     Ok(out)
 }
 
@@ -88,7 +88,7 @@ fn alias_field(alias: &Alias) -> Result<Vec<u8>, EditError> {
 }
 
 struct Writer<'a> {
-    store: &'a Java,
+    store: &'a JavaStore,
     password: &'a Password,
     rng: &'a mut dyn CryptoRng,
     out: Vec<u8>,
@@ -168,7 +168,7 @@ impl Writer<'_> {
     }
 
     fn seal(&mut self, plain: &[u8], alias: &str) -> Result<Vec<u8>, EditError> {
-        if self.store.kind != Kind::Jceks {
+        if self.store.kind != JavaFormat::Jceks {
             return Ok(protect::seal_jks(plain, self.password, self.rng));
         }
         if !self.password.is_printable_ascii() {

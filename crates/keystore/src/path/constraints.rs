@@ -2,10 +2,10 @@
 //! adds a fault for each name that an issuer does not allow. It never looks anything up.
 
 use super::Member;
-use super::names::{self, Name};
-use super::rule::{Faults, Rule};
-use crate::certificate::Parts;
-use crate::der::{self, Der, DerError};
+use super::names::{self, GeneralName};
+use super::rule::{PathRule, RuleFaults};
+use crate::certificate::CertificateParts;
+use crate::der::{self, DerError, DerReader};
 
 /// The object identifier of name constraints.
 pub(super) const OID: &[u8] = &[0x55, 0x1d, 30];
@@ -16,8 +16,8 @@ const MOST_COMPARISONS: usize = 250_000;
 
 /// The subtrees in the name constraints of one issuer.
 pub(super) struct Subtrees<'a> {
-    permitted: Vec<Name<'a>>,
-    excluded: Vec<Name<'a>>,
+    permitted: Vec<GeneralName<'a>>,
+    excluded: Vec<GeneralName<'a>>,
 }
 
 impl Subtrees<'_> {
@@ -32,10 +32,10 @@ impl Subtrees<'_> {
 /// # Errors
 /// The broken rule, and what is wrong: the form of the constraints is broken, or is one that this crate does not
 /// process.
-pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule, String)> {
+pub(super) fn read<'a>(parts: &CertificateParts<'a>) -> Result<Option<Subtrees<'a>>, (PathRule, String)> {
     let Some(value) = parts.extension(OID) else { return Ok(None) };
-    let broken = |error: DerError| (Rule::Form, format!("has name constraints with {}", error.fault.what()));
-    let mut whole = Der::new(value);
+    let broken = |error: DerError| (PathRule::Form, format!("has name constraints with {}", error.fault.what()));
+    let mut whole = DerReader::new(value);
     let mut fields = whole.expect(der::SEQUENCE).map_err(broken)?.inner();
     whole.end().map_err(broken)?;
     let mut lists = [Vec::new(), Vec::new()];
@@ -46,9 +46,9 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule,
             let mut subtree = subtrees.expect(der::SEQUENCE).map_err(broken)?.inner();
             let base = subtree.next().map_err(broken)?;
             if !subtree.is_empty() {
-                return Err((Rule::NameConstraintsForm, "has name constraints with a distance".to_owned()));
+                return Err((PathRule::NameConstraintsForm, "has name constraints with a distance".to_owned()));
             }
-            list.push(Name { kind: base.tag, body: base.body });
+            list.push(GeneralName { kind: base.tag, body: base.body });
         }
     }
     fields.end().map_err(broken)?;
@@ -57,7 +57,7 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule,
 }
 
 /// Judges the names in a path by the constraints of its issuers, nearest issuer first.
-pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut RuleFaults<'_>) {
     let mut left = MOST_COMPARISONS;
     for (place, (issuer, parts)) in issuers.iter().enumerate() {
         // `member` has reported a broken form already.
@@ -65,12 +65,12 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
         // The JDK does not read the constraints of the root. In those of another issuer, an empty DNS name makes it
         // fail with an exception.
         let is_root = place + 1 == issuers.len();
-        if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(Name::is_empty_dns) {
-            faults.add(Rule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
+        if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(GeneralName::is_empty_dns) {
+            faults.add(PathRule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
         }
         // Java 8 reads such a name as one that no host has.
-        if !is_root && subtrees.permitted.iter().any(Name::is_dotted_dns) {
-            faults.add(Rule::NameConstraintsForm, issuer, "permits a DNS name that begins with a dot");
+        if !is_root && subtrees.permitted.iter().any(GeneralName::is_dotted_dns) {
+            faults.add(PathRule::NameConstraintsForm, issuer, "permits a DNS name that begins with a dot");
         }
         let below = issuers.iter().take(place).rev().filter(|(subject, _)| !subject.is_self_issued());
         for ((subject, own), is_leaf) in below.map(|member| (member, false)).chain([(leaf, true)]) {
@@ -84,29 +84,34 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
 /// Whether an issuer allows all names of a certificate. The text of the error precedes the issuer's name.
 fn within(
     subtrees: &Subtrees<'_>,
-    parts: &Parts<'_>,
+    parts: &CertificateParts<'_>,
     is_leaf: bool,
     left: &mut usize,
-) -> Result<(), (Rule, &'static str)> {
-    let unreadable = (Rule::NameConstraints, "has a name that cannot be read by the name constraints of");
+) -> Result<(), (PathRule, &'static str)> {
+    let unreadable = (PathRule::NameConstraints, "has a name that cannot be read by the name constraints of");
     for name in names::all(parts, is_leaf).map_err(|_| unreadable)? {
         if lies_in(name, &subtrees.permitted, left)? == Some(false) {
-            return Err((Rule::NameConstraints, "has a name outside the permitted subtrees of"));
+            return Err((PathRule::NameConstraints, "has a name outside the permitted subtrees of"));
         }
         if lies_in(name, &subtrees.excluded, left)? == Some(true) {
-            return Err((Rule::NameConstraints, "has a name in an excluded subtree of"));
+            return Err((PathRule::NameConstraints, "has a name in an excluded subtree of"));
         }
     }
     Ok(())
 }
 
 /// Whether a name lies in one of the subtrees of its kind; `None` if there is no subtree of its kind.
-fn lies_in(name: Name<'_>, list: &[Name<'_>], left: &mut usize) -> Result<Option<bool>, (Rule, &'static str)> {
+fn lies_in(
+    name: GeneralName<'_>,
+    list: &[GeneralName<'_>],
+    left: &mut usize,
+) -> Result<Option<bool>, (PathRule, &'static str)> {
     let mut found = None;
     for base in list.iter().filter(|base| base.kind == name.kind) {
-        *left = left.checked_sub(1).ok_or((Rule::NameConstraints, "has too many names for the name constraints of"))?;
+        *left =
+            left.checked_sub(1).ok_or((PathRule::NameConstraints, "has too many names for the name constraints of"))?;
         let is_within = names::is_within(name, base.body).map_err(|names::Unprocessed| {
-            (Rule::NameConstraintsForm, "has a name that cannot be compared with the name constraints of")
+            (PathRule::NameConstraintsForm, "has a name that cannot be compared with the name constraints of")
         })?;
         found = Some(found == Some(true) || is_within);
     }

@@ -4,15 +4,15 @@
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use webpki::aws_lc_rs as known;
 
-use super::rule::{Faults, Refused, Rule};
+use super::rule::{PathRule, Refused, RuleFaults};
 use super::{names, parts};
-use crate::certificate::{Certificate, Parts};
-use crate::der::{self, Der, DerError};
+use crate::certificate::{Certificate, CertificateParts};
+use crate::der::{self, DerError, DerReader};
 
 /// The object identifier of the authority key identifier (RFC 5280 §4.2.1.1).
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
 
-/// The algorithms that [`Rule::Algorithm`] allows. webpki also knows Ed25519 and ML-DSA, but Java 8 does not.
+/// The algorithms that [`PathRule::Algorithm`] allows. webpki also knows Ed25519 and ML-DSA, but Java 8 does not.
 pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
     known::RSA_PKCS1_2048_8192_SHA256,
     known::RSA_PKCS1_2048_8192_SHA384,
@@ -36,7 +36,11 @@ pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
 
 /// Judges by the identifiers and the signature whether one certificate issued another. The caller has compared the
 /// names.
-pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mut Faults<'_>) -> Result<(), Refused> {
+pub(super) fn judge(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    faults: &mut RuleFaults<'_>,
+) -> Result<(), Refused> {
     let (own, theirs) = (parts(certificate)?, parts(issuer)?);
     identifiers(certificate, &own, issuer, &theirs, faults);
     let mut fitting = ALGORITHMS
@@ -46,9 +50,9 @@ pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mu
         .peekable();
     if fitting.peek().is_none() {
         let what = format!("is signed with {} by a key {}", certificate.signature(), issuer.public_key());
-        faults.add(Rule::Algorithm, certificate, what);
+        faults.add(PathRule::Algorithm, certificate, what);
     } else if !fitting.any(|known| known.verify_signature(theirs.key, own.signed, own.signature).is_ok()) {
-        faults.add(Rule::Signature, certificate, format!("was not signed by {}", issuer.subject()));
+        faults.add(PathRule::Signature, certificate, format!("was not signed by {}", issuer.subject()));
     }
     Ok(())
 }
@@ -56,25 +60,29 @@ pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mu
 /// Adds a fault if the authority key identifier does not describe the issuer.
 pub(super) fn identifiers(
     certificate: &Certificate,
-    own: &Parts<'_>,
+    own: &CertificateParts<'_>,
     issuer: &Certificate,
-    theirs: &Parts<'_>,
-    faults: &mut Faults<'_>,
+    theirs: &CertificateParts<'_>,
+    faults: &mut RuleFaults<'_>,
 ) {
     match contradicts(own, issuer, theirs) {
         Ok(None) => {}
-        Ok(Some(what)) => faults.add(Rule::KeyIdentifier, certificate, what),
+        Ok(Some(what)) => faults.add(PathRule::KeyIdentifier, certificate, what),
         Err(error) => {
             let what = format!("has an authority key identifier with {}", error.fault.what());
-            faults.add(Rule::Form, certificate, what);
+            faults.add(PathRule::Form, certificate, what);
         }
     }
 }
 
 /// The part of the authority key identifier that contradicts the issuer, if there is one.
-fn contradicts(own: &Parts<'_>, issuer: &Certificate, theirs: &Parts<'_>) -> Result<Option<&'static str>, DerError> {
+fn contradicts(
+    own: &CertificateParts<'_>,
+    issuer: &Certificate,
+    theirs: &CertificateParts<'_>,
+) -> Result<Option<&'static str>, DerError> {
     let Some(value) = own.extension(AUTHORITY_KEY_IDENTIFIER) else { return Ok(None) };
-    let mut identifier = Der::new(value).expect(der::SEQUENCE)?.inner();
+    let mut identifier = DerReader::new(value).expect(der::SEQUENCE)?.inner();
     if let (Some(key), Some(is)) = (identifier.optional(0x80)?, issuer.subject_key_id())
         && key.body != is
     {

@@ -1,10 +1,10 @@
 //! One certificate of a path on its own: form, dates, key, extensions. The module takes a certificate and its parts,
 //! and adds a fault for each rule that the certificate breaks. It never looks at another certificate.
 
-use super::rule::{Faults, Rule};
+use super::rule::{PathRule, RuleFaults};
 use super::{constraints, link, names, policy};
-use crate::certificate::{Certificate, JvmJudgement, KeyAlgorithm, NETSCAPE_TYPE, Parts};
-use crate::der::{self, Der, DerError, Tlv};
+use crate::certificate::{Certificate, CertificateParts, JvmJudgement, KeyAlgorithm, NETSCAPE_TYPE};
+use crate::der::{self, DerError, DerReader, Tlv};
 
 /// The critical extensions that this crate, openssl and the JDK all process: key usage, alternative names, basic
 /// constraints, name constraints, policies with their mappings and constraints, extended key usage.
@@ -35,88 +35,94 @@ const OPENSSL_ALONE: [&[u8]; 3] = [
 const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
 
 /// Judges the rules for every certificate of a path, including the root.
-pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool, at: i64, faults: &mut Faults<'_>) {
+pub(super) fn judge(
+    certificate: &Certificate,
+    parts: &CertificateParts<'_>,
+    is_root: bool,
+    at: i64,
+    faults: &mut RuleFaults<'_>,
+) {
     if let Err((rule, what)) = form(certificate, parts) {
         faults.add(rule, certificate, what);
     }
     // The policies of a root are not processed (RFC 5280 §6.1.1).
     if let (Err(error), false) = (policy::read(parts), is_root) {
-        faults.add(Rule::Form, certificate, format!("has policies with {}", error.fault.what()));
+        faults.add(PathRule::Form, certificate, format!("has policies with {}", error.fault.what()));
     }
     if at < certificate.not_before() {
-        faults.add(Rule::NotYetValid, certificate, "is not valid yet");
+        faults.add(PathRule::NotYetValid, certificate, "is not valid yet");
     }
     if at >= certificate.not_after() {
-        faults.add(Rule::Ended, certificate, "has ended");
+        faults.add(PathRule::Ended, certificate, "has ended");
     }
     let is_processed = |oid: &str| PROCESSED.contains(&oid) || (is_root && oid == POINTS_NAME);
     if let Some(oid) = certificate.critical_extensions().iter().find(|oid| !is_processed(oid)) {
         let what = format!("has the critical extension {oid}, which trustmason does not process");
-        faults.add(Rule::CriticalExtension, certificate, what);
+        faults.add(PathRule::CriticalExtension, certificate, what);
     }
     let key = certificate.public_key();
     let is_known = link::ALGORITHMS.iter().any(|known| known.public_key_alg_id().as_ref() == parts.key_algorithm);
     if !is_known || (key.algorithm == KeyAlgorithm::Rsa && !(2048..=8192).contains(&key.bits)) {
-        faults.add(Rule::Key, certificate, format!("has a key {key}"));
+        faults.add(PathRule::Key, certificate, format!("has a key {key}"));
     }
     let usages = certificate.extended_key_usage().into_iter();
     let leaves_out = |wanted: &str| usages.clone().any(|usages| !usages.iter().any(|usage| usage == wanted));
     if let Some(missing) = ["serverAuth", "clientAuth"].into_iter().find(|wanted| leaves_out(wanted)) {
-        faults.add(Rule::Purpose, certificate, format!("leaves out {missing} in its extended key usage"));
+        faults.add(PathRule::Purpose, certificate, format!("leaves out {missing} in its extended key usage"));
     }
 }
 
 /// Judges the rules for every issuer.
-pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
+pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut RuleFaults<'_>) {
     if !certificate.is_ca() {
-        faults.add(Rule::BasicConstraints, certificate, "is not a CA by its basic constraints");
+        faults.add(PathRule::BasicConstraints, certificate, "is not a CA by its basic constraints");
     }
     if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
-        faults.add(Rule::KeyCertSign, certificate, "may not sign certificates by its key usage");
+        faults.add(PathRule::KeyCertSign, certificate, "may not sign certificates by its key usage");
     }
 }
 
 /// Judges whether openssl accepts the last issuer as a root: it is self-issued, its key identifiers agree, and its key
 /// is of the kind that made its signature. The signature itself is not verified, because it proves nothing about a
 /// pinned certificate (RFC 5280 §6.1.1 d).
-pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+pub(super) fn judge_root(root: &Certificate, parts: &CertificateParts<'_>, faults: &mut RuleFaults<'_>) {
     if !root.is_self_issued() {
-        faults.add(Rule::Issuer, root, "is not self-issued, so it is not a root");
+        faults.add(PathRule::Issuer, root, "is not self-issued, so it is not a root");
     }
     link::identifiers(root, parts, root, parts, faults);
     if !root.signature().may_be_made_by(root.public_key()) {
-        faults.add(Rule::Form, root, format!("is signed with {}, which its own key does not do", root.signature()));
+        faults.add(PathRule::Form, root, format!("is signed with {}, which its own key does not do", root.signature()));
     }
 }
 
 /// Judges the path length. `below` is the number of issuers after this one that are not self-issued.
-pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Faults<'_>) {
+pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut RuleFaults<'_>) {
     if let Some(most) = certificate.path_length().filter(|most| below > *most) {
-        faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, but {below} follow"));
+        faults.add(PathRule::PathLength, certificate, format!("allows {most} issuers below it, but {below} follow"));
     }
 }
 
 /// Judges the rules for the end entity.
-pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+pub(super) fn judge_leaf(certificate: &Certificate, parts: &CertificateParts<'_>, faults: &mut RuleFaults<'_>) {
     if certificate.is_ca() {
-        faults.add(Rule::EndEntityIsCa, certificate, "is a CA's certificate");
+        faults.add(PathRule::EndEntityIsCa, certificate, "is a CA's certificate");
     }
     if certificate.key_usage().is_some_and(|usage| !usage.digital_signature()) {
         let what = "leaves out digitalSignature in its key usage, which every handshake of TLS needs";
-        faults.add(Rule::DigitalSignature, certificate, what);
+        faults.add(PathRule::DigitalSignature, certificate, what);
     }
     if let Some(value) = parts.extension(NETSCAPE_TYPE) {
-        let bits = Der::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
+        let bits = DerReader::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
         if bits.is_none_or(|bits| bits & NETSCAPE_CLIENT_AND_SERVER != NETSCAPE_CLIENT_AND_SERVER) {
             let what = "is not for servers and clients of TLS by its Netscape certificate type";
-            faults.add(Rule::Purpose, certificate, what);
+            faults.add(PathRule::Purpose, certificate, what);
         }
     }
 }
 
 /// Refuses forms that openssl, webpki or the JDK do not read, although this crate does.
-fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, String)> {
-    let broken = |what: String| Err((Rule::Form, what));
+fn form(certificate: &Certificate, parts: &CertificateParts<'_>) -> Result<(), (PathRule, String)> {
+    let broken = |what: String| Err((PathRule::Form, what));
     match certificate.jvm() {
         JvmJudgement::Loads => {}
         JvmJudgement::Refused(why) => return broken(format!("is not loaded by a JVM: {why}")),
@@ -133,9 +139,9 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
     if certificate.not_before() > certificate.not_after() {
         return broken("ends before it begins".to_owned());
     }
-    let what = |error: DerError| (Rule::Form, format!("has an extension with {}", error.fault.what()));
+    let what = |error: DerError| (PathRule::Form, format!("has an extension with {}", error.fault.what()));
     if let Some(value) = parts.extension(BASIC_CONSTRAINTS) {
-        let mut fields = Der::new(value).expect(der::SEQUENCE).map_err(what)?.inner();
+        let mut fields = DerReader::new(value).expect(der::SEQUENCE).map_err(what)?.inner();
         fields.optional(0x01).map_err(what)?;
         let length = fields.optional(der::INTEGER).map_err(what)?;
         // The JDK stores the length in 32 bits.
@@ -149,7 +155,7 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
         return broken("has a CRL distribution point without a name and an issuer".to_owned());
     }
     if let Some(value) = parts.extension(NETSCAPE_TYPE)
-        && Der::new(value).expect(der::BIT_STRING).map_err(what)?.body.is_empty()
+        && DerReader::new(value).expect(der::BIT_STRING).map_err(what)?.body.is_empty()
     {
         return broken("has a Netscape certificate type without bits".to_owned());
     }
@@ -190,7 +196,7 @@ fn is_strict(time: &Tlv<'_>) -> bool {
 
 /// Whether each distribution point has a name or an issuer (RFC 5280 §4.2.1.13) that is not empty.
 fn distribution_points(value: &[u8]) -> Result<bool, DerError> {
-    let mut whole = Der::new(value);
+    let mut whole = DerReader::new(value);
     let mut points = whole.expect(der::SEQUENCE)?.inner();
     whole.end()?;
     while !points.is_empty() {

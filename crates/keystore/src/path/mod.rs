@@ -1,9 +1,9 @@
 //! Validates the path from an end entity to a pinned root. The module takes certificates and a moment, and gives a
-//! [`Path`] or the [`Rule`] that is broken (RFC 5280 §6.1). It judges as openssl's `verify` and the JDK's PKIX do, and
+//! [`CertificationPath`] or the [`PathRule`] that is broken (RFC 5280 §6.1). It judges as openssl's `verify` and the JDK's PKIX do, and
 //! never accepts a path that either of them refuses. It reads no clock and fetches nothing.
 //!
 //! rustls-webpki provides the verification of signatures, and validates every path a second time
-//! ([`Rule::SecondOpinion`]). This module judges everything that rustls-webpki leaves out: the root itself, key usage,
+//! ([`PathRule::SecondOpinion`]). This module judges everything that rustls-webpki leaves out: the root itself, key usage,
 //! policies, key identifiers, self-issued issuers, and Netscape's certificate type. It also judges name constraints of
 //! directory, mail and URI names, and the common name as a name of its host.
 
@@ -17,10 +17,10 @@ mod second;
 
 use std::sync::Arc;
 
-use rule::Faults;
-pub use rule::{Refused, Rule};
+use rule::RuleFaults;
+pub use rule::{PathRule, Refused};
 
-use crate::certificate::{Certificate, Parts};
+use crate::certificate::{Certificate, CertificateParts};
 
 /// The largest number of issuers in a path: webpki accepts the root and six intermediates.
 const LONGEST: usize = 7;
@@ -29,20 +29,20 @@ const LONGEST: usize = 7;
 /// exponentially many paths.
 const MOST_SIGNATURES: usize = 100;
 
-/// A path that passed every [`Rule`].
+/// A path that passed every [`PathRule`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path {
+pub struct CertificationPath {
     issuers: Vec<Arc<Certificate>>,
 }
 
-impl Path {
+impl CertificationPath {
     /// The issuers of the path: the issuer of the end entity first, the root last.
     #[must_use]
     pub fn issuers(&self) -> &[Arc<Certificate>] {
         &self.issuers
     }
 
-    /// Converts the path into its issuers, in the order of [`Path::issuers`].
+    /// Converts the path into its issuers, in the order of [`CertificationPath::issuers`].
     #[must_use]
     pub fn into_issuers(self) -> Vec<Arc<Certificate>> {
         self.issuers
@@ -59,7 +59,7 @@ pub fn validate(
     intermediates: &[Arc<Certificate>],
     root: &Arc<Certificate>,
     at: i64,
-) -> Result<Path, Refused> {
+) -> Result<CertificationPath, Refused> {
     validate_without(leaf, intermediates, root, at, &[])
 }
 
@@ -70,14 +70,14 @@ pub fn validate_without(
     intermediates: &[Arc<Certificate>],
     root: &Arc<Certificate>,
     at: i64,
-    ignored: &[Rule],
-) -> Result<Path, Refused> {
+    ignored: &[PathRule],
+) -> Result<CertificationPath, Refused> {
     let mut search =
         Search { leaf, intermediates, root, at, ignored, path: Vec::new(), signatures: MOST_SIGNATURES, best: None };
     if search.extend() {
-        return Ok(Path { issuers: search.path });
+        return Ok(CertificationPath { issuers: search.path });
     }
-    Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no known issuer"), |(_, refused)| refused))
+    Err(search.best.map_or_else(|| Refused::new(PathRule::Issuer, leaf, "has no known issuer"), |(_, refused)| refused))
 }
 
 /// Judges whether a root may sign anything at a moment given in seconds since 1970. The root must be a CA that may sign
@@ -88,7 +88,7 @@ pub fn validate_without(
 /// [`Refused`] names the broken rule.
 pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
     let parts = parts(root)?;
-    let mut faults = Faults::new(&[]);
+    let mut faults = RuleFaults::new(&[]);
     member::judge(root, &parts, true, at, &mut faults);
     member::judge_issuer(root, &mut faults);
     member::judge_root(root, &parts, &mut faults);
@@ -101,7 +101,7 @@ pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
 #[must_use]
 pub fn constraints_lost_as_anchor(issuer: &Certificate) -> Vec<&'static str> {
     let mut lost = Vec::new();
-    let Ok(parts) = Parts::of(issuer) else { return lost };
+    let Ok(parts) = CertificateParts::of(issuer) else { return lost };
     if parts.extension(constraints::OID).is_some() {
         lost.push("name constraints");
     }
@@ -117,12 +117,12 @@ pub fn constraints_lost_as_anchor(issuer: &Certificate) -> Vec<&'static str> {
     lost
 }
 
-fn parts(certificate: &Certificate) -> Result<Parts<'_>, Refused> {
-    Parts::of(certificate).map_err(|error| Refused::new(Rule::Form, certificate, error.fault.what()))
+fn parts(certificate: &Certificate) -> Result<CertificateParts<'_>, Refused> {
+    CertificateParts::of(certificate).map_err(|error| Refused::new(PathRule::Form, certificate, error.fault.what()))
 }
 
 /// A certificate of a path, with its parts.
-type Member<'a> = (&'a Certificate, Parts<'a>);
+type Member<'a> = (&'a Certificate, CertificateParts<'a>);
 
 /// A search for a path, depth first.
 struct Search<'a> {
@@ -130,7 +130,7 @@ struct Search<'a> {
     intermediates: &'a [Arc<Certificate>],
     root: &'a Arc<Certificate>,
     at: i64,
-    ignored: &'a [Rule],
+    ignored: &'a [PathRule],
     path: Vec<Arc<Certificate>>,
     /// How many signatures the search may still check.
     signatures: usize,
@@ -167,12 +167,12 @@ impl Search<'_> {
             if far >= LONGEST || self.signatures == 0 {
                 self.refuse(
                     far,
-                    Refused::new(Rule::Length, head, "is too far from the root, or has too many possible issuers"),
+                    Refused::new(PathRule::Length, head, "is too far from the root, or has too many possible issuers"),
                 );
                 return false;
             }
             self.signatures -= 1;
-            let mut faults = Faults::new(self.ignored);
+            let mut faults = RuleFaults::new(self.ignored);
             if let Err(refused) = link::judge(head, candidate, &mut faults).and_then(|()| faults.first()) {
                 self.refuse(far + 1, refused);
                 continue;
@@ -190,7 +190,7 @@ impl Search<'_> {
         }
         if !named {
             let what = format!("names {} as its issuer, but there is no certificate of that name", head.issuer());
-            self.refuse(far, Refused::new(Rule::Issuer, head, what));
+            self.refuse(far, Refused::new(PathRule::Issuer, head, what));
         }
         false
     }
@@ -200,7 +200,7 @@ impl Search<'_> {
         let issuers: Vec<Member<'_>> =
             self.path.iter().map(|c| Ok((&**c, parts(c)?))).collect::<Result<_, Refused>>()?;
         let leaf = (self.leaf, parts(self.leaf)?);
-        let mut faults = Faults::new(self.ignored);
+        let mut faults = RuleFaults::new(self.ignored);
         // Self-issued issuers are not counted (RFC 5280 §6.1.4 l).
         let mut below = 0;
         for (place, (certificate, parts)) in issuers.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! The names in a certificate by their kind, and whether a name lies in a subtree (RFC 5280 §4.2.1.6, §4.2.1.10). The
 //! module takes the parts of a certificate and gives its names. It never decides which issuer's constraints apply.
 
-use crate::certificate::Parts;
-use crate::der::{self, Der, DerError, Tlv};
+use crate::certificate::CertificateParts;
+use crate::der::{self, DerError, DerReader, Tlv};
 
 pub(super) const MAIL: u8 = 0x81;
 pub(super) const DNS: u8 = 0x82;
@@ -18,13 +18,13 @@ const IA5_STRING: u8 = 0x16;
 
 /// A name in a certificate, or the base of a subtree.
 #[derive(Clone, Copy)]
-pub(super) struct Name<'a> {
+pub(super) struct GeneralName<'a> {
     /// The tag of the GeneralName, which determines the kind of the name.
     pub(super) kind: u8,
     pub(super) body: &'a [u8],
 }
 
-impl Name<'_> {
+impl GeneralName<'_> {
     pub(super) fn is_empty_dns(&self) -> bool {
         self.kind == DNS && self.body.is_empty()
     }
@@ -35,10 +35,10 @@ impl Name<'_> {
 }
 
 /// The names in the subject alternative name.
-pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerError> {
+pub(super) fn alternative<'a>(parts: &CertificateParts<'a>) -> Result<Vec<GeneralName<'a>>, DerError> {
     let mut found = Vec::new();
     if let Some(value) = parts.extension(ALTERNATIVE) {
-        let mut whole = Der::new(value);
+        let mut whole = DerReader::new(value);
         let mut names = whole.expect(der::SEQUENCE)?.inner();
         whole.end()?;
         while !names.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerErr
             if !is_kind || !is_address {
                 return Err(name.bad());
             }
-            found.push(Name { kind: name.tag, body: name.body });
+            found.push(GeneralName { kind: name.tag, body: name.body });
         }
     }
     Ok(found)
@@ -56,12 +56,12 @@ pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerErr
 
 /// Every name to which constraints apply: the subject, its mail addresses and the alternative names. For an end entity
 /// without a DNS name, its common names are added as DNS names, because TLS clients use them so (as openssl does).
-pub(super) fn all<'a>(parts: &Parts<'a>, is_leaf: bool) -> Result<Vec<Name<'a>>, DerError> {
+pub(super) fn all<'a>(parts: &CertificateParts<'a>, is_leaf: bool) -> Result<Vec<GeneralName<'a>>, DerError> {
     let mut found = alternative(parts)?;
     let has_dns = found.iter().any(|name| name.kind == DNS);
     let mut rdns = parts.subject.inner();
     if !rdns.is_empty() {
-        found.push(Name { kind: DIRECTORY, body: parts.subject.raw });
+        found.push(GeneralName { kind: DIRECTORY, body: parts.subject.raw });
     }
     while !rdns.is_empty() {
         let mut attributes = rdns.expect(der::SET)?.inner();
@@ -73,10 +73,10 @@ pub(super) fn all<'a>(parts: &Parts<'a>, is_leaf: bool) -> Result<Vec<Name<'a>>,
                 if value.tag != IA5_STRING {
                     return Err(value.bad());
                 }
-                found.push(Name { kind: MAIL, body: value.body });
+                found.push(GeneralName { kind: MAIL, body: value.body });
             }
             if kind.body == COMMON_NAME && is_leaf && !has_dns && looks_like_a_host(value.body) {
-                found.push(Name { kind: DNS, body: value.body });
+                found.push(GeneralName { kind: DNS, body: value.body });
             }
         }
     }
@@ -92,7 +92,7 @@ fn looks_like_a_host(text: &[u8]) -> bool {
 pub(super) struct Unprocessed;
 
 /// Whether a name lies in the subtree of a base of the same kind.
-pub(super) fn is_within(name: Name<'_>, base: &[u8]) -> Result<bool, Unprocessed> {
+pub(super) fn is_within(name: GeneralName<'_>, base: &[u8]) -> Result<bool, Unprocessed> {
     match name.kind {
         DNS => Ok(dns(name.body, base)),
         MAIL => mail(name.body, base),
@@ -173,7 +173,7 @@ fn address(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
 /// Whether the name begins with the parts of the base. Both are RDNSequences with their tags.
 fn directory(name: &[u8], base: &[u8]) -> Result<bool, DerError> {
     let parts = |bytes: &[u8]| -> Result<Vec<Vec<u8>>, DerError> {
-        let mut rdns = Der::new(bytes).expect(der::SEQUENCE)?.inner();
+        let mut rdns = DerReader::new(bytes).expect(der::SEQUENCE)?.inner();
         let mut parts = Vec::new();
         while !rdns.is_empty() {
             parts.push(comparable(&rdns.expect(der::SET)?)?);

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use super::Member;
-use super::rule::{Faults, Rule};
-use crate::certificate::Parts;
-use crate::der::{self, Der, DerError};
+use super::rule::{PathRule, RuleFaults};
+use crate::certificate::CertificateParts;
+use crate::der::{self, DerError, DerReader};
 
 const POLICIES: &[u8] = &[0x55, 0x1d, 32];
 const MAPPINGS: &[u8] = &[0x55, 0x1d, 33];
@@ -18,7 +18,7 @@ const ANY: &[u8] = &[0x55, 0x1d, 32, 0];
 
 /// The policy extensions of one certificate.
 #[derive(Default)]
-pub(super) struct Said<'a> {
+pub(super) struct PolicyFacts<'a> {
     policies: BTreeSet<&'a [u8]>,
     /// Whether a policy has qualifiers. The JDK refuses them if the extension is critical.
     is_qualified: bool,
@@ -30,15 +30,15 @@ pub(super) struct Said<'a> {
 }
 
 /// Whether a certificate constrains the policies of the certificates that it issues.
-pub(super) fn is_constrained(parts: &Parts<'_>) -> bool {
+pub(super) fn is_constrained(parts: &CertificateParts<'_>) -> bool {
     parts.extension(CONSTRAINTS).is_some() || parts.extension(INHIBIT_ANY).is_some()
 }
 
 /// Reads the extensions about policies.
-pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
-    let mut said = Said::default();
+pub(super) fn read<'a>(parts: &CertificateParts<'a>) -> Result<PolicyFacts<'a>, DerError> {
+    let mut said = PolicyFacts::default();
     if let Some(value) = parts.extension(MAPPINGS) {
-        let mut whole = Der::new(value);
+        let mut whole = DerReader::new(value);
         let mut list = whole.expect(der::SEQUENCE)?.inner();
         whole.end()?;
         while !list.is_empty() {
@@ -49,7 +49,7 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
         }
     }
     if let Some(value) = parts.extension(POLICIES) {
-        let mut whole = Der::new(value);
+        let mut whole = DerReader::new(value);
         let list = whole.expect(der::SEQUENCE)?;
         whole.end()?;
         let mut list_left = list.inner();
@@ -66,7 +66,7 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
         }
     }
     if let Some(value) = parts.extension(CONSTRAINTS) {
-        let mut whole = Der::new(value);
+        let mut whole = DerReader::new(value);
         let list = whole.expect(der::SEQUENCE)?;
         whole.end()?;
         let mut fields = list.inner();
@@ -80,7 +80,7 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
         said.inhibit_mapping = mapping.map(|number| number.small()).transpose()?;
     }
     if let Some(value) = parts.extension(INHIBIT_ANY) {
-        let mut whole = Der::new(value);
+        let mut whole = DerReader::new(value);
         said.inhibit_any = Some(whole.expect(der::INTEGER)?.small()?);
         whole.end()?;
     }
@@ -94,14 +94,14 @@ enum Valid<'a> {
 }
 
 /// Judges a path, nearest issuer first. The root's own policies do not count (RFC 5280 §6.1.1).
-pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut RuleFaults<'_>) {
     let between = issuers.get(..issuers.len().saturating_sub(1)).unwrap_or_default();
     let mut valid = Valid::Any;
     // How many more certificates may come without a valid policy, may use anyPolicy, and may map policies.
     let (mut explicit, mut any, mut mapping) = (u64::MAX, u64::MAX, u64::MAX);
     for (certificate, parts) in between.iter().rev().chain([leaf]) {
         let is_leaf = std::ptr::eq(*certificate, leaf.0);
-        let mut refuse = |what: &str| faults.add(Rule::Policy, certificate, what);
+        let mut refuse = |what: &str| faults.add(PathRule::Policy, certificate, what);
         // `member` has reported a broken form already.
         let Ok(said) = read(parts) else { return };
         let is_critical = certificate.critical_extensions().iter().any(|oid| oid == "2.5.29.32");

@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 
 /// A rule that a certificate of a path must fulfil (RFC 5280 §6.1). Each rule has a name, which messages and tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
+pub enum PathRule {
     /// One of the given certificates has the name of the issuer (§6.1.3 a 4).
     Issuer,
     /// No path is longer than seven issuers, and a search ends after a hundred signatures. (A rule of this crate.)
@@ -23,7 +23,7 @@ pub enum Rule {
     /// `jdk.certpath.disabledAlgorithms`.)
     Algorithm,
     /// The public key is RSA with 2048 to 8192 bits, or lies on P-256, P-384 or P-521. (A rule of this crate, for the
-    /// same reason as [`Rule::Algorithm`].)
+    /// same reason as [`PathRule::Algorithm`].)
     Key,
     /// Version, times and known extensions have the form of RFC 5280 §4.1 and §4.2.
     Form,
@@ -61,7 +61,7 @@ pub enum Rule {
     SecondOpinion,
 }
 
-impl Rule {
+impl PathRule {
     /// All rules.
     pub const ALL: [Self; 20] = [
         Self::Issuer,
@@ -120,7 +120,7 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for PathRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -130,7 +130,7 @@ impl fmt::Display for Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The broken rule.
-    pub rule: Rule,
+    pub rule: PathRule,
     /// The subject of the certificate that breaks the rule, in `keytool`'s order.
     pub certificate: String,
     /// The fingerprint of that certificate.
@@ -140,7 +140,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(rule: Rule, certificate: &Certificate, what: impl Into<String>) -> Self {
+    pub(super) fn new(rule: PathRule, certificate: &Certificate, what: impl Into<String>) -> Self {
         Self {
             rule,
             certificate: certificate.subject().to_owned(),
@@ -151,18 +151,18 @@ impl Refused {
 }
 
 /// The faults of one path, in the order in which they are found.
-pub(super) struct Faults<'a> {
+pub(super) struct RuleFaults<'a> {
     found: Vec<Refused>,
-    ignored: &'a [Rule],
+    ignored: &'a [PathRule],
 }
 
-impl<'a> Faults<'a> {
+impl<'a> RuleFaults<'a> {
     /// `ignored` are rules that do not count.
-    pub(super) fn new(ignored: &'a [Rule]) -> Self {
+    pub(super) fn new(ignored: &'a [PathRule]) -> Self {
         Self { found: Vec::new(), ignored }
     }
 
-    pub(super) fn add(&mut self, rule: Rule, certificate: &Certificate, what: impl Into<String>) {
+    pub(super) fn add(&mut self, rule: PathRule, certificate: &Certificate, what: impl Into<String>) {
         if !self.ignored.contains(&rule) {
             self.found.push(Refused::new(rule, certificate, what));
         }

@@ -11,20 +11,20 @@ use std::time::Duration;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::rule::{Faults, Rule};
+use super::rule::{PathRule, RuleFaults};
 use super::{Member, constraints, link};
 use crate::certificate::Certificate;
 
 /// Critical extensions that webpki refuses and this crate processes: policies, their mappings and constraints.
 const POLICIES: [&str; 4] = ["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"];
 
-pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, faults: &mut Faults<'_>) {
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, faults: &mut RuleFaults<'_>) {
     let Some(((root, _), between)) = issuers.split_last() else { return };
     if is_beyond(leaf, issuers, between) {
         return;
     }
     if let Err(error) = ask(leaf.0, between, root, at) {
-        faults.add(Rule::SecondOpinion, leaf.0, format!("has a path that rustls-webpki refuses: {error}"));
+        faults.add(PathRule::SecondOpinion, leaf.0, format!("has a path that rustls-webpki refuses: {error}"));
     }
 }
 

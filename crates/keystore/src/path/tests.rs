@@ -60,13 +60,13 @@ fn a_missing_issuer_and_a_ca_as_end_entity_are_named() {
     let middle = below(&root, "middle", true);
     let leaf = below(&middle, "host.acme.example", false);
     let refused = validate(&leaf.certificate, &[], &root.certificate, AT).unwrap_err();
-    assert_eq!(refused.rule, Rule::Issuer);
+    assert_eq!(refused.rule, PathRule::Issuer);
     assert_eq!(
         refused.to_string(),
         "CN=host.acme.example names CN=middle as its issuer, but there is no certificate of that name (rule `issuer`)"
     );
     let refused = validate(&middle.certificate, &[], &root.certificate, AT).unwrap_err();
-    assert_eq!((refused.rule, refused.certificate.as_str()), (Rule::EndEntityIsCa, "CN=middle"));
+    assert_eq!((refused.rule, refused.certificate.as_str()), (PathRule::EndEntityIsCa, "CN=middle"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_path_of_more_than_seven_issuers_is_too_long() {
         validate(&leaf.certificate, &all, &root.certificate, AT).map(|path| path.issuers().len())
     };
     assert_eq!(verdict(6), Ok(7));
-    assert_eq!(verdict(7).unwrap_err().rule, Rule::Length);
+    assert_eq!(verdict(7).unwrap_err().rule, PathRule::Length);
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_web_of_cross_signed_issuers_ends_the_search() {
 fn a_root_is_judged_at_its_moment() {
     let root = root("root");
     assert_eq!(judge_root(&root.certificate, AT), Ok(()));
-    assert_eq!(judge_root(&root.certificate, root.certificate.not_after()).unwrap_err().rule, Rule::Ended);
-    assert_eq!(judge_root(&root.certificate, 0).unwrap_err().rule, Rule::NotYetValid);
+    assert_eq!(judge_root(&root.certificate, root.certificate.not_after()).unwrap_err().rule, PathRule::Ended);
+    assert_eq!(judge_root(&root.certificate, 0).unwrap_err().rule, PathRule::NotYetValid);
     let (params, key) = (params("no CA", false), KeyPair::generate().unwrap());
     let no_ca = parse(params.self_signed(&key).unwrap().der());
-    assert_eq!(judge_root(&no_ca, AT).unwrap_err().rule, Rule::BasicConstraints);
+    assert_eq!(judge_root(&no_ca, AT).unwrap_err().rule, PathRule::BasicConstraints);
 }
 
 #[test]

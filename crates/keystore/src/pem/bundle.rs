@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::blocks;
 use crate::alias::StoredAlias;
-use crate::content::{Content, Input};
+use crate::content::{Content, ContentInput};
 use crate::entries::{Entries, Listed};
 use crate::entry::{EntryId, EntryKind};
 use crate::error::ReadError;
@@ -23,20 +23,20 @@ use crate::textual::{holds_bundle, is_text, scan};
 
 /// A file with one PKCS#7 message, or with several under PEM lines.
 #[derive(Default)]
-pub(crate) struct Bundle {
+pub(crate) struct BundleFile {
     bytes: Vec<u8>,
     entries: Entries<Range<usize>>,
 }
 
-pub(crate) fn open(file: Input<'_>) -> Result<Bundle, ReadError> {
-    let Input { bytes, certificates, .. } = file;
+pub(crate) fn open(file: ContentInput<'_>) -> Result<BundleFile, ReadError> {
+    let ContentInput { bytes, certificates, .. } = file;
     let mut entries = Entries::new();
-    take_in(&mut entries, &bytes, None, certificates, Piece::range)
+    take_in(&mut entries, &bytes, None, certificates, BundlePiece::range)
         .map_err(|error| error.format(Format::Pkcs7.as_str()))?;
-    Ok(Bundle { bytes, entries })
+    Ok(BundleFile { bytes, entries })
 }
 
-impl Content for Bundle {
+impl Content for BundleFile {
     fn format(&self) -> Format {
         Format::Pkcs7
     }
@@ -55,14 +55,14 @@ impl Content for Bundle {
 }
 
 /// The place of an entry of a PKCS#7 store.
-pub(super) enum Piece {
+pub(super) enum BundlePiece {
     /// A member of a bundle. It cannot be removed from the bundle.
     Member(Range<usize>),
     /// A block of its own, beside the bundles.
     Block(Range<usize>),
 }
 
-impl Piece {
+impl BundlePiece {
     fn range(self) -> Range<usize> {
         match self {
             Self::Member(range) | Self::Block(range) => range,
@@ -77,9 +77,9 @@ pub(super) fn take_in<P>(
     bytes: &[u8],
     file: Option<&str>,
     certificates: &Interner,
-    place: impl Fn(Piece) -> P,
+    place: impl Fn(BundlePiece) -> P,
 ) -> Result<(), ReadError> {
-    let member = |range| place(Piece::Member(range));
+    let member = |range| place(BundlePiece::Member(range));
     if !is_text(bytes) {
         pkcs7::read(bytes, certificates)?.take_in(entries, file, None, member);
         return Ok(());
@@ -101,7 +101,7 @@ pub(super) fn take_in<P>(
         match bundle {
             None => {
                 let found = blocks::judge(block, certificates);
-                blocks::take_in(entries, [found], file, |range| place(Piece::Block(range)));
+                blocks::take_in(entries, [found], file, |range| place(BundlePiece::Block(range)));
             }
             Some(Ok(bundle)) => bundle.take_in(entries, file, Some(&block.range), member),
             Some(Err(error)) => {
@@ -109,7 +109,7 @@ pub(super) fn take_in<P>(
                 let why = error.cause().to_owned();
                 entries.remark(Remark::BadBlock { entry, line, file: file.map(str::to_owned), why: why.clone() });
                 let kind = EntryKind::Opaque(why);
-                entries.push(file.map(StoredAlias::from), None, kind, place(Piece::Block(block.range)));
+                entries.push(file.map(StoredAlias::from), None, kind, place(BundlePiece::Block(block.range)));
             }
         }
     }

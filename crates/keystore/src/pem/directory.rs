@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use super::blocks::{self, Found};
-use super::bundle::{self, Piece};
+use super::blocks::{self, PemEntry};
+use super::bundle::{self, BundlePiece};
 use super::write::{append, newline, still_read, text, without};
 use crate::alias::Alias;
 use crate::certificate::Certificate;
@@ -19,7 +19,7 @@ use crate::detect::{Detected, detect, foreign};
 use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
 use crate::entries::{Entries, Listed};
 use crate::entry::{Credential, EntryId, EntryKind};
-use crate::error::{Class, EditError, ReadError};
+use crate::error::{EditError, ErrorClass, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::remark::Remark;
@@ -32,11 +32,11 @@ use crate::textual::is_text;
 pub(crate) struct Folder {
     /// The names and contents, in the order of the names.
     files: Vec<(String, Vec<u8>)>,
-    entries: Entries<Place>,
+    entries: Entries<FolderPlace>,
 }
 
 /// The place of an entry in the folder.
-struct Place {
+struct FolderPlace {
     /// The number of the file.
     file: usize,
     /// The bytes of the entry in the file.
@@ -54,7 +54,7 @@ pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -
             let why = error.cause().to_owned();
             let may_be_certificate = may_be_certificate(name, bytes, &error);
             entries.remark(Remark::ForeignFile { entry, file: name.clone(), why: why.clone(), may_be_certificate });
-            let place = Place { file, whole: 0..bytes.len(), bundled: false };
+            let place = FolderPlace { file, whole: 0..bytes.len(), bundled: false };
             entries.push(Some(name.as_str().into()), None, EntryKind::Opaque(why), place);
         }
     }
@@ -86,17 +86,17 @@ impl Content for Folder {
 }
 
 fn take_file(
-    entries: &mut Entries<Place>,
+    entries: &mut Entries<FolderPlace>,
     file: usize,
     name: &str,
     bytes: &[u8],
     certificates: &Interner,
 ) -> Result<(), ReadError> {
-    let place = |whole| Place { file, whole, bundled: false };
+    let place = |whole| FolderPlace { file, whole, bundled: false };
     match detect(bytes).readable()? {
         Format::Pem => {
             let found = blocks::read(bytes, certificates);
-            if !found.iter().any(Found::is_certificate) {
+            if !found.iter().any(PemEntry::is_certificate) {
                 // A private key alone in a trust folder deserves a remark, although the whole file is one opaque entry.
                 let entry = entries.next_id();
                 let remarks = found.iter().flat_map(|block| block.remarks(entry, Some(name)));
@@ -118,12 +118,12 @@ fn take_file(
         Format::Pkcs7 => {
             let first = entries.next_id();
             bundle::take_in(entries, bytes, Some(name), certificates, |piece| match piece {
-                Piece::Member(whole) => Place { file, whole, bundled: true },
-                Piece::Block(whole) => place(whole),
+                BundlePiece::Member(whole) => FolderPlace { file, whole, bundled: true },
+                BundlePiece::Block(whole) => place(whole),
             })?;
             if entries.next_id() == first {
                 let cause = "an empty PKCS#7 bundle";
-                return Err(ReadError::new(Class::NotAStore, cause, "export the certificates again"));
+                return Err(ReadError::new(ErrorClass::NotAStore, cause, "export the certificates again"));
             }
             Ok(())
         }
@@ -136,7 +136,7 @@ fn take_file(
         | Format::WindowsElement
         | Format::WindowsReg
         | Format::WindowsHive) => Err(ReadError::new(
-            Class::Unsupported,
+            ErrorClass::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",
         )),
@@ -161,7 +161,7 @@ const OF_NOBODY: &[&str] =
 fn may_be_certificate(name: &str, bytes: &[u8], error: &ReadError) -> bool {
     match detect(bytes) {
         // Blocks that were read and hold something else are no certificate, whatever the name.
-        Detected::Readable(Format::Pem) => return error.class == Class::Corrupt,
+        Detected::Readable(Format::Pem) => return error.class == ErrorClass::Corrupt,
         Detected::Readable(Format::Der | Format::Pkcs7) => return true,
         Detected::Refused { .. } if foreign::asn1(bytes).is_some() => return false,
         Detected::Readable(_) | Detected::Refused { .. } => {}

@@ -17,14 +17,14 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, Input};
+use crate::content::{Content, ContentInput};
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
 use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
 
-use blocks::Found;
+use blocks::PemEntry;
 
 /// One file of PEM blocks.
 #[derive(Default)]
@@ -35,10 +35,10 @@ pub(crate) struct Pem {
     entries: Entries<Range<usize>>,
 }
 
-pub(crate) fn open(file: Input<'_>) -> Result<Pem, ReadError> {
-    let Input { bytes, certificates, .. } = file;
+pub(crate) fn open(file: ContentInput<'_>) -> Result<Pem, ReadError> {
+    let ContentInput { bytes, certificates, .. } = file;
     let found = blocks::read(&bytes, certificates);
-    if !found.iter().any(Found::is_certificate) {
+    if !found.iter().any(PemEntry::is_certificate) {
         return Err(blocks::no_certificate(&found).format(Format::Pem.as_str()));
     }
     let mut entries = Entries::new();

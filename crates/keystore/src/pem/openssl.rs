@@ -16,7 +16,7 @@ const WIDEST: usize = 64;
 
 /// The line where OpenSSL stops, and the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stop {
+pub(super) struct OpensslStop {
     /// The line, counted from 1.
     pub(super) line: usize,
     /// The cause, a clause about that line.
@@ -65,7 +65,7 @@ pub(super) enum Extent {
 }
 
 /// Reads a file as far as OpenSSL does, and gives the number of wanted blocks.
-pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<usize, Stop> {
+pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<usize, OpensslStop> {
     let mut lines = lines(bytes);
     let mut found = 0;
     while let Some(first) = lines.by_ref().find(|line| label(line.text).is_some()) {
@@ -75,9 +75,9 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
         let mut last = first.number;
         loop {
             let Some(line) = lines.next() else {
-                return Err(Stop { line: last, why: "it has no END line of its own" });
+                return Err(OpensslStop { line: last, why: "it has no END line of its own" });
             };
-            let stop = |why| Err(Stop { line: line.number, why });
+            let stop = |why| Err(OpensslStop { line: line.number, why });
             last = line.number;
             let continued = std::mem::replace(&mut before, line.partial);
             if header == Header::Maybe && line.text.contains(&b':') {
@@ -124,7 +124,7 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
 }
 
 /// Why OpenSSL finds no block although there is one: the fault in the first line that contains BEGIN.
-pub(super) fn unfound(bytes: &[u8]) -> Stop {
+pub(super) fn unfound(bytes: &[u8]) -> OpensslStop {
     let line = lines(bytes).find(|line| line.text.windows(BEGIN.len()).any(|window| window == BEGIN));
     let (number, text) = line.map_or((1, &b""[..]), |line| (line.number, line.text));
     let has_cr_only = !bytes.contains(&b'\n') && bytes.contains(&b'\r');
@@ -137,5 +137,5 @@ pub(super) fn unfound(bytes: &[u8]) -> Stop {
     } else {
         "the rest of the block is on the line of its BEGIN"
     };
-    Stop { line: number, why }
+    OpensslStop { line: number, why }
 }

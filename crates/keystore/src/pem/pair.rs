@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::blocks::{self, Found, Note};
+use super::blocks::{self, BlockNote, PemEntry};
 use super::openssl::{self, Extent};
 use super::write::{self, append, newline};
 use crate::certificate::KeyAlgorithm;
@@ -22,7 +22,7 @@ use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles, sealed_key};
 use crate::entries::{Entries, Listed};
 use crate::entry::{Credential, EntryId, EntryKind};
-use crate::error::{Class, EditError, KeyError, ReadError};
+use crate::error::{EditError, ErrorClass, KeyError, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::key::{self, Clear};
@@ -106,21 +106,21 @@ pub(crate) fn open(
             other => {
                 let cause = format!("its certificate file is {other}, not PEM");
                 let hint = "save the certificate as Base-64";
-                return Err(ReadError::new(Class::Unsupported, cause, hint).format(other.as_str()));
+                return Err(ReadError::new(ErrorClass::Unsupported, cause, hint).format(other.as_str()));
             }
         }
         let found = blocks::read(bytes, certificates);
         let certificate = |label: &[u8]| std::str::from_utf8(label).is_ok_and(label::is_certificate_label);
-        if found.iter().any(Found::is_certificate)
+        if found.iter().any(PemEntry::is_certificate)
             && let Err(stop) = loads(bytes, certificate, Extent::All)
         {
             let cause = format!("OpenSSL does not load it: in line {} {}", stop.line, stop.why);
             let hint = "write the certificate again in lines of 64 characters, without spaces or empty lines";
-            return Err(named(ReadError::new(Class::Corrupt, cause, hint)));
+            return Err(named(ReadError::new(ErrorClass::Corrupt, cause, hint)));
         }
         // If one certificate of the chain cannot be read, it is not known which certificate comes first.
-        let bad = found.iter().any(|block| matches!(block.note, Some(Note::Bad(_))));
-        if bad || !found.iter().any(Found::is_certificate) {
+        let bad = found.iter().any(|block| matches!(block.note, Some(BlockNote::Bad(_))));
+        if bad || !found.iter().any(PemEntry::is_certificate) {
             return Err(named(blocks::no_certificate(&found)));
         }
         for block in found {
@@ -141,7 +141,7 @@ pub(crate) fn open(
 }
 
 /// Whether OpenSSL reads a file and finds a block of this kind in it.
-fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<(), openssl::Stop> {
+fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<(), openssl::OpensslStop> {
     match openssl::read(bytes, wanted, extent)? {
         0 => Err(openssl::unfound(bytes)),
         _ => Ok(()),
@@ -425,9 +425,9 @@ mod tests {
         let (old, other) = (made("a.example"), made("b.example"));
         let broken = old.0.replacen("MII", "M!I", 1);
         let error = opened(Some(&format!("{broken}{}", other.0)), Some(&old.1)).unwrap_err();
-        assert_eq!(error.class, Class::Corrupt, "{error}");
-        assert_eq!(opened(Some(&old.1), Some(&old.1)).unwrap_err().class, Class::NotAStore);
+        assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
+        assert_eq!(opened(Some(&old.1), Some(&old.1)).unwrap_err().class, ErrorClass::NotAStore);
         let der = Store::open_pair(Some(old.2), None, &Interner::new()).unwrap_err();
-        assert_eq!(der.class, Class::Unsupported);
+        assert_eq!(der.class, ErrorClass::Unsupported);
     }
 }

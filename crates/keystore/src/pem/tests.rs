@@ -8,7 +8,7 @@ use super::*;
 use crate::certificate::Certificate;
 use crate::detect::{Detected, detect};
 use crate::entry::Credential;
-use crate::error::Class;
+use crate::error::ErrorClass;
 use crate::intern::{CertificateSlot, Interner};
 use crate::never::Never;
 use crate::remark::Remark;
@@ -260,7 +260,7 @@ fn utf_16_is_refused_with_the_way_out() {
     let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for bytes in [[&[0xff, 0xfe][..], &little].concat(), [&[0xfe, 0xff][..], &big].concat(), little, big] {
         let error = Store::open(bytes, Credential::Withheld, &Interner::new()).unwrap_err();
-        assert!(error.class == Class::NotAStore && error.cause().contains("UTF-16"), "{error}");
+        assert!(error.class == ErrorClass::NotAStore && error.cause().contains("UTF-16"), "{error}");
         assert!(error.hint().contains("UTF-8"), "{error}");
     }
 }
@@ -284,7 +284,7 @@ fn what_is_no_certificate_has_a_name() {
     ];
     for (text, word, key) in cases {
         let alone = Store::open(text.clone().into_bytes(), Credential::Withheld, &Interner::new()).unwrap_err();
-        assert!(alone.class == Class::NotAStore && alone.cause().contains(word), "{alone}");
+        assert!(alone.class == ErrorClass::NotAStore && alone.cause().contains(word), "{alone}");
         let store = reopen(format!("{}{text}", block(DER, "CERTIFICATE")).as_bytes());
         let EntryKind::Opaque(what) = &store.entries()[1].kind else { panic!("{word}") };
         assert!(what.contains(word), "{what}");

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::der::{self, Der, DerError, Tlv, encode};
+use crate::der::{self, DerError, DerReader, Tlv, encode};
 use crate::intern::{CertificateSlot, Interner};
 
 const BAG: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 10, 1];
@@ -25,7 +25,7 @@ const BMP_STRING: u8 = 0x1e;
 
 /// The content of a bag.
 #[derive(Debug, Clone)]
-pub(super) enum What {
+pub(super) enum BagContent {
     /// A protected key: the place of its EncryptedPrivateKeyInfo in the text.
     SealedKey(Range<usize>),
     /// A key in the clear: the place of its PrivateKeyInfo in the text.
@@ -42,7 +42,7 @@ pub(super) enum What {
 
 /// The friendly name of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct FriendlyName {
     pub(super) text: String,
     /// Whether half a surrogate pair or half a character was replaced.
     pub(super) lossy: bool,
@@ -55,8 +55,8 @@ pub(super) struct Name {
 pub(super) struct Bag {
     /// The place of the bag in the text of its part.
     pub(super) range: Range<usize>,
-    pub(super) what: What,
-    pub(super) name: Option<Name>,
+    pub(super) what: BagContent,
+    pub(super) name: Option<FriendlyName>,
     pub(super) key_id: Option<Vec<u8>>,
     /// Whether the bag has Oracle's attribute.
     pub(super) trusted: bool,
@@ -108,36 +108,36 @@ impl Bag {
     /// The certificate, if the bag holds one.
     pub(super) fn certificate(&self) -> Option<&CertificateSlot> {
         match &self.what {
-            What::Certificate(slot) => Some(slot),
+            BagContent::Certificate(slot) => Some(slot),
             _ => None,
         }
     }
 }
 
-fn content(oid: &[u8], wrapped: &Tlv<'_>, certificates: &Interner) -> Result<What, DerError> {
+fn content(oid: &[u8], wrapped: &Tlv<'_>, certificates: &Interner) -> Result<BagContent, DerError> {
     let inner = || wrapped.inner().next();
     let here = |element: &Tlv<'_>| element.at..element.at + element.raw.len();
     Ok(match oid.strip_prefix(BAG) {
-        Some([KEY]) => What::PlainKey(here(&inner()?)),
-        Some([SHROUDED_KEY]) => What::SealedKey(here(&inner()?)),
+        Some([KEY]) => BagContent::PlainKey(here(&inner()?)),
+        Some([SHROUDED_KEY]) => BagContent::SealedKey(here(&inner()?)),
         Some([CERTIFICATE]) => {
             let mut fields = inner()?.inner();
             let kind = fields.expect(der::OID)?.body;
             let value = fields.expect(der::CONTEXT_0)?.inner().next()?;
             match kind.strip_prefix(PKCS9) {
-                Some(X509) => What::Certificate(certificates.intern(&value.octets()?)),
+                Some(X509) => BagContent::Certificate(certificates.intern(&value.octets()?)),
                 _ => {
                     let kind = der::dotted(kind).unwrap_or_else(|| "unreadable".to_owned());
-                    What::ForeignCertificate(kind)
+                    BagContent::ForeignCertificate(kind)
                 }
             }
         }
-        Some([CRL]) => What::Other("a certificate revocation list".to_owned()),
-        Some([SECRET]) => What::Secret,
-        Some([NESTED]) => What::Other(nested(&inner()?)),
+        Some([CRL]) => BagContent::Other("a certificate revocation list".to_owned()),
+        Some([SECRET]) => BagContent::Secret,
+        Some([NESTED]) => BagContent::Other(nested(&inner()?)),
         _ => {
             let oid = der::dotted(oid).unwrap_or_else(|| "an unreadable identifier".to_owned());
-            What::Other(format!("a bag of the unknown kind {oid}"))
+            BagContent::Other(format!("a bag of the unknown kind {oid}"))
         }
     })
 }
@@ -156,10 +156,10 @@ fn nested(contents: &Tlv<'_>) -> String {
     format!("nested bags, into which no JVM looks (certificates: {certificates}, keys: {keys}, others: {others})")
 }
 
-fn friendly(value: &Tlv<'_>) -> Result<Name, DerError> {
+fn friendly(value: &Tlv<'_>) -> Result<FriendlyName, DerError> {
     if value.tag != BMP_STRING {
         let text = String::from_utf8_lossy(value.body).into_owned();
-        return Ok(Name { text, lossy: false, foreign: true });
+        return Ok(FriendlyName { text, lossy: false, foreign: true });
     }
     let mut lossy = !value.body.len().is_multiple_of(2);
     let units = value
@@ -174,12 +174,12 @@ fn friendly(value: &Tlv<'_>) -> Result<Name, DerError> {
             })
         })
         .collect();
-    Ok(Name { text, lossy, foreign: false })
+    Ok(FriendlyName { text, lossy, foreign: false })
 }
 
 /// The changes to a bag's attributes. An attribute that is not named stays unchanged.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Attributes<'a> {
+pub(super) struct AttributeChange<'a> {
     /// The change to the friendly name: a new one, or its removal.
     pub(super) name: Option<Option<&'a str>>,
     /// The change to the localKeyId: a new one, or its removal.
@@ -190,8 +190,8 @@ pub(super) struct Attributes<'a> {
 
 /// The bag with other attributes. Its contents, and the attributes that are not named, keep their bytes and their
 /// order.
-pub(super) fn with_attributes(raw: &[u8], next: &Attributes<'_>) -> Result<Vec<u8>, DerError> {
-    let mut fields = Der::ber(raw).expect(der::SEQUENCE)?.inner();
+pub(super) fn with_attributes(raw: &[u8], next: &AttributeChange<'_>) -> Result<Vec<u8>, DerError> {
+    let mut fields = DerReader::ber(raw).expect(der::SEQUENCE)?.inner();
     let oid = fields.expect(der::OID)?;
     let value = fields.expect(der::CONTEXT_0)?;
     let mut kept: Vec<Vec<u8>> = Vec::new();
@@ -238,14 +238,14 @@ pub(super) fn sealed_key(sealed: &[u8], name: &str, key_id: &[u8]) -> Vec<u8> {
 
 /// The bag of another protected key in the place of this one. All attributes stay except the localKeyId.
 pub(super) fn with_sealed_key(raw: &[u8], sealed: &[u8], key_id: &[u8]) -> Result<Vec<u8>, DerError> {
-    let mut fields = Der::ber(raw).expect(der::SEQUENCE)?.inner();
+    let mut fields = DerReader::ber(raw).expect(der::SEQUENCE)?.inner();
     fields.expect(der::OID)?;
     fields.expect(der::CONTEXT_0)?;
     let oid = encode(der::OID, &[BAG, &[SHROUDED_KEY]].concat());
     let mut parts = vec![oid, encode(der::CONTEXT_0, sealed)];
     parts.extend(fields.optional(der::SET)?.map(|set| set.raw.to_vec()));
     let bag = encode(der::SEQUENCE, &parts.concat());
-    with_attributes(&bag, &Attributes { key_id: Some(Some(key_id)), ..Attributes::default() })
+    with_attributes(&bag, &AttributeChange { key_id: Some(Some(key_id)), ..AttributeChange::default() })
 }
 
 fn certificate_value(certificate: &[u8]) -> Vec<u8> {
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn read(raw: &[u8]) -> Bag {
-        Bag::read(&Der::ber(raw).next().unwrap(), &Interner::new()).unwrap()
+        Bag::read(&DerReader::ber(raw).next().unwrap(), &Interner::new()).unwrap()
     }
 
     #[test]
@@ -290,11 +290,12 @@ mod tests {
         let before = read(&raw);
         assert_eq!(before.name.as_ref().unwrap().text, "zürich-日本-😀");
         assert_eq!(before.created_ms(), Some(12));
-        assert_eq!(with_attributes(&raw, &Attributes::default()).unwrap(), raw);
-        let renamed = with_attributes(&raw, &Attributes { name: Some(Some("new")), ..Attributes::default() }).unwrap();
+        assert_eq!(with_attributes(&raw, &AttributeChange::default()).unwrap(), raw);
+        let renamed =
+            with_attributes(&raw, &AttributeChange { name: Some(Some("new")), ..AttributeChange::default() }).unwrap();
         let wanted = [extra.clone(), name_attribute("new"), key_attribute(b"Time 12")];
         assert_eq!(renamed, bag(SHROUDED_KEY, &encode(der::SEQUENCE, &[]), &wanted));
-        let bare = Attributes { name: Some(None), key_id: Some(None), distrust: true };
+        let bare = AttributeChange { name: Some(None), key_id: Some(None), distrust: true };
         let bare = with_attributes(&raw, &bare).unwrap();
         assert_eq!(bare, bag(SHROUDED_KEY, &encode(der::SEQUENCE, &[]), &[extra]));
     }
@@ -303,8 +304,8 @@ mod tests {
     fn names_that_are_no_text_are_shown_and_marked() {
         let raw = |value: &[u8]| bag(SHROUDED_KEY, &encode(der::SEQUENCE, &[]), &[attribute(FRIENDLY_NAME, value)]);
         let name = read(&raw(&encode(BMP_STRING, &[0, b'a', 0xd8, 0x3d]))).name.unwrap();
-        assert_eq!(name, Name { text: "a\u{fffd}".to_owned(), lossy: true, foreign: false });
+        assert_eq!(name, FriendlyName { text: "a\u{fffd}".to_owned(), lossy: true, foreign: false });
         let name = read(&raw(&encode(0x0c, "ä".as_bytes()))).name.unwrap();
-        assert_eq!(name, Name { text: "ä".to_owned(), lossy: false, foreign: true });
+        assert_eq!(name, FriendlyName { text: "ä".to_owned(), lossy: false, foreign: true });
     }
 }

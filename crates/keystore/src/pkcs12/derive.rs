@@ -42,7 +42,7 @@ impl Budget {
 
 /// How a password becomes the bytes for PKCS#12's own KDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum PasswordEncoding {
     /// UTF-16, high byte first, and two zero bytes (RFC 7292 appendix B.1).
     Terminated,
     /// No bytes: some tools use this for an absent password.
@@ -51,7 +51,7 @@ pub(crate) enum Reading {
     Widened,
 }
 
-impl Reading {
+impl PasswordEncoding {
     /// The readings to try, that of the standard first.
     pub(crate) fn candidates(password: &Password) -> &'static [Self] {
         if password.expose().is_empty() {
@@ -88,7 +88,7 @@ impl Reading {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Secret<'a> {
     pub(crate) password: &'a Password,
-    pub(crate) reading: Reading,
+    pub(crate) reading: PasswordEncoding,
 }
 
 /// A hash function of the SHA-1 and SHA-2 family.
@@ -245,7 +245,7 @@ impl Hash {
     /// PKCS#12's own KDF. The caller has limited the rounds.
     pub(crate) fn pkcs12(
         self,
-        purpose: Purpose,
+        purpose: DerivedPurpose,
         secret: Secret<'_>,
         salt: &[u8],
         rounds: u64,
@@ -258,14 +258,14 @@ impl Hash {
 
 /// The purpose of derived bytes: the ID byte of RFC 7292 appendix B.3.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
+pub(crate) enum DerivedPurpose {
     Key = 1,
     Iv = 2,
     Mac = 3,
 }
 
 fn pkcs12_kdf<D: Digest + BlockSizeUser + FixedOutputReset>(
-    purpose: Purpose,
+    purpose: DerivedPurpose,
     password: &[u8],
     salt: &[u8],
     rounds: u64,
@@ -317,16 +317,16 @@ mod tests {
     #[test]
     fn the_kdf_of_pkcs12_gives_the_published_values() {
         let password = Password::new("smeg");
-        let secret = Secret { password: &password, reading: Reading::Terminated };
+        let secret = Secret { password: &password, reading: PasswordEncoding::Terminated };
         let salt = [0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d, 0x82, 0x3f];
-        let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &salt, 1, 24);
+        let key = Hash::Sha1.pkcs12(DerivedPurpose::Key, secret, &salt, 1, 24);
         assert_eq!(hex(&key), "8aaae6297b6cb04642ab5b077851284eb7128f1a2a7fbca3");
-        let iv = Hash::Sha1.pkcs12(Purpose::Iv, secret, &[0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d, 0x82, 0x3f], 1, 8);
+        let iv = Hash::Sha1.pkcs12(DerivedPurpose::Iv, secret, &[0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d, 0x82, 0x3f], 1, 8);
         assert_eq!(hex(&iv), "79993dfe048d3b76");
         let salt = [0x05, 0xde, 0xc9, 0x59, 0xac, 0xff, 0x72, 0xf7];
         let password = Password::new("queeg");
-        let secret = Secret { password: &password, reading: Reading::Terminated };
-        let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &salt, 1000, 24);
+        let secret = Secret { password: &password, reading: PasswordEncoding::Terminated };
+        let key = Hash::Sha1.pkcs12(DerivedPurpose::Key, secret, &salt, 1000, 24);
         assert_eq!(hex(&key), "ed2034e36328830ff09df1e1a07dd357185dac0d4f9eb3d4");
     }
 
@@ -344,9 +344,10 @@ mod tests {
     #[test]
     fn an_absent_password_differs_from_an_empty_one() {
         let password = Password::new("");
-        let key =
-            |reading| Hash::Sha256.pkcs12(Purpose::Mac, Secret { password: &password, reading }, b"saltsalt", 2, 32);
-        assert_ne!(key(Reading::Terminated), key(Reading::Absent));
-        assert_eq!(Reading::candidates(&password), [Reading::Terminated, Reading::Absent]);
+        let key = |reading| {
+            Hash::Sha256.pkcs12(DerivedPurpose::Mac, Secret { password: &password, reading }, b"saltsalt", 2, 32)
+        };
+        assert_ne!(key(PasswordEncoding::Terminated), key(PasswordEncoding::Absent));
+        assert_eq!(PasswordEncoding::candidates(&password), [PasswordEncoding::Terminated, PasswordEncoding::Absent]);
     }
 }

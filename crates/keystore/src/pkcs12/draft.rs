@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
-use super::bag::{self, Attributes, Bag, What};
+use super::bag::{self, AttributeChange, Bag, BagContent};
 use super::derive::Secret;
-use super::pfx::{Part, Pfx, Place, Seal};
+use super::pfx::{BagPlace, Pfx, SafePart, Seal};
 use super::protection::Protection;
 use super::scheme::Scheme;
 use super::store::Pkcs12;
-use super::view::{self, Placed, Role, Seen};
+use super::view::{self, BagRole, BagView, PlacedBag};
 use crate::alias::Alias;
 use crate::certificate::Certificate;
-use crate::der::{self, Der, DerError, encode};
+use crate::der::{self, DerError, DerReader, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey, check_certificate, new_alias, sealed_key};
 use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
@@ -58,14 +58,14 @@ pub(super) struct NextPart<'a> {
 }
 
 /// The next content of a file, while it is made.
-pub(super) struct Draft<'a> {
+pub(super) struct Pkcs12Draft<'a> {
     pub(super) store: &'a Pkcs12,
     pub(super) pfx: &'a Pfx,
     pub(super) protection: &'a Protection,
     pub(super) secret: Option<Secret<'a>>,
     /// The bags of the file, with the role of each bag and the entry that owns it.
-    pub(super) placed: Vec<Placed<'a>>,
-    pub(super) seen: Vec<Seen>,
+    pub(super) placed: Vec<PlacedBag<'a>>,
+    pub(super) seen: Vec<BagView>,
     pub(super) owners: BTreeMap<usize, EntryId>,
     pub(super) parts: Vec<NextPart<'a>>,
     pub(super) key_ids: BTreeSet<Vec<u8>>,
@@ -77,21 +77,21 @@ pub(super) fn unreadable(error: DerError) -> EditError {
     EditError::NotRepresentable { format: Format::Pkcs12, why }
 }
 
-impl<'a> Draft<'a> {
+impl<'a> Pkcs12Draft<'a> {
     pub(super) fn new(store: &'a Pkcs12, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
         let safe = pfx.safe.bytes(store.bytes());
         let placed = pfx.placed(store.bytes());
         let seen = view::of(&placed);
-        let by_place: BTreeMap<Place, EntryId> = store
+        let by_place: BTreeMap<BagPlace, EntryId> = store
             .opened()
             .into_iter()
             .flat_map(|opened| opened.entries.iter().map(|(entry, place)| (*place, entry.id)))
             .collect();
-        let owner = |(number, placed): (usize, &Placed<'_>)| {
-            Some((number, *by_place.get(&Place::Bag { part: placed.part, position: placed.position })?))
+        let owner = |(number, placed): (usize, &PlacedBag<'_>)| {
+            Some((number, *by_place.get(&BagPlace::Bag { part: placed.part, position: placed.position })?))
         };
         let owners = placed.iter().enumerate().filter_map(owner).collect();
-        let part = |part: &'a Part| NextPart {
+        let part = |part: &'a SafePart| NextPart {
             old: safe.get(part.whole.clone()),
             seal: match &part.seal {
                 Seal::Encrypted(scheme) => Some(scheme.clone()),
@@ -115,8 +115,10 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn made(&self, tag: Tag, raw: Vec<u8>) -> Result<NextBag<'a>, EditError> {
-        let bag =
-            Der::ber(&raw).next().and_then(|element| Bag::read(&element, &self.certificates)).map_err(unreadable)?;
+        let bag = DerReader::ber(&raw)
+            .next()
+            .and_then(|element| Bag::read(&element, &self.certificates))
+            .map_err(unreadable)?;
         Ok(NextBag { tag, raw: Cow::Owned(raw), bag: Cow::Owned(bag), around: None })
     }
 
@@ -131,7 +133,7 @@ impl<'a> Draft<'a> {
             .iter()
             .enumerate()
             .filter_map(|(number, seen)| match &seen.role {
-                Role::Key(chain) => Some((number, *self.owners.get(&number)?, chain.clone())),
+                BagRole::Key(chain) => Some((number, *self.owners.get(&number)?, chain.clone())),
                 _ => None,
             })
             .collect()
@@ -173,7 +175,7 @@ impl<'a> Draft<'a> {
             }
         }
         for number in 0..self.placed.len() {
-            let Some(Placed { bag, part, text, .. }) = self.placed.get(number).copied() else { continue };
+            let Some(PlacedBag { bag, part, text, .. }) = self.placed.get(number).copied() else { continue };
             let raw = self.raw(number);
             let owner = self.owners.get(&number).copied();
             let kept = |tag| NextBag { tag, raw: Cow::Borrowed(raw), bag: Cow::Borrowed(bag), around: Some(text) };
@@ -181,13 +183,13 @@ impl<'a> Draft<'a> {
             match owner.and_then(|id| Some((id, edits.disposition.get(&id)?))) {
                 Some((id, Disposition::Rename(alias))) => {
                     let alias = new_alias(Some(alias))?;
-                    let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
+                    let named = AttributeChange { name: Some(Some(alias.as_str())), ..AttributeChange::default() };
                     next.push(self.made(Tag::Entry(id), bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                 }
                 Some((_, Disposition::Remove)) if self.carries_a_chain(number, &needed) => {
                     // The chain of a key contains this certificate, so it stays for the chain, but is no longer
                     // trusted.
-                    let bare = Attributes { name: Some(None), distrust: true, ..Attributes::default() };
+                    let bare = AttributeChange { name: Some(None), distrust: true, ..AttributeChange::default() };
                     next.push(self.made(Tag::Chain, bag::with_attributes(raw, &bare).map_err(unreadable)?)?);
                 }
                 Some((_, Disposition::Remove)) => {}
@@ -207,7 +209,8 @@ impl<'a> Draft<'a> {
                         .is_some_and(|print| leaving.contains(&print) && !needed.contains(&print)) => {}
                     None => match self.new_leaf_name(number, &keys, edits)? {
                         Some(alias) => {
-                            let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
+                            let named =
+                                AttributeChange { name: Some(Some(alias.as_str())), ..AttributeChange::default() };
                             next.push(self.made(Tag::Chain, bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                         }
                         None => next.push(kept(Tag::Chain)),
@@ -265,7 +268,7 @@ impl<'a> Draft<'a> {
     }
 
     fn is_chained(&self, number: usize) -> bool {
-        self.seen.get(number).is_some_and(|seen| seen.role == Role::Chained)
+        self.seen.get(number).is_some_and(|seen| seen.role == BagRole::Chained)
     }
 
     /// Gives a new key, protected, and the localKeyId that ties its certificate to it.
@@ -366,7 +369,7 @@ impl<'a> Draft<'a> {
     /// Places a key after the last key of the file. In a file without keys it gets a part of its own before all others,
     /// as the JDK writes it.
     fn place_key(&mut self, bag: NextBag<'a>) {
-        let is_key = |next: &NextBag<'_>| matches!(next.bag.what, What::SealedKey(_) | What::PlainKey(_));
+        let is_key = |next: &NextBag<'_>| matches!(next.bag.what, BagContent::SealedKey(_) | BagContent::PlainKey(_));
         let at = self.parts.iter().rposition(|part| part.bags.iter().any(is_key));
         match at.and_then(|at| self.parts.get_mut(at)) {
             Some(part) => {

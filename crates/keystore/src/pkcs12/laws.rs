@@ -7,11 +7,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
-use super::bag::{Attributes, with_attributes};
-use super::derive::{Hash, Reading};
-use super::make::{self, AES_128, DES_EDE3, File, Named, POOL};
+use super::bag::{AttributeChange, with_attributes};
+use super::derive::{Hash, PasswordEncoding};
+use super::make::{self, AES_128, BagAttributes, DES_EDE3, POOL, TestFile};
 use super::store::Pkcs12;
-use super::view::{self, Role};
+use super::view::{self, BagRole};
 use crate::alias::fold_alias;
 use crate::certificate::Certificate;
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
@@ -49,10 +49,15 @@ fn certificate(number: usize) -> &'static [u8] {
     }
 }
 
-fn attributes() -> impl Strategy<Value = Named> {
+fn attributes() -> impl Strategy<Value = BagAttributes> {
     let id = prop_oneof![2 => Just(None), 3 => proptest::sample::select(vec!["01", "Time 5", "x"]).prop_map(Some)];
     (proptest::option::weighted(0.7, alias()), id, any::<bool>(), proptest::bool::weighted(0.2)).prop_map(
-        |(name, id, trusted, custom)| Named { name, key_id: id.map(|id| id.as_bytes().to_vec()), trusted, custom },
+        |(name, id, trusted, custom)| BagAttributes {
+            name,
+            key_id: id.map(|id| id.as_bytes().to_vec()),
+            trusted,
+            custom,
+        },
     )
 }
 
@@ -66,7 +71,7 @@ fn bag_strategy() -> impl Strategy<Value = Vec<u8>> {
     ];
     (what, attributes()).prop_map(|(what, attributes)| {
         // Only certificates are trusted.
-        let plain = Named { trusted: false, ..attributes.clone() };
+        let plain = BagAttributes { trusted: false, ..attributes.clone() };
         let scheme = make::pbes1(3, 2);
         match what {
             What::Certificate(number) => make::certificate(certificate(number), &attributes),
@@ -94,7 +99,7 @@ fn file_strategy() -> impl Strategy<Value = Store> {
         };
         let parts = parts.into_iter().map(|(number, bags)| (cover(number), bags)).collect();
         let mac = mac.then(|| (make::mac(Hash::Sha256, 3), PASSWORD));
-        make::open(&File { parts, mac, ber, reading: Reading::Terminated }.build(), PASSWORD).unwrap()
+        make::open(&TestFile { parts, mac, ber, reading: PasswordEncoding::Terminated }.build(), PASSWORD).unwrap()
     })
 }
 
@@ -125,11 +130,11 @@ fn new_key() -> (NewKey, Vec<Arc<Certificate>>) {
 }
 
 /// All bags, each with its bytes, its role for a JVM, and its certificate.
-fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
+fn bags(store: &Store) -> Vec<(Vec<u8>, BagRole, Option<Fingerprint>)> {
     let pfx = &store.content::<Pkcs12>().unwrap().opened().unwrap().pfx;
     let placed = pfx.placed(store.bytes());
     let seen = view::of(&placed);
-    let row = |(placed, seen): (&view::Placed<'_>, view::Seen)| {
+    let row = |(placed, seen): (&view::PlacedBag<'_>, view::BagView)| {
         let raw = placed.text[placed.bag.range.clone()].to_vec();
         (raw, seen.role, placed.bag.certificate().map(CertificateSlot::fingerprint))
     };
@@ -138,7 +143,7 @@ fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
 
 /// A bag without the attributes that an edit may write because the JDK only guesses them.
 fn bare(raw: &[u8]) -> Vec<u8> {
-    with_attributes(raw, &Attributes { name: Some(None), key_id: Some(None), distrust: false }).unwrap()
+    with_attributes(raw, &AttributeChange { name: Some(None), key_id: Some(None), distrust: false }).unwrap()
 }
 
 fn takes_alias(store: &Store) -> Vec<&Entry> {
@@ -230,7 +235,7 @@ proptest! {
         let needed: Vec<Fingerprint> =
             kept.iter().filter(|entry| matches!(entry.kind, EntryKind::PrivateKey { .. })).flat_map(|entry| prints(entry)).collect();
         for (raw, role, print) in &was {
-            if *role == Role::Chained && print.is_some_and(|print| needed.contains(&print)) {
+            if *role == BagRole::Chained && print.is_some_and(|print| needed.contains(&print)) {
                 let left = stock.get_mut(&bare(raw));
                 prop_assert!(left.as_ref().is_some_and(|left| **left > 0), "a chain's certificate is gone");
                 *left.unwrap() -= 1;

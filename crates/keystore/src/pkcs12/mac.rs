@@ -4,7 +4,7 @@
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
 
-use super::derive::{Budget, Hash, Purpose, Secret};
+use super::derive::{Budget, DerivedPurpose, Hash, Secret};
 use super::scheme::{Derivation, SchemeError, algorithm_name};
 use crate::der::{self, Tlv, encode, integer};
 
@@ -17,7 +17,7 @@ const LEAST_KEY: u64 = 20;
 /// The longest accepted key. No hash of the family gives or needs a longer one.
 const MOST_KEY: u64 = 64;
 
-enum Kind {
+enum MacKind {
     /// PKCS#12's own MAC.
     Own {
         hash: Hash,
@@ -30,7 +30,7 @@ enum Kind {
 
 /// The kind of a store's MAC with its parameters, and the value in the file.
 pub(crate) struct Mac {
-    kind: Kind,
+    kind: MacKind,
     salt: Vec<u8>,
     rounds: u64,
     found: Vec<u8>,
@@ -39,12 +39,12 @@ pub(crate) struct Mac {
 impl Mac {
     /// The MAC that a JRE before 8u301 reads, with the rounds of the JDK's legacy mode.
     pub(crate) fn java8() -> Self {
-        Self { kind: Kind::Own { hash: Hash::Sha1 }, salt: Vec::new(), rounds: 100_000, found: Vec::new() }
+        Self { kind: MacKind::Own { hash: Hash::Sha1 }, salt: Vec::new(), rounds: 100_000, found: Vec::new() }
     }
 
     /// The MAC that JDK 17 writes (`HmacPBESHA256`).
     pub(crate) fn modern() -> Self {
-        Self { kind: Kind::Own { hash: Hash::Sha256 }, salt: Vec::new(), rounds: 10_000, found: Vec::new() }
+        Self { kind: MacKind::Own { hash: Hash::Sha256 }, salt: Vec::new(), rounds: 10_000, found: Vec::new() }
     }
 
     /// Reads MacData.
@@ -67,7 +67,7 @@ impl Mac {
         }
         let hash = Hash::of_digest(oid)
             .ok_or_else(|| SchemeError::Unsupported(format!("a MAC with {}", algorithm_name(oid))))?;
-        Ok(Self { kind: Kind::Own { hash }, salt, rounds, found })
+        Ok(Self { kind: MacKind::Own { hash }, salt, rounds, found })
     }
 
     /// Reads PBMAC1-params (RFC 8018 appendix A.5). The salt and rounds beside them have no meaning.
@@ -96,13 +96,13 @@ impl Mac {
             }
         }
         let (salt, rounds) = (derivation.salt.clone(), derivation.rounds);
-        Ok(Self { kind: Kind::Pbmac1 { derivation, hash }, salt, rounds, found })
+        Ok(Self { kind: MacKind::Pbmac1 { derivation, hash }, salt, rounds, found })
     }
 
     fn key_bytes(&self) -> usize {
         match &self.kind {
-            Kind::Own { hash } => hash.size(),
-            Kind::Pbmac1 { derivation, .. } => {
+            MacKind::Own { hash } => hash.size(),
+            MacKind::Pbmac1 { derivation, .. } => {
                 usize::try_from(derivation.length.unwrap_or(LEAST_KEY)).unwrap_or_default()
             }
         }
@@ -111,8 +111,10 @@ impl Mac {
     /// Charges the work of one check to the budget of the store.
     pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
         match &self.kind {
-            Kind::Own { .. } => budget.spend(self.rounds, 1),
-            Kind::Pbmac1 { derivation, .. } => budget.spend(self.rounds, 2 * derivation.hash.blocks(self.key_bytes())),
+            MacKind::Own { .. } => budget.spend(self.rounds, 1),
+            MacKind::Pbmac1 { derivation, .. } => {
+                budget.spend(self.rounds, 2 * derivation.hash.blocks(self.key_bytes()))
+            }
         }
     }
 
@@ -120,8 +122,10 @@ impl Mac {
         self.charge(budget)?;
         let bytes = self.key_bytes();
         Ok(match &self.kind {
-            Kind::Own { hash } => hash.hmac(&hash.pkcs12(Purpose::Mac, secret, salt, self.rounds, bytes), text),
-            Kind::Pbmac1 { derivation, hash } => {
+            MacKind::Own { hash } => {
+                hash.hmac(&hash.pkcs12(DerivedPurpose::Mac, secret, salt, self.rounds, bytes), text)
+            }
+            MacKind::Pbmac1 { derivation, hash } => {
                 hash.hmac(&derivation.hash.pbkdf2(secret, salt, self.rounds, bytes), text)
             }
         })
@@ -141,7 +145,7 @@ impl Mac {
         let value = encode(der::OCTET_STRING, &value);
         let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
         Ok(match &self.kind {
-            Kind::Own { hash } => {
+            MacKind::Own { hash } => {
                 let mut fields = vec![sequence(&[hash.digest_identifier(), value]), encode(der::OCTET_STRING, &salt)];
                 // One round is the default, and DER omits defaults.
                 if self.rounds != 1 {
@@ -149,7 +153,7 @@ impl Mac {
                 }
                 sequence(&fields)
             }
-            Kind::Pbmac1 { derivation, hash } => {
+            MacKind::Pbmac1 { derivation, hash } => {
                 let parameters = sequence(&[derivation.identifier(&salt), hash.hmac_identifier()]);
                 let algorithm = sequence(&[encode(der::OID, PBMAC1), parameters]);
                 // Readers require these two fields, although they have no meaning here (RFC 9579 §4).
@@ -161,24 +165,24 @@ impl Mac {
 
     /// Whether the MAC is so weak that the file must be for old readers.
     pub(crate) fn is_sha1(&self) -> bool {
-        matches!(self.kind, Kind::Own { hash: Hash::Sha1 })
+        matches!(self.kind, MacKind::Own { hash: Hash::Sha1 })
     }
 
     pub(crate) fn name(&self) -> String {
         match &self.kind {
-            Kind::Own { hash } => format!("HMAC-{}, {} rounds", hash.name(), self.rounds),
-            Kind::Pbmac1 { hash, .. } => format!("PBMAC1 with HMAC-{}, {} rounds", hash.name(), self.rounds),
+            MacKind::Own { hash } => format!("HMAC-{}, {} rounds", hash.name(), self.rounds),
+            MacKind::Pbmac1 { hash, .. } => format!("PBMAC1 with HMAC-{}, {} rounds", hash.name(), self.rounds),
         }
     }
 
     /// Why the JDK cannot check the MAC, if it cannot (`com.sun.crypto.provider.HmacPKCS12PBECore`).
     pub(crate) fn jvm_refusal(&self) -> Option<String> {
         match &self.kind {
-            Kind::Own { .. } if self.salt.len() < LEAST_SALT => {
+            MacKind::Own { .. } if self.salt.len() < LEAST_SALT => {
                 Some(format!("the MAC's salt has {} bytes, at least {LEAST_SALT} are needed", self.salt.len()))
             }
-            Kind::Own { .. } => None,
-            Kind::Pbmac1 { .. } => Some("PBMAC1 is unknown to it".to_owned()),
+            MacKind::Own { .. } => None,
+            MacKind::Pbmac1 { .. } => Some("PBMAC1 is unknown to it".to_owned()),
         }
     }
 }

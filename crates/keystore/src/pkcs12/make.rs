@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use super::derive::{Hash, Reading, Secret};
+use super::derive::{Hash, PasswordEncoding, Secret};
 use super::mac::Mac;
 use super::pfx::{DATA, ENCRYPTED_DATA};
 use super::scheme::Scheme;
-use crate::der::{self, Der, encode, integer};
+use crate::der::{self, DerReader, encode, integer};
 use crate::dice::Dice;
 use crate::edit::{Edits, Image};
 use crate::entry::Credential;
@@ -19,7 +19,7 @@ use crate::intern::Interner;
 use crate::password::Password;
 use crate::store::Store;
 
-pub(super) struct Pool {
+pub(super) struct TestMaterial {
     /// Certificates without any relation to each other.
     pub(super) lone: Vec<Vec<u8>>,
     pub(super) root: Vec<u8>,
@@ -36,7 +36,7 @@ fn named(name: &str) -> CertificateParams {
     params
 }
 
-pub(super) static POOL: LazyLock<Pool> = LazyLock::new(|| {
+pub(super) static POOL: LazyLock<TestMaterial> = LazyLock::new(|| {
     let key = || KeyPair::generate().unwrap();
     let root_key = key();
     let root = named("Root").self_signed(&root_key).unwrap().der().to_vec();
@@ -49,7 +49,7 @@ pub(super) static POOL: LazyLock<Pool> = LazyLock::new(|| {
     let (a, b) = (key(), key());
     let first = named("A").signed_by(&a, &Issuer::new(named("B"), &b)).unwrap().der().to_vec();
     let second = named("B").signed_by(&b, &Issuer::new(named("A"), &a)).unwrap().der().to_vec();
-    Pool {
+    TestMaterial {
         lone: (0..4).map(|n| named(&format!("lone{n}")).self_signed(&key()).unwrap().der().to_vec()).collect(),
         root,
         keys: (0..4).map(leaf).collect(),
@@ -92,13 +92,13 @@ pub(super) const AES_256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42];
 pub(super) const DES_EDE3: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7];
 
 fn read_scheme(identifier: &[u8]) -> Scheme {
-    Scheme::read(&Der::new(identifier).next().unwrap()).unwrap()
+    Scheme::read(&DerReader::new(identifier).next().unwrap()).unwrap()
 }
 
 pub(super) fn mac(hash: Hash, rounds: u64) -> Mac {
     let info = sequence(&[hash.digest_identifier(), encode(der::OCTET_STRING, b"")]);
     let data = sequence(&[info, encode(der::OCTET_STRING, b"saltsalt"), integer(rounds)]);
-    Mac::read(&Der::new(&data).next().unwrap()).unwrap()
+    Mac::read(&DerReader::new(&data).next().unwrap()).unwrap()
 }
 
 /// MacData of PBMAC1 with HMAC-SHA-256 in both places, as in RFC 9579. Its value is not computed yet.
@@ -115,13 +115,13 @@ pub(super) fn pbmac1(key_length: Option<u64>, rounds: u64) -> Vec<u8> {
 /// Encrypts a key and gives its EncryptedPrivateKeyInfo.
 pub(super) fn sealed(plain: &[u8], scheme: &Scheme, password: &str) -> Vec<u8> {
     let password = Password::new(password);
-    let secret = Secret { password: &password, reading: Reading::Terminated };
+    let secret = Secret { password: &password, reading: PasswordEncoding::Terminated };
     sequence(&[scheme.identifier(), encode(der::OCTET_STRING, &scheme.seal(plain, secret).unwrap())])
 }
 
 /// The attributes of a bag.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Named {
+pub(super) struct BagAttributes {
     pub(super) name: Option<String>,
     pub(super) key_id: Option<Vec<u8>>,
     pub(super) trusted: bool,
@@ -129,7 +129,7 @@ pub(super) struct Named {
     pub(super) custom: bool,
 }
 
-impl Named {
+impl BagAttributes {
     pub(super) fn of(name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..Self::default() }
     }
@@ -166,11 +166,11 @@ impl Named {
 }
 
 /// A SafeBag of the kind with this number in PKCS#12.
-pub(super) fn bag(number: u8, value: &[u8], attributes: &Named) -> Vec<u8> {
+pub(super) fn bag(number: u8, value: &[u8], attributes: &BagAttributes) -> Vec<u8> {
     sequence(&[arc(&[1, 12, 10, 1, number]), encode(der::CONTEXT_0, value), attributes.encode()])
 }
 
-pub(super) fn certificate(der: &[u8], attributes: &Named) -> Vec<u8> {
+pub(super) fn certificate(der: &[u8], attributes: &BagAttributes) -> Vec<u8> {
     let value = encode(der::CONTEXT_0, &encode(der::OCTET_STRING, der));
     bag(3, &sequence(&[arc(&[1, 9, 22, 1]), value]), attributes)
 }
@@ -179,17 +179,17 @@ pub(super) fn certificate(der: &[u8], attributes: &Named) -> Vec<u8> {
 pub(super) type Cover<'a> = Option<(Scheme, &'a str)>;
 
 /// The description of a file.
-pub(super) struct File<'a> {
+pub(super) struct TestFile<'a> {
     pub(super) parts: Vec<(Cover<'a>, Vec<Vec<u8>>)>,
     pub(super) mac: Option<(Mac, &'a str)>,
     /// Whether the file has indefinite lengths, and octet strings in pieces.
     pub(super) ber: bool,
-    pub(super) reading: Reading,
+    pub(super) reading: PasswordEncoding,
 }
 
-impl<'a> File<'a> {
+impl<'a> TestFile<'a> {
     pub(super) fn plain(bags: Vec<Vec<u8>>) -> Self {
-        Self { parts: vec![(None, bags)], mac: None, ber: false, reading: Reading::Terminated }
+        Self { parts: vec![(None, bags)], mac: None, ber: false, reading: PasswordEncoding::Terminated }
     }
 
     pub(super) fn mac(mut self, mac: Mac, password: &'a str) -> Self {

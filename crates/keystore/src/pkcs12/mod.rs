@@ -10,6 +10,7 @@
 //! unchanged, whether it is encrypted or not. Only a part that changes is encrypted again, under its own scheme and
 //! rounds; after that the MAC is computed again.
 
+mod apply;
 mod bag;
 mod derive;
 mod draft;
@@ -18,7 +19,6 @@ mod open;
 mod pfx;
 mod protection;
 mod scheme;
-mod settle;
 mod store;
 mod view;
 mod write;
@@ -38,9 +38,9 @@ pub(crate) use open::{needs_password, open};
 pub use protection::Protection;
 pub(crate) use store::Pkcs12;
 
-use derive::{Budget, Reading, Secret};
+use derive::{Budget, PasswordEncoding, Secret};
 use scheme::{SchemeError, SealError};
-use store::Opened;
+use store::OpenedPfx;
 
 /// The entries of a file that does not exist yet.
 static NOTHING: Listed = Listed::nothing();
@@ -67,7 +67,7 @@ impl Content for Pkcs12 {
     }
 
     fn raw(&self, entry: EntryId) -> Option<&[u8]> {
-        let Opened { bytes, pfx, entries, .. } = self.opened()?;
+        let OpenedPfx { bytes, pfx, entries, .. } = self.opened()?;
         pfx.raw(bytes, *entries.place(entry)?)
     }
 
@@ -96,7 +96,7 @@ impl Content for Pkcs12 {
 impl Pkcs12 {
     /// The bytes of the entry's key. The flag is true for a key in the clear, and false for a protected key.
     fn key(&self, entry: EntryId) -> Option<(&[u8], bool)> {
-        let Opened { bytes, pfx, entries, .. } = self.opened()?;
+        let OpenedPfx { bytes, pfx, entries, .. } = self.opened()?;
         pfx.key(bytes, *entries.place(entry)?)
     }
 }
@@ -108,7 +108,7 @@ fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyE
         SchemeError::Unsupported(what) => KeyError::Unsupported(what),
     })?;
     let mut budget = Budget::new();
-    for reading in Reading::candidates(password) {
+    for reading in PasswordEncoding::candidates(password) {
         match scheme.open(&data, Secret { password, reading: *reading }, &mut budget) {
             // A wrong key gives correct padding once in 256 times, so only bytes that parse as a key count.
             Ok(plain) if crate::key::is_pkcs8(&plain) => return Ok(plain),

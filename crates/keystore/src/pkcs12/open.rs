@@ -5,18 +5,18 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use super::bag::{Bag, What};
-use super::derive::{Budget, Reading, Secret};
+use super::bag::{Bag, BagContent};
+use super::derive::{Budget, PasswordEncoding, Secret};
 use super::mac::Mac;
-use super::pfx::{DATA, ENCRYPTED_DATA, Part, Pfx, Place, Seal, Source};
+use super::pfx::{BagPlace, DATA, ENCRYPTED_DATA, PartText, Pfx, SafePart, Seal};
 use super::scheme::{Scheme, SchemeError, SealError};
-use super::store::{Opened, Pkcs12};
-use super::view::{self, Placed, Role};
-use crate::content::Input;
-use crate::der::{self, Der, DerError, Tlv};
+use super::store::{OpenedPfx, Pkcs12};
+use super::view::{self, BagRole, PlacedBag};
+use crate::content::ContentInput;
+use crate::der::{self, DerError, DerReader, Tlv};
 use crate::entries::Entries;
 use crate::entry::{Credential, EntryId, EntryKind};
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::remark::Remark;
@@ -27,11 +27,11 @@ const OTHER_TOOL: &str = "open it with the tool that made it and export it again
 const TRY_PASSWORD: &str = "use the store's own password, or restore it from a backup";
 
 fn corrupt(cause: impl Into<String>) -> ReadError {
-    ReadError::new(Class::Corrupt, cause, RESTORE).format(Format::Pkcs12.as_str())
+    ReadError::new(ErrorClass::Corrupt, cause, RESTORE).format(Format::Pkcs12.as_str())
 }
 
 fn unsupported(cause: impl Into<String>) -> ReadError {
-    ReadError::new(Class::Unsupported, cause, OTHER_TOOL).format(Format::Pkcs12.as_str())
+    ReadError::new(ErrorClass::Unsupported, cause, OTHER_TOOL).format(Format::Pkcs12.as_str())
 }
 
 /// An error for bytes that do not parse, with their place in the file. `base` is the offset of the bytes in the file.
@@ -51,7 +51,7 @@ pub(crate) fn needs_password(bytes: &[u8]) -> bool {
 
 /// The outermost structure.
 struct Outline<'a> {
-    safe: Source,
+    safe: PartText,
     /// The offset of the AuthenticatedSafe in the file; if it is in pieces, the offset of the element that holds the
     /// pieces.
     base: usize,
@@ -61,7 +61,7 @@ struct Outline<'a> {
 
 fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
     let fault = malformed("the outermost structure does not parse", 0);
-    let mut reader = Der::ber(bytes);
+    let mut reader = DerReader::ber(bytes);
     let pfx = reader.expect(der::SEQUENCE).map_err(&fault)?;
     let mut fields = pfx.inner();
     let version = fields.expect(der::INTEGER).map_err(&fault)?;
@@ -81,10 +81,10 @@ fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
     if !matches!(octets.tag, der::OCTET_STRING | der::OCTET_STRINGS) {
         return Err(corrupt("the outermost structure does not parse: no octets in it").offset(octets.at));
     }
-    let safe = Source::of(&octets, octets.octets().map_err(&fault)?);
+    let safe = PartText::of(&octets, octets.octets().map_err(&fault)?);
     let base = match &safe {
-        Source::Within(_) => octets.body_at(),
-        Source::Own(_) => octets.at,
+        PartText::Within(_) => octets.body_at(),
+        PartText::Own(_) => octets.at,
     };
     let mac = fields.optional(der::SEQUENCE).map_err(&fault)?;
     fields.end().map_err(&fault)?;
@@ -102,7 +102,7 @@ pub(super) struct Closed<'a> {
 /// The parts of an AuthenticatedSafe that begins at `base`.
 pub(super) fn parts_of(safe: &[u8], base: usize) -> Result<Vec<Closed<'_>>, ReadError> {
     let fault = malformed("the list of parts does not parse", base);
-    let mut outer = Der::ber(safe);
+    let mut outer = DerReader::ber(safe);
     let mut list = outer.expect(der::SEQUENCE).map_err(&fault)?.inner();
     let mut parts = Vec::new();
     while !list.is_empty() {
@@ -137,16 +137,16 @@ pub(super) fn encrypted_data<'a>(content: &Tlv<'a>) -> Result<(Tlv<'a>, Cow<'a, 
     let algorithm = info.expect(der::SEQUENCE)?;
     let data = info.next()?;
     if !matches!(data.tag, 0x80 | 0xa0) {
-        return Err(DerError { fault: der::Fault::Unexpected, at: data.at });
+        return Err(DerError { fault: der::DerFault::Unexpected, at: data.at });
     }
     Ok((algorithm, data.octets()?))
 }
 
-pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
-    let Input { bytes, credential, certificates } = file;
+pub(crate) fn open(file: ContentInput<'_>) -> Result<Pkcs12, ReadError> {
+    let ContentInput { bytes, credential, certificates } = file;
     let Outline { safe, base, mac, end } = outline(&bytes)?;
     let mut opening =
-        Opening { budget: Budget::new(), reading: Reading::Terminated, credential, has_mac: mac.is_some() };
+        Opening { budget: Budget::new(), reading: PasswordEncoding::Terminated, credential, has_mac: mac.is_some() };
     let (mac, unread_mac) = match mac {
         Some(data) => match (Mac::read(&data), credential) {
             (Ok(mac), _) => (Some((mac, data.at)), None),
@@ -184,13 +184,13 @@ pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
     if bytes.len() > end {
         entries.remark(Remark::TrailingBytes { count: (bytes.len() - end) as u64 });
     }
-    entries.remark_twins(Format::Pkcs12);
-    Ok(Pkcs12::Opened(Box::new(Opened { bytes, pfx, verified, entries })))
+    entries.remark_ambiguous_names(Format::Pkcs12);
+    Ok(Pkcs12::Opened(Box::new(OpenedPfx { bytes, pfx, verified, entries })))
 }
 
 struct Opening<'a> {
     budget: Budget,
-    reading: Reading,
+    reading: PasswordEncoding,
     credential: Credential<'a>,
     has_mac: bool,
 }
@@ -219,7 +219,7 @@ impl Opening<'_> {
     /// parts decrypt nevertheless, somebody changed the file.
     fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {
         let Credential::Password(password) = self.credential else { return Ok(()) };
-        for reading in Reading::candidates(password) {
+        for reading in PasswordEncoding::candidates(password) {
             let secret = Secret { password, reading: *reading };
             let matches = mac.verify(text, secret, &mut self.budget);
             if matches.map_err(|why| corrupt(format!("the MAC cannot be checked: {why}")).offset(at))? {
@@ -232,7 +232,7 @@ impl Opening<'_> {
             let scheme = Scheme::read(&algorithm).ok()?;
             let plain = scheme.open(&data, Secret { password, reading: self.reading }, &mut self.budget).ok()?;
             Some(
-                Der::ber(&plain)
+                DerReader::ber(&plain)
                     .expect(der::SEQUENCE)
                     .is_ok_and(|contents| contents.inner().peek() == Some(der::SEQUENCE)),
             )
@@ -243,7 +243,7 @@ impl Opening<'_> {
             return Err(corrupt(cause).offset(at));
         }
         let cause = "the password is wrong, or the store was tampered with";
-        Err(ReadError::new(Class::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
+        Err(ReadError::new(ErrorClass::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
     }
 
     fn part(
@@ -252,22 +252,22 @@ impl Opening<'_> {
         part: &Closed<'_>,
         base: usize,
         certificates: &Interner,
-    ) -> Result<Part, ReadError> {
+    ) -> Result<SafePart, ReadError> {
         let at = base + part.whole.at;
         let whole = part.whole.at..part.whole.at + part.whole.raw.len();
         if !part.encrypted {
             let fault = malformed("a part's contents do not parse", base);
             let octets = part.content.octets().map_err(&fault)?;
-            let text = Source::of(&part.content, octets);
+            let text = PartText::of(&part.content, octets);
             let bags = match &text {
-                Source::Within(range) => {
+                PartText::Within(range) => {
                     // Offsets inside the part are those of the file.
                     bags(part.content.body, certificates)
                         .map_err(malformed("a bag does not parse", base + range.start))?
                 }
-                Source::Own(own) => bags(own, certificates).map_err(|error| inside(error, number, at))?,
+                PartText::Own(own) => bags(own, certificates).map_err(|error| inside(error, number, at))?,
             };
-            return Ok(Part { whole, seal: Seal::Plain, text, bags });
+            return Ok(SafePart { whole, seal: Seal::Plain, text, bags });
         }
         let (algorithm, data) =
             encrypted_data(&part.content).map_err(malformed("an encrypted part does not parse", base))?;
@@ -278,10 +278,10 @@ impl Opening<'_> {
                 Err(SchemeError::Corrupt(_)) => "a damaged scheme".to_owned(),
                 Err(SchemeError::Unsupported(what)) => what,
             };
-            return Ok(Part {
+            return Ok(SafePart {
                 whole,
                 seal: Seal::Closed(name),
-                text: Source::Own(Zeroizing::default()),
+                text: PartText::Own(Zeroizing::default()),
                 bags: Vec::new(),
             });
         };
@@ -294,13 +294,13 @@ impl Opening<'_> {
         })?;
         // The check of the MAC has shown how the password becomes bytes. Without a MAC every way is tried.
         let known = [self.reading];
-        let readings = if self.has_mac { &known[..] } else { Reading::candidates(password) };
+        let readings = if self.has_mac { &known[..] } else { PasswordEncoding::candidates(password) };
         for reading in readings.iter().copied() {
             match scheme.open(&data, Secret { password, reading }, &mut self.budget) {
                 Ok(plain) => match bags(&plain, certificates) {
                     Ok(bags) => {
                         self.reading = reading;
-                        return Ok(Part { whole, seal: Seal::Encrypted(scheme), text: Source::Own(plain), bags });
+                        return Ok(SafePart { whole, seal: Seal::Encrypted(scheme), text: PartText::Own(plain), bags });
                     }
                     // A wrong key gives correct padding once in 256 times, but then the text is no sequence.
                     Err(_) if !self.has_mac && plain.first() != Some(&der::SEQUENCE) => {}
@@ -320,7 +320,7 @@ impl Opening<'_> {
         } else {
             format!("the password does not decrypt part {}, or the store is damaged", number + 1)
         };
-        Err(ReadError::new(Class::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
+        Err(ReadError::new(ErrorClass::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
     }
 }
 
@@ -336,7 +336,7 @@ fn inside(error: DerError, number: usize, at: usize) -> ReadError {
 
 /// Reads SafeContents.
 fn bags(text: &[u8], certificates: &Interner) -> Result<Vec<Bag>, DerError> {
-    let mut reader = Der::ber(text);
+    let mut reader = DerReader::ber(text);
     let mut list = reader.expect(der::SEQUENCE)?.inner();
     let mut bags = Vec::new();
     while !list.is_empty() {
@@ -346,29 +346,29 @@ fn bags(text: &[u8], certificates: &Interner) -> Result<Vec<Bag>, DerError> {
 }
 
 /// Makes entries of the bags.
-fn take_in(entries: &mut Entries<Place>, pfx: &Pfx, file: &[u8]) {
+fn take_in(entries: &mut Entries<BagPlace>, pfx: &Pfx, file: &[u8]) {
     let placed = pfx.placed(file);
     let seen = view::of(&placed);
     let mut rows = placed.iter().zip(seen).peekable();
     for (part, one) in pfx.parts.iter().enumerate() {
         if let Seal::Closed(name) = &one.seal {
             let what = format!("an encrypted part, not opened ({name})");
-            let entry = entries.push(None, None, EntryKind::Opaque(what), Place::Closed { part });
+            let entry = entries.push(None, None, EntryKind::Opaque(what), BagPlace::Closed { part });
             entries.remark(Remark::ClosedPart { entry });
         }
-        while let Some((Placed { bag, position, .. }, seen)) = rows.next_if(|(placed, _)| placed.part == part) {
-            let place = Place::Bag { part, position: *position };
+        while let Some((PlacedBag { bag, position, .. }, seen)) = rows.next_if(|(placed, _)| placed.part == part) {
+            let place = BagPlace::Bag { part, position: *position };
             let slot = |number: usize| placed.get(number).and_then(|placed| placed.bag.certificate()).cloned();
             let kind = match (&seen.role, &bag.what) {
-                (Role::Chained, _) => continue,
-                (Role::Trusted, What::Certificate(slot)) => EntryKind::Trusted(slot.clone()),
-                (Role::Untrusted, What::Certificate(slot)) => EntryKind::Untrusted(slot.clone()),
-                (Role::Key(chain), _) => {
+                (BagRole::Chained, _) => continue,
+                (BagRole::Trusted, BagContent::Certificate(slot)) => EntryKind::Trusted(slot.clone()),
+                (BagRole::Untrusted, BagContent::Certificate(slot)) => EntryKind::Untrusted(slot.clone()),
+                (BagRole::Key(chain), _) => {
                     EntryKind::PrivateKey { chain: chain.iter().filter_map(|number| slot(*number)).collect() }
                 }
-                (Role::Secret, _) => EntryKind::SecretKey,
-                (_, What::Other(what)) => EntryKind::Opaque(what.clone()),
-                (_, What::ForeignCertificate(kind)) => {
+                (BagRole::Secret, _) => EntryKind::SecretKey,
+                (_, BagContent::Other(what)) => EntryKind::Opaque(what.clone()),
+                (_, BagContent::ForeignCertificate(kind)) => {
                     EntryKind::Opaque(format!("a certificate of the unknown kind {kind}"))
                 }
                 (_, _) => EntryKind::Opaque("a bag".to_owned()),
@@ -384,7 +384,7 @@ fn take_in(entries: &mut Entries<Place>, pfx: &Pfx, file: &[u8]) {
 }
 
 /// Adds the remarks on one entry.
-fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &view::Seen) {
+fn remark_bag(entries: &mut Entries<BagPlace>, entry: EntryId, bag: &Bag, seen: &view::BagView) {
     let alias = || seen.alias.as_deref().unwrap_or_default().to_owned();
     let mut remarks = Vec::new();
     if let Some(name) = &bag.name {
@@ -399,10 +399,10 @@ fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &vi
     if let Some(why) = seen.hidden {
         remarks.push(Remark::HiddenKey { entry, alias: alias(), why });
     }
-    if seen.role == Role::Untrusted {
+    if seen.role == BagRole::Untrusted {
         remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone().map(String::from) });
     }
-    if let What::ForeignCertificate(name) = &bag.what {
+    if let BagContent::ForeignCertificate(name) = &bag.what {
         remarks.push(Remark::UnknownCertificateType { entry, alias: alias(), name: name.clone() });
     }
     let slots = entries.get(entry).map(|entry| entry.certificates().to_vec()).unwrap_or_default();
@@ -413,7 +413,7 @@ fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &vi
 }
 
 /// Adds the remarks on the whole file. Gives whether the file was checked, or needs no check.
-fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, credential: Credential<'_>) -> bool {
+fn remark_file(entries: &mut Entries<BagPlace>, pfx: &Pfx, credential: Credential<'_>) -> bool {
     let mut verified = true;
     let mut refusals = Vec::new();
     refusals.extend(pfx.mac.as_ref().and_then(Mac::jvm_refusal));

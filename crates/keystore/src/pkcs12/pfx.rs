@@ -6,22 +6,22 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::bag::{Bag, What};
+use super::bag::{Bag, BagContent};
 use super::mac::Mac;
 use super::scheme::{self, Scheme};
-use super::view::Placed;
+use super::view::PlacedBag;
 use crate::der::Tlv;
 
 pub(super) const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
 pub(super) const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
 
 /// Bytes that are a range of the surrounding bytes, or that were joined or decrypted.
-pub(super) enum Source {
+pub(super) enum PartText {
     Within(Range<usize>),
     Own(Zeroizing<Vec<u8>>),
 }
 
-impl Source {
+impl PartText {
     /// The source of `octets`, which are those of `element`. They are a range of the surrounding bytes unless they came
     /// in pieces.
     pub(super) fn of(element: &Tlv<'_>, octets: Cow<'_, [u8]>) -> Self {
@@ -48,19 +48,19 @@ pub(super) enum Seal {
 }
 
 /// One ContentInfo of the AuthenticatedSafe.
-pub(super) struct Part {
+pub(super) struct SafePart {
     /// The place of the part in the AuthenticatedSafe.
     pub(super) whole: Range<usize>,
     pub(super) seal: Seal,
     /// The SafeContents of the part, if it was opened.
-    pub(super) text: Source,
+    pub(super) text: PartText,
     pub(super) bags: Vec<Bag>,
 }
 
 /// The inner structure of a store.
 pub(super) struct Pfx {
-    pub(super) safe: Source,
-    pub(super) parts: Vec<Part>,
+    pub(super) safe: PartText,
+    pub(super) parts: Vec<SafePart>,
     pub(super) mac: Option<Mac>,
     /// The description of a MAC that this crate does not read. Only a file that was opened without a password may have
     /// one.
@@ -72,45 +72,45 @@ pub(super) struct Pfx {
 impl Pfx {
     /// The structure of a new file, without any part.
     pub(super) fn empty(mac: Option<Mac>) -> Self {
-        let safe = Source::Own(Zeroizing::default());
+        let safe = PartText::Own(Zeroizing::default());
         Self { safe, parts: Vec::new(), mac, unread_mac: None, end: 0 }
     }
 
     /// The bytes of a bag, or of a part that was not opened.
-    pub(super) fn raw<'a>(&'a self, file: &'a [u8], place: Place) -> Option<&'a [u8]> {
+    pub(super) fn raw<'a>(&'a self, file: &'a [u8], place: BagPlace) -> Option<&'a [u8]> {
         let part = self.parts.get(place.part())?;
         let safe = self.safe.bytes(file);
         match place {
-            Place::Closed { .. } => safe.get(part.whole.clone()),
-            Place::Bag { position, .. } => part.text.bytes(safe).get(part.bags.get(position)?.range.clone()),
+            BagPlace::Closed { .. } => safe.get(part.whole.clone()),
+            BagPlace::Bag { position, .. } => part.text.bytes(safe).get(part.bags.get(position)?.range.clone()),
         }
     }
 
     /// The bag of an entry; `None` if the entry is a part that was not opened.
-    pub(super) fn bag(&self, place: Place) -> Option<&Bag> {
+    pub(super) fn bag(&self, place: BagPlace) -> Option<&Bag> {
         match place {
-            Place::Closed { .. } => None,
-            Place::Bag { part, position } => self.parts.get(part)?.bags.get(position),
+            BagPlace::Closed { .. } => None,
+            BagPlace::Bag { part, position } => self.parts.get(part)?.bags.get(position),
         }
     }
 
     /// The bytes of a key. The flag is true for a key in the clear, and false for a protected key.
-    pub(super) fn key<'a>(&'a self, file: &'a [u8], place: Place) -> Option<(&'a [u8], bool)> {
+    pub(super) fn key<'a>(&'a self, file: &'a [u8], place: BagPlace) -> Option<(&'a [u8], bool)> {
         let text = self.parts.get(place.part())?.text.bytes(self.safe.bytes(file));
         match &self.bag(place)?.what {
-            What::SealedKey(range) => Some((text.get(range.clone())?, false)),
-            What::PlainKey(range) => Some((text.get(range.clone())?, true)),
+            BagContent::SealedKey(range) => Some((text.get(range.clone())?, false)),
+            BagContent::PlainKey(range) => Some((text.get(range.clone())?, true)),
             _ => None,
         }
     }
 
     /// All bags with their places, in the file's order.
-    pub(super) fn placed<'a>(&'a self, file: &'a [u8]) -> Vec<Placed<'a>> {
+    pub(super) fn placed<'a>(&'a self, file: &'a [u8]) -> Vec<PlacedBag<'a>> {
         let safe = self.safe.bytes(file);
         let mut all = Vec::new();
         for (part, one) in self.parts.iter().enumerate() {
             let text = one.text.bytes(safe);
-            all.extend(one.bags.iter().enumerate().map(|(position, bag)| Placed { bag, part, position, text }));
+            all.extend(one.bags.iter().enumerate().map(|(position, bag)| PlacedBag { bag, part, position, text }));
         }
         all
     }
@@ -118,8 +118,8 @@ impl Pfx {
     /// The name of the protection that Java before 8u301 cannot read: of the first such part or key, else of the MAC.
     /// `None` if there is none.
     pub(super) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
-        let key = |one: &Placed<'_>| match &one.bag.what {
-            What::SealedKey(range) => {
+        let key = |one: &PlacedBag<'_>| match &one.bag.what {
+            BagContent::SealedKey(range) => {
                 one.text.get(range.clone()).and_then(|sealed| scheme::sealed_key(sealed).ok()).map(|(scheme, _)| scheme)
             }
             _ => None,
@@ -163,7 +163,7 @@ impl Pfx {
 
 /// The place of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum BagPlace {
     /// A whole part that was not opened.
     Closed {
         /// The number of the part.
@@ -178,7 +178,7 @@ pub(super) enum Place {
     },
 }
 
-impl Place {
+impl BagPlace {
     fn part(self) -> usize {
         match self {
             Self::Closed { part } | Self::Bag { part, .. } => part,

@@ -1,7 +1,7 @@
 //! The protection of a PKCS#12 file. The module reads which schemes a file uses, so that an edit keeps them, and offers
 //! two sets of schemes for a new file. It never encrypts anything itself.
 
-use super::bag::{Bag, What};
+use super::bag::{Bag, BagContent};
 use super::mac::Mac;
 use super::pfx::{Pfx, Seal};
 use super::scheme::{Scheme, sealed_key};
@@ -58,7 +58,7 @@ impl Protection {
         let key = pfx.parts.iter().rev().find_map(|part| {
             let text = part.text.bytes(safe);
             part.bags.iter().rev().find_map(|bag| match &bag.what {
-                What::SealedKey(range) => Some(sealed_key(text.get(range.clone())?).ok()?.0.plan()),
+                BagContent::SealedKey(range) => Some(sealed_key(text.get(range.clone())?).ok()?.0.plan()),
                 _ => None,
             })
         });
@@ -77,6 +77,6 @@ impl Protection {
 }
 
 fn has_plain_certificates(pfx: &Pfx) -> bool {
-    let plain = |bag: &Bag| matches!(bag.what, What::Certificate(_));
+    let plain = |bag: &Bag| matches!(bag.what, BagContent::Certificate(_));
     pfx.parts.iter().any(|part| matches!(part.seal, Seal::Plain) && part.bags.iter().any(plain))
 }

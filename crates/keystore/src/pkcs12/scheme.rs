@@ -16,8 +16,8 @@ use rc2::Rc2;
 use rc4::Rc4;
 use zeroize::Zeroizing;
 
-use super::derive::{Budget, Hash, Purpose, Secret};
-use crate::der::{self, Der, DerError, Tlv, encode, integer};
+use super::derive::{Budget, DerivedPurpose, Hash, Secret};
+use crate::der::{self, DerError, DerReader, Tlv, encode, integer};
 
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13];
 const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12];
@@ -62,7 +62,7 @@ enum Legacy {
 
 /// The ciphers of PBES2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+enum BlockCipher {
     Aes128,
     Aes192,
     Aes256,
@@ -70,15 +70,15 @@ enum Block {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum SchemeKind {
     Legacy(Legacy),
-    Pbes2 { hash: Hash, cipher: Block, iv: Vec<u8>, says_length: bool },
+    Pbes2 { hash: Hash, cipher: BlockCipher, iv: Vec<u8>, says_length: bool },
 }
 
 /// A password-based encryption scheme with its parameters. The parameters are not secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scheme {
-    kind: Kind,
+    kind: SchemeKind,
     salt: Vec<u8>,
     rounds: u64,
 }
@@ -127,7 +127,7 @@ impl Legacy {
     }
 }
 
-impl Block {
+impl BlockCipher {
     fn of(oid: &[u8]) -> Option<Self> {
         if oid == DES_EDE3_CBC {
             return Some(Self::Tdes3);
@@ -200,12 +200,13 @@ impl Scheme {
     /// The scheme that a JRE before 8u301 reads: Triple DES under PKCS#12's own scheme, with the rounds of the JDK's
     /// legacy mode.
     pub(crate) fn java8() -> Self {
-        Self { kind: Kind::Legacy(Legacy::Tdes3), salt: Vec::new(), rounds: 50_000 }
+        Self { kind: SchemeKind::Legacy(Legacy::Tdes3), salt: Vec::new(), rounds: 50_000 }
     }
 
     /// The scheme that JDK 17 writes (`PBEWithHmacSHA256AndAES_256`).
     pub(crate) fn modern() -> Self {
-        let kind = Kind::Pbes2 { hash: Hash::Sha256, cipher: Block::Aes256, iv: Vec::new(), says_length: true };
+        let kind =
+            SchemeKind::Pbes2 { hash: Hash::Sha256, cipher: BlockCipher::Aes256, iv: Vec::new(), says_length: true };
         Self { kind, salt: Vec::new(), rounds: 10_000 }
     }
 
@@ -219,7 +220,7 @@ impl Scheme {
             let salt = parameters.next()?.octets()?.into_owned();
             let rounds = parameters.expect(der::INTEGER)?.small()?;
             parameters.end()?;
-            return Ok(Self { kind: Kind::Legacy(legacy), salt, rounds });
+            return Ok(Self { kind: SchemeKind::Legacy(legacy), salt, rounds });
         }
         if oid != PBES2 {
             return Err(SchemeError::Unsupported(algorithm_name(oid)));
@@ -234,7 +235,7 @@ impl Scheme {
         let derivation = Derivation::read(&parameters.expect(der::SEQUENCE)?)?;
         let mut encryption = parameters.expect(der::SEQUENCE)?.inner();
         let oid = encryption.expect(der::OID)?.body;
-        let cipher = Block::of(oid).ok_or_else(|| SchemeError::Unsupported(algorithm_name(oid)))?;
+        let cipher = BlockCipher::of(oid).ok_or_else(|| SchemeError::Unsupported(algorithm_name(oid)))?;
         let iv = encryption.next()?.octets()?.into_owned();
         if iv.len() != cipher.iv_bytes() {
             let why = format!("an initialisation vector of {} bytes, not {}", iv.len(), cipher.iv_bytes());
@@ -247,7 +248,7 @@ impl Scheme {
             return Err(SchemeError::Corrupt(why));
         }
         let says_length = derivation.length.is_some();
-        let kind = Kind::Pbes2 { hash: derivation.hash, cipher, iv, says_length };
+        let kind = SchemeKind::Pbes2 { hash: derivation.hash, cipher, iv, says_length };
         Ok(Self { kind, salt: derivation.salt, rounds: derivation.rounds })
     }
 
@@ -261,10 +262,10 @@ impl Scheme {
         // The scheme of a new file has no salt yet. It gets 20 bytes, as in the JDK.
         let salt = fresh(if self.salt.is_empty() { 20 } else { self.salt.len().clamp(LEAST_SALT, 64) });
         let kind = match &self.kind {
-            Kind::Legacy(legacy) => Kind::Legacy(*legacy),
-            Kind::Pbes2 { hash, cipher, says_length, .. } => {
+            SchemeKind::Legacy(legacy) => SchemeKind::Legacy(*legacy),
+            SchemeKind::Pbes2 { hash, cipher, says_length, .. } => {
                 let iv = fresh(cipher.iv_bytes());
-                Kind::Pbes2 { hash: *hash, cipher: *cipher, iv, says_length: *says_length }
+                SchemeKind::Pbes2 { hash: *hash, cipher: *cipher, iv, says_length: *says_length }
             }
         };
         Self { kind, salt, rounds: self.rounds }
@@ -274,9 +275,9 @@ impl Scheme {
     /// give equal values.
     pub(crate) fn plan(&self) -> Self {
         let kind = match &self.kind {
-            Kind::Legacy(legacy) => Kind::Legacy(*legacy),
-            Kind::Pbes2 { hash, cipher, says_length, .. } => {
-                Kind::Pbes2 { hash: *hash, cipher: *cipher, iv: Vec::new(), says_length: *says_length }
+            SchemeKind::Legacy(legacy) => SchemeKind::Legacy(*legacy),
+            SchemeKind::Pbes2 { hash, cipher, says_length, .. } => {
+                SchemeKind::Pbes2 { hash: *hash, cipher: *cipher, iv: Vec::new(), says_length: *says_length }
             }
         };
         Self { kind, salt: vec![0; self.salt.len()], rounds: self.rounds }
@@ -287,11 +288,11 @@ impl Scheme {
         let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
         let salt = encode(der::OCTET_STRING, &self.salt);
         match &self.kind {
-            Kind::Legacy(legacy) => {
+            SchemeKind::Legacy(legacy) => {
                 let oid = encode(der::OID, &[PKCS12_PBE, &[legacy.arc()]].concat());
                 sequence(&[oid, sequence(&[salt, integer(self.rounds)])])
             }
-            Kind::Pbes2 { hash, cipher, iv, says_length } => {
+            SchemeKind::Pbes2 { hash, cipher, iv, says_length } => {
                 let mut derivation = vec![salt, integer(self.rounds)];
                 if *says_length {
                     derivation.push(integer(cipher.key_bytes() as u64));
@@ -311,8 +312,8 @@ impl Scheme {
     pub(crate) fn name(&self) -> String {
         let rounds = self.rounds;
         match &self.kind {
-            Kind::Legacy(legacy) => format!("{} with SHA-1, {rounds} rounds", legacy.name()),
-            Kind::Pbes2 { hash, cipher, .. } => {
+            SchemeKind::Legacy(legacy) => format!("{} with SHA-1, {rounds} rounds", legacy.name()),
+            SchemeKind::Pbes2 { hash, cipher, .. } => {
                 format!("PBES2 with {} and HMAC-{}, {rounds} rounds", cipher.name(), hash.name())
             }
         }
@@ -324,18 +325,18 @@ impl Scheme {
             return Some(format!("a salt of {} bytes, at least {LEAST_SALT} are needed", self.salt.len()));
         }
         match &self.kind {
-            Kind::Legacy(Legacy::Tdes2) => Some(format!("{} is unknown to it", Legacy::Tdes2.name())),
-            Kind::Legacy(_) => None,
-            Kind::Pbes2 { cipher: cipher @ (Block::Aes192 | Block::Tdes3), .. } => {
+            SchemeKind::Legacy(Legacy::Tdes2) => Some(format!("{} is unknown to it", Legacy::Tdes2.name())),
+            SchemeKind::Legacy(_) => None,
+            SchemeKind::Pbes2 { cipher: cipher @ (BlockCipher::Aes192 | BlockCipher::Tdes3), .. } => {
                 Some(format!("PBES2 with {} is unknown to it", cipher.name()))
             }
-            Kind::Pbes2 { .. } => None,
+            SchemeKind::Pbes2 { .. } => None,
         }
     }
 
     /// Whether Java knows the scheme only since 8u301.
     pub(crate) fn is_newer(&self) -> bool {
-        matches!(self.kind, Kind::Pbes2 { .. })
+        matches!(self.kind, SchemeKind::Pbes2 { .. })
     }
 
     /// Decrypts the data. `Err(Password)` means that the padding does not fit.
@@ -347,19 +348,27 @@ impl Scheme {
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (key, iv) = self.keys(secret, budget).map_err(SealError::Corrupt)?;
         let plain = match &self.kind {
-            Kind::Legacy(Legacy::Rc4 { .. }) => stream(&key, data),
+            SchemeKind::Legacy(Legacy::Rc4 { .. }) => stream(&key, data),
             _ if !data.len().is_multiple_of(self.block_bytes()) || data.is_empty() => {
                 let why = format!("{} encrypted bytes are no whole number of blocks", data.len());
                 return Err(SealError::Corrupt(why));
             }
-            Kind::Legacy(Legacy::Rc2 { bytes }) => decrypt(Some(Rc2::new_with_eff_key_len(&key, bytes * 8)), &iv, data),
-            Kind::Legacy(Legacy::Tdes3) | Kind::Pbes2 { cipher: Block::Tdes3, .. } => {
+            SchemeKind::Legacy(Legacy::Rc2 { bytes }) => {
+                decrypt(Some(Rc2::new_with_eff_key_len(&key, bytes * 8)), &iv, data)
+            }
+            SchemeKind::Legacy(Legacy::Tdes3) | SchemeKind::Pbes2 { cipher: BlockCipher::Tdes3, .. } => {
                 decrypt(TdesEde3::new_from_slice(&key).ok(), &iv, data)
             }
-            Kind::Legacy(Legacy::Tdes2) => decrypt(TdesEde2::new_from_slice(&key).ok(), &iv, data),
-            Kind::Pbes2 { cipher: Block::Aes128, .. } => decrypt(Aes128::new_from_slice(&key).ok(), &iv, data),
-            Kind::Pbes2 { cipher: Block::Aes192, .. } => decrypt(Aes192::new_from_slice(&key).ok(), &iv, data),
-            Kind::Pbes2 { cipher: Block::Aes256, .. } => decrypt(Aes256::new_from_slice(&key).ok(), &iv, data),
+            SchemeKind::Legacy(Legacy::Tdes2) => decrypt(TdesEde2::new_from_slice(&key).ok(), &iv, data),
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes128, .. } => {
+                decrypt(Aes128::new_from_slice(&key).ok(), &iv, data)
+            }
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes192, .. } => {
+                decrypt(Aes192::new_from_slice(&key).ok(), &iv, data)
+            }
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes256, .. } => {
+                decrypt(Aes256::new_from_slice(&key).ok(), &iv, data)
+            }
         };
         plain.ok_or(SealError::Password)
     }
@@ -368,51 +377,57 @@ impl Scheme {
     pub(crate) fn seal(&self, plain: &[u8], secret: Secret<'_>) -> Result<Vec<u8>, String> {
         let (key, iv) = self.keys(secret, &mut Budget::new())?;
         let data = match &self.kind {
-            Kind::Legacy(Legacy::Rc4 { .. }) => stream(&key, plain).map(|data| data.to_vec()),
-            Kind::Legacy(Legacy::Rc2 { bytes }) => {
+            SchemeKind::Legacy(Legacy::Rc4 { .. }) => stream(&key, plain).map(|data| data.to_vec()),
+            SchemeKind::Legacy(Legacy::Rc2 { bytes }) => {
                 encrypt(Some(Rc2::new_with_eff_key_len(&key, bytes * 8)), &iv, plain)
             }
-            Kind::Legacy(Legacy::Tdes3) | Kind::Pbes2 { cipher: Block::Tdes3, .. } => {
+            SchemeKind::Legacy(Legacy::Tdes3) | SchemeKind::Pbes2 { cipher: BlockCipher::Tdes3, .. } => {
                 encrypt(TdesEde3::new_from_slice(&key).ok(), &iv, plain)
             }
-            Kind::Legacy(Legacy::Tdes2) => encrypt(TdesEde2::new_from_slice(&key).ok(), &iv, plain),
-            Kind::Pbes2 { cipher: Block::Aes128, .. } => encrypt(Aes128::new_from_slice(&key).ok(), &iv, plain),
-            Kind::Pbes2 { cipher: Block::Aes192, .. } => encrypt(Aes192::new_from_slice(&key).ok(), &iv, plain),
-            Kind::Pbes2 { cipher: Block::Aes256, .. } => encrypt(Aes256::new_from_slice(&key).ok(), &iv, plain),
+            SchemeKind::Legacy(Legacy::Tdes2) => encrypt(TdesEde2::new_from_slice(&key).ok(), &iv, plain),
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes128, .. } => {
+                encrypt(Aes128::new_from_slice(&key).ok(), &iv, plain)
+            }
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes192, .. } => {
+                encrypt(Aes192::new_from_slice(&key).ok(), &iv, plain)
+            }
+            SchemeKind::Pbes2 { cipher: BlockCipher::Aes256, .. } => {
+                encrypt(Aes256::new_from_slice(&key).ok(), &iv, plain)
+            }
         };
         data.ok_or_else(|| format!("{} could not be applied", self.name()))
     }
 
     fn block_bytes(&self) -> usize {
         match &self.kind {
-            Kind::Legacy(_) => 8,
-            Kind::Pbes2 { cipher, .. } => cipher.iv_bytes(),
+            SchemeKind::Legacy(_) => 8,
+            SchemeKind::Pbes2 { cipher, .. } => cipher.iv_bytes(),
         }
     }
 
     /// Charges the work of one decryption to the budget of the store.
     pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
         match &self.kind {
-            Kind::Legacy(legacy) => budget.spend(self.rounds, Hash::Sha1.blocks(legacy.key_bytes()) + 1),
+            SchemeKind::Legacy(legacy) => budget.spend(self.rounds, Hash::Sha1.blocks(legacy.key_bytes()) + 1),
             // Each round of an HMAC is two hashes.
-            Kind::Pbes2 { hash, cipher, .. } => budget.spend(self.rounds, 2 * hash.blocks(cipher.key_bytes())),
+            SchemeKind::Pbes2 { hash, cipher, .. } => budget.spend(self.rounds, 2 * hash.blocks(cipher.key_bytes())),
         }
     }
 
-    fn keys(&self, secret: Secret<'_>, budget: &mut Budget) -> Result<Keys, String> {
+    fn keys(&self, secret: Secret<'_>, budget: &mut Budget) -> Result<KeyAndIv, String> {
         self.charge(budget)?;
         Ok(match &self.kind {
-            Kind::Legacy(legacy) => {
-                let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &self.salt, self.rounds, legacy.key_bytes());
+            SchemeKind::Legacy(legacy) => {
+                let key = Hash::Sha1.pkcs12(DerivedPurpose::Key, secret, &self.salt, self.rounds, legacy.key_bytes());
                 let iv = match legacy {
                     Legacy::Rc4 { .. } => Zeroizing::default(),
                     Legacy::Tdes3 | Legacy::Tdes2 | Legacy::Rc2 { .. } => {
-                        Hash::Sha1.pkcs12(Purpose::Iv, secret, &self.salt, self.rounds, 8)
+                        Hash::Sha1.pkcs12(DerivedPurpose::Iv, secret, &self.salt, self.rounds, 8)
                     }
                 };
                 (key, iv)
             }
-            Kind::Pbes2 { hash, cipher, iv, .. } => {
+            SchemeKind::Pbes2 { hash, cipher, iv, .. } => {
                 let key = hash.pbkdf2(secret, &self.salt, self.rounds, cipher.key_bytes());
                 (key, Zeroizing::new(iv.clone()))
             }
@@ -421,7 +436,7 @@ impl Scheme {
 }
 
 /// Key and initialisation vector.
-type Keys = (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
+type KeyAndIv = (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
 
 fn decrypt<C: BlockCipherDecrypt>(cipher: Option<C>, iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mode = cbc::Decryptor::<C>::inner_iv_slice_init(cipher?, iv).ok()?;
@@ -491,7 +506,7 @@ impl Derivation {
 
 /// Splits an EncryptedPrivateKeyInfo (RFC 5208 §6) into its scheme and the encrypted key.
 pub(crate) fn sealed_key<'a>(sealed: &'a [u8]) -> Result<(Scheme, std::borrow::Cow<'a, [u8]>), SchemeError> {
-    let mut fields = Der::ber(sealed).expect(der::SEQUENCE)?.inner();
+    let mut fields = DerReader::ber(sealed).expect(der::SEQUENCE)?.inner();
     let scheme = Scheme::read(&fields.expect(der::SEQUENCE)?)?;
     let data = fields.next()?.octets()?;
     fields.end()?;

@@ -1,7 +1,7 @@
 //! A PKCS#12 store: a file that was opened, or a new one that does not exist yet. The module only holds the parts:
 //! `open` reads them and `write` edits them.
 
-use super::pfx::{Pfx, Place};
+use super::pfx::{BagPlace, Pfx};
 use super::protection::Protection;
 use crate::entries::Entries;
 
@@ -10,21 +10,21 @@ pub(crate) enum Pkcs12 {
     /// There is no file yet; the value is the protection of the future file.
     Empty(Protection),
     /// A file that was opened.
-    Opened(Box<Opened>),
+    Opened(Box<OpenedPfx>),
 }
 
 /// A file that was opened.
-pub(crate) struct Opened {
+pub(crate) struct OpenedPfx {
     pub(super) bytes: Vec<u8>,
     pub(super) pfx: Pfx,
     /// Whether the MAC was checked, or needs no check.
     pub(super) verified: bool,
-    pub(super) entries: Entries<Place>,
+    pub(super) entries: Entries<BagPlace>,
 }
 
 impl Pkcs12 {
     /// The file, if there is one.
-    pub(super) fn opened(&self) -> Option<&Opened> {
+    pub(super) fn opened(&self) -> Option<&OpenedPfx> {
         match self {
             Self::Empty(_) => None,
             Self::Opened(opened) => Some(opened),

@@ -10,15 +10,15 @@
 
 use zeroize::Zeroizing;
 
-use super::derive::{Hash, MOST_ROUNDS, Reading};
+use super::derive::{Hash, MOST_ROUNDS, PasswordEncoding};
 use super::mac::Mac;
-use super::make::{self, AES_128, AES_192, AES_256, DES_EDE3, File, Named, POOL, edit, open};
+use super::make::{self, AES_128, AES_192, AES_256, BagAttributes, DES_EDE3, POOL, TestFile, edit, open};
 use super::scheme::Scheme;
 use crate::certificate::Certificate;
-use crate::der::{self, Der, encode};
+use crate::der::{self, DerReader, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
 use crate::entry::{Credential, Entry, EntryId, EntryKind};
-use crate::error::{Class, EditError, KeyError};
+use crate::error::{EditError, ErrorClass, KeyError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::CertificateSlot;
 use crate::password::{Password, ROUNDS};
@@ -65,18 +65,18 @@ fn edited(store: &Store, edits: &Edits, password: &str) -> Store {
 /// A sealed key with its certificate, which `root` signed.
 fn identity(number: usize, name: &str, key_id: &[u8], password: &str) -> [Vec<u8>; 2] {
     let (key, leaf) = &POOL.keys[number];
-    let named = Named::of(name).id(key_id);
+    let named = BagAttributes::of(name).id(key_id);
     [make::bag(2, &make::sealed(key, &make::pbes1(3, 5), password), &named), make::certificate(leaf, &named)]
 }
 
 fn trusted(name: &str, certificate: &[u8]) -> Vec<u8> {
-    make::certificate(certificate, &Named::of(name).trusted())
+    make::certificate(certificate, &BagAttributes::of(name).trusted())
 }
 
-fn under(scheme: &Scheme) -> File<'static> {
-    let key = make::bag(2, &make::sealed(&POOL.keys[0].0, scheme, PASSWORD), &Named::of("key").id(b"k"));
-    let leaf = make::certificate(&POOL.keys[0].1, &Named::of("key").id(b"k"));
-    File::plain(vec![key]).part(scheme.clone(), PASSWORD, vec![leaf, trusted("root", &POOL.root)])
+fn under(scheme: &Scheme) -> TestFile<'static> {
+    let key = make::bag(2, &make::sealed(&POOL.keys[0].0, scheme, PASSWORD), &BagAttributes::of("key").id(b"k"));
+    let leaf = make::certificate(&POOL.keys[0].1, &BagAttributes::of("key").id(b"k"));
+    TestFile::plain(vec![key]).part(scheme.clone(), PASSWORD, vec![leaf, trusted("root", &POOL.root)])
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn every_scheme_is_read_kept_and_written() {
         assert_eq!(*key.pkcs8, POOL.keys[0].0, "{name}");
         assert_eq!(summary(&after).len(), 3);
         let error = open(store.bytes(), "not this one").unwrap_err();
-        assert_eq!(error.class, Class::WrongPassword, "{name}: {error}");
+        assert_eq!(error.class, ErrorClass::WrongPassword, "{name}: {error}");
     }
 }
 
@@ -121,12 +121,12 @@ fn judge_openssl_reads_every_scheme() {
 #[test]
 fn macs_of_the_whole_family_are_checked_and_kept() {
     for hash in HASHES {
-        let bytes = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(hash, 5), PASSWORD).build();
+        let bytes = TestFile::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(hash, 5), PASSWORD).build();
         let store = open(&bytes, PASSWORD).unwrap();
         assert_eq!(store.protected_by(), Some(format!("MAC HMAC-{}, 5 rounds", hash.name())));
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
         assert_eq!((after.protected_by(), after.entries().len()), (store.protected_by(), 2));
-        assert_eq!(open(&bytes, "not this one").unwrap_err().class, Class::WrongPassword);
+        assert_eq!(open(&bytes, "not this one").unwrap_err().class, ErrorClass::WrongPassword);
     }
 }
 
@@ -134,39 +134,40 @@ fn macs_of_the_whole_family_are_checked_and_kept() {
 fn pbmac1_is_read_with_a_whole_key_only() {
     let read = |length| {
         let data = make::pbmac1(length, 5);
-        Mac::read(&Der::new(&data).next().unwrap())
+        Mac::read(&DerReader::new(&data).next().unwrap())
     };
     for length in [20, 32, 64] {
-        let bytes = File::plain(vec![trusted("root", &POOL.root)]).mac(read(Some(length)).unwrap(), PASSWORD).build();
+        let bytes =
+            TestFile::plain(vec![trusted("root", &POOL.root)]).mac(read(Some(length)).unwrap(), PASSWORD).build();
         let store = open(&bytes, PASSWORD).unwrap();
         assert!(store.protected_by().unwrap().contains("PBMAC1 with HMAC-SHA-256"));
         assert!(store.remarks().iter().any(|remark| matches!(remark, Remark::JvmCannotOpen { entry: None, .. })));
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
         assert_eq!((after.protected_by(), after.entries().len()), (store.protected_by(), 2));
-        assert_eq!(open(&bytes, "not this one").unwrap_err().class, Class::WrongPassword);
+        assert_eq!(open(&bytes, "not this one").unwrap_err().class, ErrorClass::WrongPassword);
     }
     // With a key of one byte anybody could forge the MAC in 256 tries. A missing length is refused as well.
     for length in [Some(0), Some(1), Some(19), Some(65), Some(u64::from(u32::MAX)), None] {
         assert!(read(length).is_err(), "{length:?}");
     }
-    let mut bytes = File::plain(vec![trusted("root", &POOL.root)]).mac(read(Some(32)).unwrap(), PASSWORD).build();
+    let mut bytes = TestFile::plain(vec![trusted("root", &POOL.root)]).mac(read(Some(32)).unwrap(), PASSWORD).build();
     let whole = [2, 1, 5, 2, 1, 32];
     let at = bytes.windows(6).position(|window| window == whole).unwrap();
     bytes[at + 5] = 1;
     let error = open(&bytes, PASSWORD).unwrap_err();
-    assert_eq!(error.class, Class::Corrupt, "{error}");
+    assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
 }
 
 #[test]
 fn passwords_are_read_as_the_file_was_written() {
     for (password, reading) in [
-        ("", Reading::Terminated),
-        ("", Reading::Absent),
-        ("pässwörd-日本-😀", Reading::Terminated),
-        ("pässwörd-日本-😀", Reading::Widened),
+        ("", PasswordEncoding::Terminated),
+        ("", PasswordEncoding::Absent),
+        ("pässwörd-日本-😀", PasswordEncoding::Terminated),
+        ("pässwörd-日本-😀", PasswordEncoding::Widened),
     ] {
         for mac in [true, false] {
-            let mut file = File { reading, ..File::plain(Vec::new()) };
+            let mut file = TestFile { reading, ..TestFile::plain(Vec::new()) };
             file = file.part(make::pbes1(3, 5), password, vec![trusted("root", &POOL.root)]);
             if mac {
                 file = file.mac(make::mac(Hash::Sha1, 5), password);
@@ -176,7 +177,7 @@ fn passwords_are_read_as_the_file_was_written() {
             // The second edit proves that the first kept the reading for each of its parts.
             let after = edited(&after, &import("newer", &POOL.lone[1]), password);
             assert_eq!(summary(&after).len(), 3, "{password:?} {reading:?}");
-            assert_eq!(open(after.bytes(), "other").unwrap_err().class, Class::WrongPassword);
+            assert_eq!(open(after.bytes(), "other").unwrap_err().class, ErrorClass::WrongPassword);
             assert_eq!(edit(&store, &import("new", &POOL.lone[0]), "other"), Err(EditError::WrongPassword));
         }
     }
@@ -184,12 +185,14 @@ fn passwords_are_read_as_the_file_was_written() {
 
 #[test]
 fn a_stream_cipher_does_not_take_any_password() {
-    let store =
-        open(&File::plain(vec![]).part(make::pbes1(1, 5), PASSWORD, vec![trusted("a", &POOL.root)]).build(), PASSWORD);
+    let store = open(
+        &TestFile::plain(vec![]).part(make::pbes1(1, 5), PASSWORD, vec![trusted("a", &POOL.root)]).build(),
+        PASSWORD,
+    );
     let store = store.unwrap();
     for number in 0..20 {
         let wrong = format!("wrong{number}");
-        assert_eq!(open(store.bytes(), &wrong).unwrap_err().class, Class::WrongPassword);
+        assert_eq!(open(store.bytes(), &wrong).unwrap_err().class, ErrorClass::WrongPassword);
         assert_eq!(edit(&store, &import("new", &POOL.lone[0]), &wrong), Err(EditError::WrongPassword));
     }
 }
@@ -197,8 +200,8 @@ fn a_stream_cipher_does_not_take_any_password() {
 #[test]
 fn bytes_after_the_end_are_kept() {
     for ber in [false, true] {
-        let file =
-            File { ber, ..File::plain(vec![trusted("root", &POOL.root)]) }.mac(make::mac(Hash::Sha1, 5), PASSWORD);
+        let file = TestFile { ber, ..TestFile::plain(vec![trusted("root", &POOL.root)]) }
+            .mac(make::mac(Hash::Sha1, 5), PASSWORD);
         let bytes = [file.build(), b"tail".to_vec()].concat();
         let store = open(&bytes, PASSWORD).unwrap();
         assert_eq!(store.remarks(), [Remark::TrailingBytes { count: 4 }]);
@@ -212,7 +215,7 @@ fn bytes_after_the_end_are_kept() {
 fn keys_under_passwords_of_their_own_survive() {
     let bags =
         [identity(0, "a", b"1", "one"), identity(1, "b", b"2", "two"), identity(2, "c", b"3", PASSWORD)].concat();
-    let store = open(&File::plain(bags).mac(make::mac(Hash::Sha1, 5), PASSWORD).build(), PASSWORD).unwrap();
+    let store = open(&TestFile::plain(bags).mac(make::mac(Hash::Sha1, 5), PASSWORD).build(), PASSWORD).unwrap();
     let mut edits = import("new", &POOL.lone[0]);
     edits.disposition.insert(store.find(&"b".into())[0], Disposition::Rename("B2".into()));
     let after = edited(&store, &edits, PASSWORD);
@@ -226,7 +229,7 @@ fn keys_under_passwords_of_their_own_survive() {
 #[test]
 fn a_repeated_local_key_id_goes_by_the_names() {
     let bags = [identity(0, "a", b"same", PASSWORD), identity(1, "b", b"same", PASSWORD)].concat();
-    let store = open(&File::plain(bags).build(), PASSWORD).unwrap();
+    let store = open(&TestFile::plain(bags).build(), PASSWORD).unwrap();
     let leaf = |store: &Store, alias: &str| {
         store.entry(store.find(&alias.into())[0]).unwrap().certificates().first().map(CertificateSlot::fingerprint)
     };
@@ -242,17 +245,18 @@ fn a_repeated_local_key_id_goes_by_the_names() {
 
 #[test]
 fn a_cycle_of_issuers_ends() {
-    let key = make::bag(2, &make::sealed(&POOL.keys[0].0, &make::pbes1(3, 5), PASSWORD), &Named::of("k").id(b"k"));
-    let first = make::certificate(&POOL.cycle[0], &Named::of("k").id(b"k"));
-    let second = make::certificate(&POOL.cycle[1], &Named::default());
-    let store = open(&File::plain(vec![key, first, second]).build(), PASSWORD).unwrap();
+    let key =
+        make::bag(2, &make::sealed(&POOL.keys[0].0, &make::pbes1(3, 5), PASSWORD), &BagAttributes::of("k").id(b"k"));
+    let first = make::certificate(&POOL.cycle[0], &BagAttributes::of("k").id(b"k"));
+    let second = make::certificate(&POOL.cycle[1], &BagAttributes::default());
+    let store = open(&TestFile::plain(vec![key, first, second]).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store), ["k:private-key:2"]);
     assert_eq!(summary(&edited(&store, &import("new", &POOL.lone[0]), PASSWORD)).len(), 2);
 }
 
 #[test]
 fn supplementary_characters_are_names() {
-    let store = open(&File::plain(vec![trusted("日本-😀", &POOL.root)]).build(), PASSWORD).unwrap();
+    let store = open(&TestFile::plain(vec![trusted("日本-😀", &POOL.root)]).build(), PASSWORD).unwrap();
     let after = edited(&store, &with(EntryId(0), Disposition::Rename("𝔘-😀".into())), PASSWORD);
     assert_eq!(
         (store.entries()[0].alias.as_deref(), after.entries()[0].alias.as_deref()),
@@ -263,8 +267,8 @@ fn supplementary_characters_are_names() {
 
 #[test]
 fn a_number_that_would_change_is_written_out() {
-    let nameless = |n: usize| make::certificate(&POOL.lone[n], &Named::default().trusted());
-    let store = open(&File::plain(vec![nameless(0), nameless(1), nameless(2)]).build(), PASSWORD).unwrap();
+    let nameless = |n: usize| make::certificate(&POOL.lone[n], &BagAttributes::default().trusted());
+    let store = open(&TestFile::plain(vec![nameless(0), nameless(1), nameless(2)]).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store).concat(), "1:trusted-certificate:12:trusted-certificate:13:trusted-certificate:1");
     let after = edited(&store, &with(EntryId(1), Disposition::Remove), PASSWORD);
     assert_eq!(summary(&after), ["1:trusted-certificate:1", "3:trusted-certificate:1"]);
@@ -276,7 +280,7 @@ fn a_number_that_would_change_is_written_out() {
 #[test]
 fn a_certificate_that_a_chain_needs_stays_for_the_chain() {
     let [key, leaf] = identity(0, "k", b"k", PASSWORD);
-    let store = open(&File::plain(vec![key, leaf, trusted("root", &POOL.root)]).build(), PASSWORD).unwrap();
+    let store = open(&TestFile::plain(vec![key, leaf, trusted("root", &POOL.root)]).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store), ["k:private-key:2", "root:trusted-certificate:1"]);
     let after = edited(&store, &with(store.find(&"root".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!(summary(&after), ["k:private-key:2"], "no longer trusted, and still in the chain");
@@ -288,10 +292,11 @@ fn a_certificate_that_a_chain_needs_stays_for_the_chain() {
 
 #[test]
 fn a_key_that_a_jvm_sees_by_its_order_stays_seen() {
-    let sealed =
-        |name: &str| make::bag(2, &make::sealed(&POOL.keys[0].0, &make::pbes1(3, 5), PASSWORD), &Named::of(name));
-    let plain = make::bag(1, &POOL.keys[1].0, &Named::of("clear"));
-    let store = open(&File::plain(vec![plain, sealed("first"), sealed("second")]).build(), PASSWORD).unwrap();
+    let sealed = |name: &str| {
+        make::bag(2, &make::sealed(&POOL.keys[0].0, &make::pbes1(3, 5), PASSWORD), &BagAttributes::of(name))
+    };
+    let plain = make::bag(1, &POOL.keys[1].0, &BagAttributes::of("clear"));
+    let store = open(&TestFile::plain(vec![plain, sealed("first"), sealed("second")]).build(), PASSWORD).unwrap();
     let hidden = |store: &Store| {
         let names = store.remarks().iter().filter_map(|remark| match remark {
             Remark::HiddenKey { alias, .. } => Some(alias.clone()),
@@ -314,9 +319,11 @@ fn a_key_that_a_jvm_sees_by_its_order_stays_seen() {
 
 #[test]
 fn a_key_in_the_clear_is_tied_by_what_it_is() {
-    let bags =
-        vec![make::bag(1, &POOL.keys[0].0, &Named::of("k")), make::certificate(&POOL.keys[0].1, &Named::default())];
-    let store = open(&File::plain(bags).build(), PASSWORD).unwrap();
+    let bags = vec![
+        make::bag(1, &POOL.keys[0].0, &BagAttributes::of("k")),
+        make::certificate(&POOL.keys[0].1, &BagAttributes::default()),
+    ];
+    let store = open(&TestFile::plain(bags).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store), ["k:private-key:1"]);
     // The draft of an edit sees the same tie.
     let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
@@ -326,26 +333,26 @@ fn a_key_in_the_clear_is_tied_by_what_it_is() {
 
 #[test]
 fn a_part_under_another_password_is_said() {
-    let file = File::plain(vec![trusted("a", &POOL.root)]).part(make::pbes1(3, 5), "other", vec![]);
+    let file = TestFile::plain(vec![trusted("a", &POOL.root)]).part(make::pbes1(3, 5), "other", vec![]);
     let error = open(&file.mac(make::mac(Hash::Sha1, 5), PASSWORD).build(), PASSWORD).unwrap_err();
-    assert_eq!(error.class, Class::WrongPassword);
+    assert_eq!(error.class, ErrorClass::WrongPassword);
     assert!(error.cause().contains("fits the MAC but not part 2"), "{error}");
 }
 
 #[test]
 fn a_change_is_told_from_a_wrong_password() {
-    let file = File::plain(vec![trusted("a", &POOL.root)]).part(
+    let file = TestFile::plain(vec![trusted("a", &POOL.root)]).part(
         make::pbes1(3, 5),
         PASSWORD,
         vec![trusted("b", &POOL.lone[0])],
     );
     let mut bytes = file.mac(make::mac(Hash::Sha1, 5), PASSWORD).build();
-    assert_eq!(open(&bytes, "not this one").unwrap_err().class, Class::WrongPassword);
+    assert_eq!(open(&bytes, "not this one").unwrap_err().class, ErrorClass::WrongPassword);
     let at = bytes.windows(POOL.root.len()).position(|window| window == POOL.root).unwrap();
     bytes[at + POOL.root.len() - 1] ^= 1;
     let error = open(&bytes, PASSWORD).unwrap_err();
-    assert_eq!(error.class, Class::Corrupt, "{error}");
-    assert_eq!(open(&bytes, "not this one").unwrap_err().class, Class::WrongPassword);
+    assert_eq!(error.class, ErrorClass::Corrupt, "{error}");
+    assert_eq!(open(&bytes, "not this one").unwrap_err().class, ErrorClass::WrongPassword);
 }
 
 #[test]
@@ -353,7 +360,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     // The parts are encrypted under few rounds, but the file demands many.
     let parts = |count: usize| {
         let part = |_| (Some((make::pbes2(Hash::Sha512, AES_256, 70_000), PASSWORD)), vec![]);
-        let bytes = File { parts: (0..count).map(part).collect(), ..File::plain(vec![]) }.build();
+        let bytes = TestFile { parts: (0..count).map(part).collect(), ..TestFile::plain(vec![]) }.build();
         let (few, many) = ([2, 3, 1, 0x11, 0x70], [2, 3, 0x4c, 0x4b, 0x40]);
         let mut bytes = bytes;
         while let Some(at) = bytes.windows(5).position(|window| window == few) {
@@ -366,7 +373,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     let before = ROUNDS.get();
     let error = open(&bytes, PASSWORD).unwrap_err();
     assert_eq!(ROUNDS.get() - before, 0, "rounds were run first");
-    assert_eq!(error.class, Class::Corrupt);
+    assert_eq!(error.class, ErrorClass::Corrupt);
     assert!(error.cause().contains("rounds of key derivation"), "{error}");
     // Without a password there is no work, and the parts are shown as closed.
     let store = Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new()).unwrap();
@@ -376,11 +383,11 @@ fn too_much_work_is_refused_before_any_is_done() {
 #[test]
 fn pbes2_parameters_that_are_wrapped_twice_are_read_as_if_they_were_not() {
     let plain = make::pbes2(Hash::Sha256, AES_256, 5).identifier();
-    let mut parts = Der::new(&plain).next().unwrap().inner();
+    let mut parts = DerReader::new(&plain).next().unwrap().inner();
     let (oid, parameters) = (parts.next().unwrap(), parts.next().unwrap());
     let once = encode(der::SEQUENCE, &[oid.raw, parameters.raw].concat());
     let twice = encode(der::SEQUENCE, &[oid.raw, &once].concat());
-    let read = |bytes: &[u8]| Scheme::read(&Der::new(bytes).next().unwrap());
+    let read = |bytes: &[u8]| Scheme::read(&DerReader::new(bytes).next().unwrap());
     assert_eq!(read(&twice), read(&plain));
     assert!(read(&plain).is_ok());
 }
@@ -400,7 +407,7 @@ fn what_java_before_8u301_cannot_read_is_named() {
 #[test]
 fn a_mac_that_is_not_checked_refuses_nothing() {
     let unverified = |bytes: Vec<u8>| Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new());
-    let good = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
+    let good = TestFile::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
     let sha256 = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
     let at = good.windows(sha256.len()).rposition(|window| window == sha256).unwrap();
     let mut files = vec![{
@@ -410,7 +417,7 @@ fn a_mac_that_is_not_checked_refuses_nothing() {
     }];
     for length in [Some(0), Some(1), Some(19), Some(65), Some(u64::from(u32::MAX)), None] {
         let data = make::pbmac1(length, 5);
-        let mut fields = Der::new(&good).next().unwrap().inner();
+        let mut fields = DerReader::new(&good).next().unwrap().inner();
         let mut last = 0;
         while let Ok(field) = fields.next() {
             last = field.raw.len();
@@ -418,7 +425,7 @@ fn a_mac_that_is_not_checked_refuses_nothing() {
         let mac_at = good.len() - last;
         let mut body = good[..mac_at].to_vec();
         body.extend(&data);
-        let header = Der::new(&good).next().unwrap();
+        let header = DerReader::new(&good).next().unwrap();
         let inner = body[good.len() - header.body.len()..].to_vec();
         files.push(encode(der::SEQUENCE, &inner));
     }

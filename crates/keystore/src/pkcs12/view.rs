@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bag::{Bag, What};
+use super::bag::{Bag, BagContent};
 use crate::alias::{Alias, StoredAlias};
 use crate::certificate::{Certificate, SignatureCheck};
 use crate::fingerprint::Fingerprint;
@@ -14,7 +14,7 @@ use crate::key::{KeyMatch, fits};
 
 /// A bag with its place: the number of its part, and its number in the part.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
+pub(super) struct PlacedBag<'a> {
     pub(super) bag: &'a Bag,
     pub(super) part: usize,
     pub(super) position: usize,
@@ -24,7 +24,7 @@ pub(super) struct Placed<'a> {
 
 /// The role of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum BagRole {
     Trusted,
     /// A private key, with the numbers of its chain's bags, leaf first.
     Key(Vec<usize>),
@@ -37,8 +37,8 @@ pub(super) enum Role {
 
 /// The role and the alias of a bag.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) role: Role,
+pub(super) struct BagView {
+    pub(super) role: BagRole,
     pub(super) alias: Option<StoredAlias>,
     /// Why no JVM shows the bag although it is a key.
     pub(super) hidden: Option<&'static str>,
@@ -48,7 +48,7 @@ pub(super) struct Seen {
 const ONLY: &[u8] = b"01";
 
 /// One row for each bag, in the same order.
-pub(super) fn of(bags: &[Placed<'_>]) -> Vec<Seen> {
+pub(super) fn of(bags: &[PlacedBag<'_>]) -> Vec<BagView> {
     let mut nameless = 0u32;
     let mut next_name = || {
         nameless += 1;
@@ -56,51 +56,51 @@ pub(super) fn of(bags: &[Placed<'_>]) -> Vec<Seen> {
     };
     let mut sealed_keys = 0usize;
     let mut key_ids: Vec<Option<Vec<u8>>> = Vec::with_capacity(bags.len());
-    let mut seen: Vec<Seen> = Vec::with_capacity(bags.len());
-    for Placed { bag, position, .. } in bags {
+    let mut seen: Vec<BagView> = Vec::with_capacity(bags.len());
+    for PlacedBag { bag, position, .. } in bags {
         let name = bag.name.as_ref().map(|name| StoredAlias::from(name.text.as_str()));
         let mut key_id = bag.key_id.clone();
         let mut hidden = None;
         let (role, alias) = match &bag.what {
-            What::SealedKey(_) => {
+            BagContent::SealedKey(_) => {
                 sealed_keys += 1;
                 if key_id.is_none() && sealed_keys == 1 {
                     key_id = Some(ONLY.to_vec());
                 }
                 if key_id.is_some() {
-                    (Role::Key(Vec::new()), Some(name.unwrap_or_else(&mut next_name)))
+                    (BagRole::Key(Vec::new()), Some(name.unwrap_or_else(&mut next_name)))
                 } else {
                     hidden = Some("it has no localKeyId and is not the first key");
-                    (Role::Key(Vec::new()), name)
+                    (BagRole::Key(Vec::new()), name)
                 }
             }
-            What::PlainKey(_) => {
+            BagContent::PlainKey(_) => {
                 hidden = Some("it is in an unencrypted KeyBag");
-                (Role::Key(Vec::new()), name)
+                (BagRole::Key(Vec::new()), name)
             }
-            What::Secret => (Role::Secret, Some(name.unwrap_or_else(&mut next_name))),
-            What::Certificate(_) => {
+            BagContent::Secret => (BagRole::Secret, Some(name.unwrap_or_else(&mut next_name))),
+            BagContent::Certificate(_) => {
                 if key_id.is_none() && sealed_keys == 1 && *position == 0 {
                     key_id = Some(ONLY.to_vec());
                 }
                 if bag.trusted {
-                    (Role::Trusted, Some(name.unwrap_or_else(&mut next_name)))
+                    (BagRole::Trusted, Some(name.unwrap_or_else(&mut next_name)))
                 } else {
-                    (Role::Untrusted, name)
+                    (BagRole::Untrusted, name)
                 }
             }
-            What::Other(_) | What::ForeignCertificate(_) => (Role::Opaque, name),
+            BagContent::Other(_) | BagContent::ForeignCertificate(_) => (BagRole::Opaque, name),
         };
         key_ids.push(key_id);
-        seen.push(Seen { role, alias, hidden });
+        seen.push(BagView { role, alias, hidden });
     }
     chains(bags, &key_ids, &mut seen);
     seen
 }
 
-fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
+fn chains(bags: &[PlacedBag<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [BagView]) {
     let keys: Vec<usize> =
-        (0..seen.len()).filter(|n| seen.get(*n).is_some_and(|s| matches!(s.role, Role::Key(_)))).collect();
+        (0..seen.len()).filter(|n| seen.get(*n).is_some_and(|s| matches!(s.role, BagRole::Key(_)))).collect();
     if keys.is_empty() {
         return;
     }
@@ -111,7 +111,7 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
         let chain = issuers.chain(bags, leaf);
         used.extend(chain.iter().copied());
         if let Some(row) = seen.get_mut(key) {
-            row.role = Role::Key(chain);
+            row.role = BagRole::Key(chain);
         }
     }
     // The JDK writes a certificate once for each chain and entry that contains it. A duplicate of a chain's certificate
@@ -120,8 +120,8 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
         used.iter().filter_map(|number| Some(bags.get(*number)?.bag.certificate()?.fingerprint())).collect();
     for (placed, row) in bags.iter().zip(seen.iter_mut()) {
         let chained = placed.bag.certificate().is_some_and(|slot| prints.contains(&slot.fingerprint()));
-        if chained && row.role == Role::Untrusted {
-            row.role = Role::Chained;
+        if chained && row.role == BagRole::Untrusted {
+            row.role = BagRole::Chained;
         }
     }
 }
@@ -129,9 +129,9 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
 /// The certificate of a key: the first one with the same localKeyId and alias; else the last one with the same
 /// localKeyId; else the last one with the same alias. A key in the clear without any of these has the certificate with
 /// its public key.
-fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: usize) -> Option<usize> {
+fn leaf(bags: &[PlacedBag<'_>], key_ids: &[Option<Vec<u8>>], seen: &[BagView], key: usize) -> Option<usize> {
     // No JVM shows a key in the clear, so a localKeyId that a JVM guesses ties no certificate to it.
-    let guessed = !matches!(bags.get(key)?.bag.what, What::PlainKey(_));
+    let guessed = !matches!(bags.get(key)?.bag.what, BagContent::PlainKey(_));
     let own_id = key_ids.get(key)?.as_deref();
     let own = seen.get(key)?;
     let (mut by_id, mut by_alias) = (None, None);
@@ -157,11 +157,11 @@ fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: us
 }
 
 /// The certificate that contains the public key of a key in the clear.
-fn by_public_key(bags: &[Placed<'_>], key: usize) -> Option<usize> {
-    let Placed { bag, text, .. } = bags.get(key)?;
-    let What::PlainKey(range) = &bag.what else { return None };
+fn by_public_key(bags: &[PlacedBag<'_>], key: usize) -> Option<usize> {
+    let PlacedBag { bag, text, .. } = bags.get(key)?;
+    let BagContent::PlainKey(range) = &bag.what else { return None };
     let plain = text.get(range.clone())?;
-    let own = |placed: &Placed<'_>| {
+    let own = |placed: &PlacedBag<'_>| {
         let certificate = placed.bag.certificate().and_then(|slot| slot.certificate());
         certificate.is_some_and(|certificate| fits(plain, certificate) == Ok(KeyMatch::Yes))
     };
@@ -178,7 +178,7 @@ struct Issuers {
 }
 
 impl Issuers {
-    fn new(bags: &[Placed<'_>]) -> Self {
+    fn new(bags: &[PlacedBag<'_>]) -> Self {
         let mut by_subject: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, placed) in bags.iter().enumerate() {
             if let Some(certificate) = parsed(placed) {
@@ -188,7 +188,7 @@ impl Issuers {
         Self { by_subject }
     }
 
-    fn chain(&self, bags: &[Placed<'_>], leaf: usize) -> Vec<usize> {
+    fn chain(&self, bags: &[PlacedBag<'_>], leaf: usize) -> Vec<usize> {
         let mut chain = vec![leaf];
         let mut prints = HashSet::new();
         let mut last = leaf;
@@ -208,7 +208,7 @@ impl Issuers {
         chain
     }
 
-    fn issuer(&self, bags: &[Placed<'_>], certificate: &Certificate) -> Option<usize> {
+    fn issuer(&self, bags: &[PlacedBag<'_>], certificate: &Certificate) -> Option<usize> {
         let candidates = self.by_subject.get(&name(certificate.issuer()))?;
         let Some(wanted) = certificate.authority_key_id() else {
             return candidates.first().copied();
@@ -225,7 +225,7 @@ impl Issuers {
     }
 }
 
-fn parsed<'a>(placed: &Placed<'a>) -> Option<&'a Certificate> {
+fn parsed<'a>(placed: &PlacedBag<'a>) -> Option<&'a Certificate> {
     placed.bag.certificate().and_then(|slot| slot.certificate()).map(|certificate| &**certificate)
 }
 

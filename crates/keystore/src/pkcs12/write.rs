@@ -5,8 +5,8 @@
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::derive::{Budget, Reading, Secret};
-use super::draft::Draft;
+use super::derive::{Budget, PasswordEncoding, Secret};
+use super::draft::Pkcs12Draft;
 use super::open::{encrypted_data, parts_of};
 use super::pfx::{DATA, ENCRYPTED_DATA, Pfx, Seal};
 use super::protection::Protection;
@@ -49,12 +49,12 @@ fn run(
     }
     check_loadable(store.listed().remarks(), edits)?;
     check_aliases(Format::Pkcs12, store.listed().entries(), edits)?;
-    let mut draft = Draft::new(store, pfx, protection, secret);
+    let mut draft = Pkcs12Draft::new(store, pfx, protection, secret);
     draft.dispose(edits, rng)?;
     for new in edits.add.iter().enumerate() {
         draft.add(new, rng)?;
     }
-    draft.settle(edits)?;
+    draft.apply(edits)?;
     draft.encode(rng)
 }
 
@@ -70,7 +70,7 @@ fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> R
         if !password.is_printable_ascii() {
             return Err(EditError::PasswordNotAscii { format });
         }
-        return Ok(Some(Secret { password, reading: Reading::Terminated }));
+        return Ok(Some(Secret { password, reading: PasswordEncoding::Terminated }));
     };
     let Some(password) = password else {
         let sealed = pfx.mac.is_some() || pfx.is_encrypted();
@@ -90,12 +90,12 @@ fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> R
             })
         }),
     };
-    let readings = Reading::candidates(password);
+    let readings = PasswordEncoding::candidates(password);
     let secret = readings.iter().map(|reading| Secret { password, reading: *reading }).find(|secret| opens(*secret));
     secret.map(Some).ok_or(EditError::WrongPassword)
 }
 
-impl Draft<'_> {
+impl Pkcs12Draft<'_> {
     /// The bytes of the next file. Parts without changes are copied, except that indefinite lengths become definite,
     /// because Java 8 cannot read them inside the definite ones that are written here. The MAC is always new.
     fn encode(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, EditError> {

@@ -120,7 +120,7 @@ fn other_messages_are_refused_by_name() {
     for (bytes, word) in cases {
         for bytes in [bytes.clone(), armour(&bytes, "PKCS7"), armour(&bytes, "CERTIFICATE")] {
             let error = open(&bytes).unwrap_err();
-            assert_eq!((error.class, error.format), (Class::Unsupported, Some("pkcs7")), "{error}");
+            assert_eq!((error.class, error.format), (ErrorClass::Unsupported, Some("pkcs7")), "{error}");
             assert!(error.cause().contains(word), "{error}");
         }
     }
@@ -131,16 +131,16 @@ fn damage_is_told_with_its_place() {
     for bytes in [bundle(false), bundle(true)] {
         for end in 24..bytes.len() {
             let error = open(&bytes[..end]).unwrap_err();
-            assert!(error.class == Class::Corrupt && error.offset.is_some(), "cut to {end}: {error}");
+            assert!(error.class == ErrorClass::Corrupt && error.offset.is_some(), "cut to {end}: {error}");
         }
     }
     let bad = open(&message(false, &[ONE, &[0x30, 0]].concat(), &[], 0)).unwrap_err();
     assert!(bad.cause().starts_with("certificate 2 of the PKCS#7 bundle cannot be read"), "{bad}");
-    assert_eq!(open(&message(false, &[4, 0], &[], 0)).unwrap_err().class, Class::Corrupt);
+    assert_eq!(open(&message(false, &[4, 0], &[], 0)).unwrap_err().class, ErrorClass::Corrupt);
     let text = [b"# a bundle\n".to_vec(), armour(&bundle(false)[..900], "PKCS7")].concat();
     let error = open(&text).unwrap_err();
     assert!(error.cause().starts_with("the block at line 2: "), "{error}");
-    assert_eq!((error.class, error.offset), (Class::Corrupt, Some(11)));
+    assert_eq!((error.class, error.offset), (ErrorClass::Corrupt, Some(11)));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) struct Property<'a> {
 
 /// The kind of an element's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum ElementType {
     Certificate,
     RevocationList,
     TrustList,
@@ -59,7 +59,7 @@ pub(super) enum Content {
 pub(super) struct Element<'a> {
     /// The properties, in order.
     pub(super) properties: Vec<Property<'a>>,
-    pub(super) content: Content,
+    pub(super) content: ElementType,
     /// The content in DER.
     pub(super) value: &'a [u8],
     /// The offset of the content.
@@ -91,9 +91,9 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, ReadError
         }
         let Property { id, value } = record(reader)?;
         let content = match id {
-            property::CERTIFICATE => Content::Certificate,
-            property::REVOCATION_LIST => Content::RevocationList,
-            property::TRUST_LIST => Content::TrustList,
+            property::CERTIFICATE => ElementType::Certificate,
+            property::REVOCATION_LIST => ElementType::RevocationList,
+            property::TRUST_LIST => ElementType::TrustList,
             _ => {
                 properties.push(Property { id, value });
                 continue;

@@ -3,7 +3,7 @@
 
 use super::element::{Element, property};
 use crate::certificate::usage_name;
-use crate::der::{self, Der};
+use crate::der::{self, DerReader};
 
 /// The limits in words, in the order of the properties.
 pub(super) fn words(element: &Element<'_>) -> Vec<String> {
@@ -29,7 +29,7 @@ pub(super) fn words(element: &Element<'_>) -> Vec<String> {
 /// The usages in a `SEQUENCE OF OBJECT IDENTIFIER`.
 fn usages(value: &[u8]) -> String {
     let read = || -> der::Result<Vec<String>> {
-        let mut outer = Der::new(value);
+        let mut outer = DerReader::new(value);
         let list = outer.expect(der::SEQUENCE)?;
         outer.end()?;
         let mut inner = list.inner();

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::element::{self, property};
 use super::sst;
-use super::store::{Kind, Windows};
+use super::store::{WindowsFileKind, WindowsStore};
 use crate::certificate::Certificate;
 use crate::digest::Digest;
 use crate::edit::check_certificate;
@@ -49,10 +49,10 @@ pub fn thumbprint(der: &[u8]) -> String {
     element::key_name(der)
 }
 
-impl Windows {
+impl WindowsStore {
     /// The digest of the content of a serialised store; `None` for another kind of file.
     pub(crate) fn listing_digest(&self) -> Option<Digest> {
-        if self.kind != Kind::Sst {
+        if self.kind != WindowsFileKind::Sst {
             return None;
         }
         let mut lines: Vec<String> =

@@ -18,30 +18,30 @@ mod store;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, Input};
+use crate::content::{Content, ContentInput};
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
 use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
 
-pub(crate) use store::{Kind, Windows};
+pub(crate) use store::{WindowsFileKind, WindowsStore};
 
-use store::Wish;
+use store::CheckedEdit;
 
 /// Opens a file of one of these formats.
-pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Windows, ReadError> {
-    let Input { bytes, certificates, .. } = file;
+pub(crate) fn open(kind: WindowsFileKind, file: ContentInput<'_>) -> Result<WindowsStore, ReadError> {
+    let ContentInput { bytes, certificates, .. } = file;
     let opened = match kind {
-        Kind::Sst => sst::open(bytes, certificates),
-        Kind::Element => lone::open(bytes, certificates),
-        Kind::Reg => reg::open(bytes, certificates),
-        Kind::Hive => hive::open(bytes, certificates),
+        WindowsFileKind::Sst => sst::open(bytes, certificates),
+        WindowsFileKind::Element => lone::open(bytes, certificates),
+        WindowsFileKind::Reg => reg::open(bytes, certificates),
+        WindowsFileKind::Hive => hive::open(bytes, certificates),
     };
     opened.map_err(|error| error.format(kind.format().as_str()))
 }
 
-impl Content for Windows {
+impl Content for WindowsStore {
     fn format(&self) -> Format {
         self.kind.format()
     }
@@ -59,15 +59,15 @@ impl Content for Windows {
     }
 
     fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
-        if self.kind == Kind::Hive {
+        if self.kind == WindowsFileKind::Hive {
             let why = "a damaged hive keeps Windows from starting; import a .reg file there instead".to_owned();
             return Err(EditError::NotRepresentable { format: Format::WindowsHive, why });
         }
-        let wish = Wish::of(self, edits)?;
+        let checked = CheckedEdit::of(self, edits)?;
         let image = match self.kind {
-            Kind::Sst => sst::edit(self, &wish),
-            Kind::Reg => reg::write::edit(self, &wish)?,
-            Kind::Element | Kind::Hive => lone::edit(self, &wish)?,
+            WindowsFileKind::Sst => sst::edit(self, &checked),
+            WindowsFileKind::Reg => reg::write::edit(self, &checked)?,
+            WindowsFileKind::Element | WindowsFileKind::Hive => lone::edit(self, &checked)?,
         };
         Ok(Image::File(image))
     }

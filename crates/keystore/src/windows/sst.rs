@@ -3,7 +3,7 @@
 
 use super::element;
 use super::fault::corrupt;
-use super::store::{Kind, Place, Windows, Wish, take_in};
+use super::store::{CheckedEdit, WindowsFileKind, WindowsPlace, WindowsStore, take_in};
 use crate::entries::Entries;
 use crate::error::ReadError;
 use crate::intern::Interner;
@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"\0\0\0\0CERT";
 /// A record of id 0, encoding 0 and length 0.
 const END: &[u8; 12] = &[0; 12];
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<WindowsStore, ReadError> {
     let mut entries = Entries::new();
     let mut reader = Reader::at(&bytes, MAGIC.len());
     loop {
@@ -32,19 +32,19 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
         let element = element::read(&mut reader).map_err(|error| named(error, &entries, start))?;
         take_in(&mut entries, &element, start..reader.position(), None, certificates);
     }
-    Ok(Windows { kind: Kind::Sst, bytes, entries })
+    Ok(WindowsStore { kind: WindowsFileKind::Sst, bytes, entries })
 }
 
 /// Adds the number of the element that contains the fault.
-fn named(error: ReadError, entries: &Entries<Place>, start: usize) -> ReadError {
+fn named(error: ReadError, entries: &Entries<WindowsPlace>, start: usize) -> ReadError {
     let at = error.offset.and_then(|at| usize::try_from(at).ok()).unwrap_or(start);
     corrupt(format!("element {}: {}", entries.list().len() + 1, error.cause()), at)
 }
 
 /// The next content of the file. It may have no element, because Windows also writes empty stores.
-pub(super) fn edit(store: &Windows, wish: &Wish) -> Vec<u8> {
-    let stays = wish.stays.iter().filter_map(|id| store.raw(*id));
-    of(stays.chain(wish.added.iter().map(|new| new.bytes.as_slice())))
+pub(super) fn edit(store: &WindowsStore, checked: &CheckedEdit) -> Vec<u8> {
+    let stays = checked.stays.iter().filter_map(|id| store.raw(*id));
+    of(stays.chain(checked.added.iter().map(|new| new.bytes.as_slice())))
 }
 
 /// A file with these elements.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use sha1::{Digest as _, Sha1};
 
-use super::element::{self, Content, Element, property};
+use super::element::{self, Element, ElementType, property};
 use super::limits;
 use crate::alias::Alias;
 use crate::digest::hex;
@@ -19,14 +19,14 @@ use crate::remark::Remark;
 
 /// The kind of a Windows file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum WindowsFileKind {
     Sst,
     Element,
     Reg,
     Hive,
 }
 
-impl Kind {
+impl WindowsFileKind {
     pub(super) fn format(self) -> Format {
         match self {
             Self::Sst => Format::WindowsSst,
@@ -38,15 +38,15 @@ impl Kind {
 }
 
 /// A Windows store in a file.
-pub(crate) struct Windows {
-    pub(super) kind: Kind,
+pub(crate) struct WindowsStore {
+    pub(super) kind: WindowsFileKind,
     /// Empty if there is no file yet.
     pub(super) bytes: Vec<u8>,
-    pub(super) entries: Entries<Place>,
+    pub(super) entries: Entries<WindowsPlace>,
 }
 
 /// The place of an entry, and its names there.
-pub(super) struct Place {
+pub(super) struct WindowsPlace {
     /// The bytes of the entry; `None` for a key of a hive without a `Blob`.
     pub(super) whole: Option<Range<usize>>,
     /// The friendly name.
@@ -64,9 +64,9 @@ pub(super) struct RegistryKey<'a> {
     pub(super) name: &'a str,
 }
 
-impl Windows {
+impl WindowsStore {
     /// A store without entries and without a file.
-    pub(crate) fn empty(kind: Kind) -> Self {
+    pub(crate) fn empty(kind: WindowsFileKind) -> Self {
         Self { kind, bytes: Vec::new(), entries: Entries::new() }
     }
 
@@ -90,7 +90,7 @@ impl Windows {
 }
 
 /// An edit that was checked: the entries that stay, the entries that are removed, and the new elements.
-pub(super) struct Wish {
+pub(super) struct CheckedEdit {
     pub(super) stays: Vec<EntryId>,
     pub(super) leaves: Vec<EntryId>,
     pub(super) added: Vec<NewElement>,
@@ -103,14 +103,14 @@ pub(super) struct NewElement {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Wish {
-    pub(super) fn of(store: &Windows, edits: &Edits) -> Result<Self, EditError> {
+impl CheckedEdit {
+    pub(super) fn of(store: &WindowsStore, edits: &Edits) -> Result<Self, EditError> {
         let format = store.kind.format();
-        let mut wish = Self { stays: Vec::new(), leaves: Vec::new(), added: Vec::new() };
+        let mut checked = Self { stays: Vec::new(), leaves: Vec::new(), added: Vec::new() };
         for entry in store.entries.list() {
             match edits.disposition.get(&entry.id) {
-                None | Some(Disposition::Keep) => wish.stays.push(entry.id),
-                Some(Disposition::Remove) => wish.leaves.push(entry.id),
+                None | Some(Disposition::Keep) => checked.stays.push(entry.id),
+                Some(Disposition::Remove) => checked.leaves.push(entry.id),
                 Some(Disposition::Rename(_)) => return Err(EditError::NoAliases { format }),
                 Some(Disposition::ReplaceKey { .. }) => return Err(EditError::CannotHoldKeys { format }),
             }
@@ -122,18 +122,18 @@ impl Wish {
                     check_certificate(alias, certificate)?;
                     let der = certificate.der();
                     let bytes = element::make(format, alias, der)?;
-                    wish.added.push(NewElement { name: element::key_name(der), bytes });
+                    checked.added.push(NewElement { name: element::key_name(der), bytes });
                 }
                 NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
             }
         }
-        Ok(wish)
+        Ok(checked)
     }
 }
 
 /// Makes an entry of an element, with the remarks on it. `key` is the element's key in the registry, if it has one.
 pub(super) fn take_in(
-    entries: &mut Entries<Place>,
+    entries: &mut Entries<WindowsPlace>,
     element: &Element<'_>,
     whole: Range<usize>,
     key: Option<RegistryKey<'_>>,
@@ -141,7 +141,7 @@ pub(super) fn take_in(
 ) {
     let entry = entries.next_id();
     let kind = match element.content {
-        Content::Certificate => {
+        ElementType::Certificate => {
             let slot = certificates.intern(element.value);
             if let CertificateSlot::Unparsed(bytes) = &slot {
                 let why = bytes.reason().to_string();
@@ -150,15 +150,16 @@ pub(super) fn take_in(
             remark(entries, entry, element, key.map(|key| key.name));
             EntryKind::Trusted(slot)
         }
-        Content::RevocationList => EntryKind::Opaque("a revocation list (CRL)".to_owned()),
-        Content::TrustList => EntryKind::Opaque("a certificate trust list (CTL)".to_owned()),
+        ElementType::RevocationList => EntryKind::Opaque("a revocation list (CRL)".to_owned()),
+        ElementType::TrustList => EntryKind::Opaque("a certificate trust list (CTL)".to_owned()),
     };
-    let place = Place { whole: Some(whole), label: element.label(), store_key: key.map(|key| key.store.to_owned()) };
+    let place =
+        WindowsPlace { whole: Some(whole), label: element.label(), store_key: key.map(|key| key.store.to_owned()) };
     entries.push(None, None, kind, place);
 }
 
 /// Adds the remarks on the properties of a certificate.
-fn remark(entries: &mut Entries<Place>, entry: EntryId, element: &Element<'_>, name: Option<&str>) {
+fn remark(entries: &mut Entries<WindowsPlace>, entry: EntryId, element: &Element<'_>, name: Option<&str>) {
     let digest = Sha1::digest(element.value);
     if element.property(property::SHA1).is_some_and(|found| found != digest.as_slice()) {
         entries.remark(Remark::OtherHash { entry, what: "its SHA-1 property (id 3)" });

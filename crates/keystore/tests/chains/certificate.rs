@@ -55,13 +55,13 @@ pub(crate) fn oid(dotted: &str) -> Vec<u8> {
 
 /// A kind of key, with its signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CertificateShape {
     P256,
     P384,
     P521,
     Ed25519,
     Rsa,
-    /// The same key as [`Kind::Rsa`], with RSASSA-PSS signatures.
+    /// The same key as [`CertificateShape::Rsa`], with RSASSA-PSS signatures.
     Pss,
 }
 
@@ -73,7 +73,7 @@ enum Pair {
 
 /// A key pair.
 pub(crate) struct Key {
-    pub(crate) kind: Kind,
+    pub(crate) kind: CertificateShape,
     pair: Pair,
 }
 
@@ -81,25 +81,31 @@ pub(crate) struct Key {
 pub(crate) const OF_EACH: usize = 6;
 
 /// The keys of all chains. They are made once.
-pub(crate) fn key(kind: Kind, number: usize) -> &'static Key {
+pub(crate) fn key(kind: CertificateShape, number: usize) -> &'static Key {
     static KEYS: OnceLock<Vec<Key>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
-        let kinds = [Kind::P256, Kind::P384, Kind::P521, Kind::Ed25519, Kind::Rsa];
+        let kinds = [
+            CertificateShape::P256,
+            CertificateShape::P384,
+            CertificateShape::P521,
+            CertificateShape::Ed25519,
+            CertificateShape::Rsa,
+        ];
         kinds.iter().flat_map(|kind| (0..OF_EACH).map(|_| Key::make(*kind))).collect()
     });
-    let wanted = if kind == Kind::Pss { Kind::Rsa } else { kind };
+    let wanted = if kind == CertificateShape::Pss { CertificateShape::Rsa } else { kind };
     keys.iter().filter(|key| key.kind == wanted).nth(number % OF_EACH).unwrap()
 }
 
 impl Key {
-    fn make(kind: Kind) -> Self {
+    fn make(kind: CertificateShape) -> Self {
         let ec = |algorithm| Pair::Ec(EcdsaKeyPair::generate(algorithm).unwrap());
         let pair = match kind {
-            Kind::P256 => ec(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
-            Kind::P384 => ec(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
-            Kind::P521 => ec(&signature::ECDSA_P521_SHA512_ASN1_SIGNING),
-            Kind::Ed25519 => Pair::Ed(Ed25519KeyPair::generate().unwrap()),
-            Kind::Rsa | Kind::Pss => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
+            CertificateShape::P256 => ec(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
+            CertificateShape::P384 => ec(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+            CertificateShape::P521 => ec(&signature::ECDSA_P521_SHA512_ASN1_SIGNING),
+            CertificateShape::Ed25519 => Pair::Ed(Ed25519KeyPair::generate().unwrap()),
+            CertificateShape::Rsa | CertificateShape::Pss => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
         };
         Self { kind, pair }
     }
@@ -108,8 +114,10 @@ impl Key {
     pub(crate) fn spki(&self) -> Vec<u8> {
         let ec = |curve| vec![oid("1.2.840.10045.2.1"), oid(curve)];
         let (algorithm, public) = match (&self.pair, self.kind) {
-            (Pair::Ec(pair), Kind::P256) => (ec("1.2.840.10045.3.1.7"), pair.public_key().as_ref().to_vec()),
-            (Pair::Ec(pair), Kind::P384) => (ec("1.3.132.0.34"), pair.public_key().as_ref().to_vec()),
+            (Pair::Ec(pair), CertificateShape::P256) => {
+                (ec("1.2.840.10045.3.1.7"), pair.public_key().as_ref().to_vec())
+            }
+            (Pair::Ec(pair), CertificateShape::P384) => (ec("1.3.132.0.34"), pair.public_key().as_ref().to_vec()),
             (Pair::Ec(pair), _) => (ec("1.3.132.0.35"), pair.public_key().as_ref().to_vec()),
             (Pair::Ed(pair), _) => (vec![oid("1.3.101.112")], pair.public_key().as_ref().to_vec()),
             (Pair::Rsa(pair), _) => {
@@ -119,14 +127,17 @@ impl Key {
         sequence(&[sequence(&algorithm), bits(&public)])
     }
 
-    fn sign(&self, kind: Kind, message: &[u8]) -> Vec<u8> {
+    fn sign(&self, kind: CertificateShape, message: &[u8]) -> Vec<u8> {
         match &self.pair {
             Pair::Ec(pair) => pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
             Pair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                let padding: &dyn signature::RsaEncoding =
-                    if kind == Kind::Pss { &signature::RSA_PSS_SHA256 } else { &signature::RSA_PKCS1_SHA256 };
+                let padding: &dyn signature::RsaEncoding = if kind == CertificateShape::Pss {
+                    &signature::RSA_PSS_SHA256
+                } else {
+                    &signature::RSA_PKCS1_SHA256
+                };
                 pair.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
                 signature
             }
@@ -135,15 +146,15 @@ impl Key {
 }
 
 /// The AlgorithmIdentifier of a signature.
-pub(crate) fn algorithm(kind: Kind) -> Vec<u8> {
+pub(crate) fn algorithm(kind: CertificateShape) -> Vec<u8> {
     let sha256 = || sequence(&[oid("2.16.840.1.101.3.4.2.1"), vec![5, 0]]);
     match kind {
-        Kind::P256 => sequence(&[oid("1.2.840.10045.4.3.2")]),
-        Kind::P384 => sequence(&[oid("1.2.840.10045.4.3.3")]),
-        Kind::P521 => sequence(&[oid("1.2.840.10045.4.3.4")]),
-        Kind::Ed25519 => sequence(&[oid("1.3.101.112")]),
-        Kind::Rsa => sequence(&[oid("1.2.840.113549.1.1.11"), vec![5, 0]]),
-        Kind::Pss => {
+        CertificateShape::P256 => sequence(&[oid("1.2.840.10045.4.3.2")]),
+        CertificateShape::P384 => sequence(&[oid("1.2.840.10045.4.3.3")]),
+        CertificateShape::P521 => sequence(&[oid("1.2.840.10045.4.3.4")]),
+        CertificateShape::Ed25519 => sequence(&[oid("1.3.101.112")]),
+        CertificateShape::Rsa => sequence(&[oid("1.2.840.113549.1.1.11"), vec![5, 0]]),
+        CertificateShape::Pss => {
             let mask = sequence(&[oid("1.2.840.113549.1.1.8"), sha256()]);
             let parameters = [tlv(0xa0, &sha256()), tlv(0xa1, &mask), tlv(0xa2, &integer(32))];
             sequence(&[oid("1.2.840.113549.1.1.10"), sequence(&parameters)])
@@ -167,7 +178,7 @@ pub(crate) type Extension = (&'static str, bool, Vec<u8>);
 
 /// A certificate before it is signed.
 #[derive(Clone)]
-pub(crate) struct Draft {
+pub(crate) struct CertificateDraft {
     /// The version before the serial number; `None` for version 1.
     pub(crate) version: Option<i64>,
     pub(crate) serial: i64,
@@ -177,7 +188,7 @@ pub(crate) struct Draft {
     pub(crate) not_after: Vec<u8>,
     pub(crate) spki: Vec<u8>,
     /// The kind and number of the key that signs.
-    pub(crate) signer: (Kind, usize),
+    pub(crate) signer: (CertificateShape, usize),
     /// The algorithms that are written, where they differ from the signer's.
     pub(crate) algorithm: [Option<Vec<u8>>; 2],
     pub(crate) extensions: Vec<Extension>,
@@ -185,7 +196,7 @@ pub(crate) struct Draft {
     pub(crate) spoilt: bool,
 }
 
-impl Draft {
+impl CertificateDraft {
     pub(crate) fn set(&mut self, extension: Extension) {
         self.extensions.retain(|(known, _, _)| *known != extension.0);
         self.extensions.push(extension);

@@ -3,7 +3,7 @@
 
 use crate::support::Dice;
 
-use super::certificate::{self as c, Draft, Extension, Kind, name, oid, sequence, tlv};
+use super::certificate::{self as c, CertificateDraft, CertificateShape, Extension, name, oid, sequence, tlv};
 
 /// The moment of every judgement: 2027-01-15.
 pub(crate) const AT: i64 = 1_800_000_000;
@@ -54,11 +54,11 @@ impl Chance {
 /// A chain before it is signed.
 pub(crate) struct Chain {
     /// The certificates, the root first, the end entity last.
-    pub(crate) members: Vec<Draft>,
+    pub(crate) members: Vec<CertificateDraft>,
     /// The kind and number of each member's key.
-    pub(crate) keys: Vec<(Kind, usize)>,
+    pub(crate) keys: Vec<(CertificateShape, usize)>,
     /// Other intermediates that the judges may get.
-    pub(crate) others: Vec<Draft>,
+    pub(crate) others: Vec<CertificateDraft>,
     /// The number of the intermediate that is missing.
     pub(crate) missing: Option<usize>,
 }
@@ -67,8 +67,16 @@ impl Chain {
     /// A good chain with up to three intermediates.
     pub(crate) fn good(chance: &mut Chance) -> Self {
         let length = chance.pick(&[2, 3, 3, 4, 4, 5]);
-        let kinds = [Kind::P256, Kind::P256, Kind::P256, Kind::P384, Kind::P521, Kind::Rsa, Kind::Pss];
-        let keys: Vec<(Kind, usize)> = (0..length).map(|place| (chance.pick(&kinds), place)).collect();
+        let kinds = [
+            CertificateShape::P256,
+            CertificateShape::P256,
+            CertificateShape::P256,
+            CertificateShape::P384,
+            CertificateShape::P521,
+            CertificateShape::Rsa,
+            CertificateShape::Pss,
+        ];
+        let keys: Vec<(CertificateShape, usize)> = (0..length).map(|place| (chance.pick(&kinds), place)).collect();
         let subject = |place: usize| match place {
             0 => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "Root")]),
             _ if place == length - 1 => {
@@ -79,7 +87,7 @@ impl Chain {
         let members = (0..length)
             .map(|place| {
                 let above = place.saturating_sub(1);
-                let mut draft = Draft {
+                let mut draft = CertificateDraft {
                     version: Some(2),
                     serial: 1000 + place as i64,
                     subject: subject(place),
@@ -110,7 +118,7 @@ impl Chain {
         Self { members, keys, others: Vec::new(), missing: None }
     }
 
-    pub(super) fn leaf(&mut self) -> &mut Draft {
+    pub(super) fn leaf(&mut self) -> &mut CertificateDraft {
         self.members.last_mut().unwrap()
     }
 
@@ -120,7 +128,7 @@ impl Chain {
     }
 
     /// Any member of the chain.
-    pub(super) fn any(&mut self, chance: &mut Chance) -> &mut Draft {
+    pub(super) fn any(&mut self, chance: &mut Chance) -> &mut CertificateDraft {
         let place = chance.below(self.members.len());
         &mut self.members[place]
     }

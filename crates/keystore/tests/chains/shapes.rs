@@ -1,7 +1,7 @@
 //! Things that may be odd in a chain. Each shape takes its numbers from the generator, so its result may be allowed or
 //! not; the judges decide.
 
-use super::certificate::{self as c, Kind, integer, name, oid, sequence, tlv};
+use super::certificate::{self as c, CertificateShape, integer, name, oid, sequence, tlv};
 use super::chain::*;
 
 /// Declares the shapes and the lists from which they are drawn.
@@ -362,13 +362,13 @@ impl Shape {
             Self::Ed25519 => {
                 let place = chance.below(length);
                 let number = chain.keys[place].1;
-                chain.keys[place] = (Kind::Ed25519, number);
-                chain.members[place].spki = c::key(Kind::Ed25519, number).spki();
+                chain.keys[place] = (CertificateShape::Ed25519, number);
+                chain.members[place].spki = c::key(CertificateShape::Ed25519, number).spki();
                 if place == 0 {
-                    chain.members[0].signer = (Kind::Ed25519, number);
+                    chain.members[0].signer = (CertificateShape::Ed25519, number);
                 }
                 if place + 1 < length {
-                    chain.members[place + 1].signer = (Kind::Ed25519, number);
+                    chain.members[place + 1].signer = (CertificateShape::Ed25519, number);
                 }
             }
             Self::NameInOtherForm => {

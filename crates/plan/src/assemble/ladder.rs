@@ -9,10 +9,10 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Assembly;
-use crate::change::{Action, ChangeId, Deed, Phase};
+use crate::change::{Action, ChangeId, Edit, Phase};
 use crate::course::{Course, Need, Overlap};
-use crate::finding::{Finding, Kind};
-use crate::ledger::Reading;
+use crate::finding::{Finding, FindingKind};
+use crate::ledger::ServiceReading;
 use crate::outline::{Barrier, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Restart, Wait};
 use crate::overlap;
 use crate::shell::Command;
@@ -27,10 +27,10 @@ impl<'a> Assembly<'a> {
 
     /// Identities of selected hosts whose certificate authority has not replied.
     pub(super) fn awaited(&self) -> impl Iterator<Item = &'a IdentityId> {
-        let ground = self.ground;
+        let context = self.context;
         self.settled.iter().filter_map(move |(subject, one)| match subject {
             Subject::Identity(id) if matches!(one.course, Course::AtAuthority { .. }) => {
-                ground.selection.takes(ground.topology, &id.host).then_some(id)
+                context.selection.takes(context.topology, &id.host).then_some(id)
             }
             Subject::Identity(_) | Subject::Certificate(_) => None,
         })
@@ -39,21 +39,21 @@ impl<'a> Assembly<'a> {
     /// Identities for which a person gets a certificate from an authority. With each come the certificates that every
     /// store that trusts the identity must hold first.
     fn issuers_by_hand(&self) -> impl Iterator<Item = (&'a IdentityId, Vec<Fingerprint>)> {
-        let ground = self.ground;
+        let context = self.context;
         self.settled.iter().filter_map(move |(subject, one)| {
             let Subject::Identity(id) = subject else { return None };
-            let def = ground.topology.identities.get(id)?;
-            Some((id, overlap::issuers_by_hand(ground, def, one)?))
+            let def = context.topology.identities.get(id)?;
+            Some((id, overlap::issuers_by_hand(context, def, one)?))
         })
     }
 
     pub(super) fn restarts(&self, extending: &[Need]) -> Vec<Restart> {
         let mut because: BTreeMap<&ServiceId, BTreeSet<ChangeId>> = BTreeMap::new();
-        let topology = self.ground.topology;
+        let topology = self.context.topology;
         for change in &self.changes {
-            let services = match &change.deed {
-                Deed::InstallKey { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
-                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {
+            let services = match &change.edit {
+                Edit::InstallKey { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
+                Edit::Import { .. } | Edit::Replace { .. } | Edit::Rename { .. } | Edit::Delete { .. } => {
                     topology.stores.get(&change.store).map(|s| &s.restart)
                 }
             };
@@ -81,7 +81,7 @@ impl<'a> Assembly<'a> {
     /// The services that must restart before a rotation goes on to its next phase. Before the installation these are
     /// services of the trusters.
     fn rotating(&self, extending: &[Need]) -> BTreeSet<ServiceId> {
-        let (topology, selection) = (self.ground.topology, self.ground.selection);
+        let (topology, selection) = (self.context.topology, self.context.selection);
         let settling = self.overlaps().filter(|overlap| overlap.is_settling());
         let settling = settling.flat_map(|overlap| {
             let home = selection.takes(topology, &overlap.identity.host);
@@ -94,19 +94,19 @@ impl<'a> Assembly<'a> {
 
     /// The services of selected hosts whose restart is pending since an earlier run.
     fn pending(&self) -> impl Iterator<Item = (&'a ServiceId, Timestamp)> {
-        let ground = self.ground;
-        let known = |id: &ServiceId| ground.topology.services.contains_key(id);
-        ground
+        let context = self.context;
+        let known = |id: &ServiceId| context.topology.services.contains_key(id);
+        context
             .observed
             .ledger
             .restarts
             .iter()
-            .filter(move |(id, _)| known(id) && ground.selection.takes(ground.topology, &id.host))
+            .filter(move |(id, _)| known(id) && context.selection.takes(context.topology, &id.host))
             .map(|(id, pending)| (id, pending.since))
     }
 
     pub(super) fn restart_findings(&mut self) {
-        let (topology, spec) = (self.ground.topology, &self.ground.options.spec);
+        let (topology, spec) = (self.context.topology, &self.context.options.spec);
         let findings = self.pending().map(|(service, since)| {
             let message = format!(
                 "{} was not restarted since its store changed on {}; restart it, then: {}",
@@ -114,7 +114,7 @@ impl<'a> Assembly<'a> {
                 text::day(since.as_second()),
                 Command::here("trustmason ack").file(spec).word(service)
             );
-            Finding::of_host(Kind::RestartPending, &service.host, message)
+            Finding::of_host(FindingKind::RestartPending, &service.host, message)
         });
         let findings: Vec<Finding> = findings.collect();
         self.findings.extend(findings);
@@ -124,7 +124,7 @@ impl<'a> Assembly<'a> {
     pub(super) fn forecast(&self) -> Vec<Forecast> {
         let mut forecast = self.forecast.clone();
         for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
-            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
+            let source = self.context.topology.identities.get(&overlap.identity).map(|def| &def.source);
             if let Some(Source::KeyEntry(place)) = source {
                 forecast.push(Forecast {
                     phase: Phase::Install,
@@ -142,7 +142,7 @@ impl<'a> Assembly<'a> {
             .overlaps()
             .filter(|overlap| overlap.is_settling())
             .map(|overlap| &overlap.identity)
-            .filter(|id| self.ground.observed.staged(id).is_some_and(|key| key.opens))
+            .filter(|id| self.context.observed.staged(id).is_some_and(|key| key.opens))
             .collect();
         forecast.retain(|one| one.phase != Phase::Withdraw || !goes_on.contains(&one.identity));
         forecast.sort();
@@ -152,15 +152,15 @@ impl<'a> Assembly<'a> {
     /// The restarts, hand-offs and replies that must happen between two phases. Only rotations whose identity or
     /// truster is on a selected host count.
     pub(super) fn barriers(&self, extending: &[Need]) -> Vec<Barrier> {
-        let topology = self.ground.topology;
+        let topology = self.context.topology;
         let mut install = BTreeSet::new();
         let mut extend: BTreeSet<Wait> = extending.iter().flat_map(|need| &need.waits).cloned().collect();
         for overlap in self.overlaps() {
-            let home = self.ground.selection.takes(topology, &overlap.identity.host);
+            let home = self.context.selection.takes(topology, &overlap.identity.host);
             if overlap.is_settling() {
                 let waits = overlap.needs.iter().flat_map(|need| &need.waits);
                 install
-                    .extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())).cloned());
+                    .extend(waits.filter(|wait| home || self.context.selection.takes(topology, wait.host())).cloned());
             } else if home {
                 let services = topology.identities.get(&overlap.identity).into_iter().flat_map(|def| &def.restart);
                 install.extend(services.map(|service| Wait::Restart(service.clone())));
@@ -176,7 +176,7 @@ impl<'a> Assembly<'a> {
 
     /// The needs of trusters that the selected rotations must meet before the identities may change.
     pub(super) fn extending(&self) -> Vec<Need> {
-        let (topology, selection) = (self.ground.topology, self.ground.selection);
+        let (topology, selection) = (self.context.topology, self.context.selection);
         let blocked: BTreeSet<&str> =
             self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
         let mut all = Vec::new();
@@ -195,7 +195,7 @@ impl<'a> Assembly<'a> {
             take(&overlap.identity, &overlap.needs);
         }
         for (identity, anchors) in self.issuers_by_hand() {
-            take(identity, &overlap::needs(self.ground, identity, &anchors));
+            take(identity, &overlap::needs(self.context, identity, &anchors));
         }
         all
     }
@@ -212,15 +212,15 @@ impl<'a> Assembly<'a> {
         first
     }
 
-    pub(super) fn readers(&self) -> BTreeMap<ServiceId, Reading> {
+    pub(super) fn readers(&self) -> BTreeMap<ServiceId, ServiceReading> {
         let mut readers = BTreeMap::new();
         for overlap in self.overlaps() {
-            overlap::readers(self.ground, &overlap.identity, overlap.anchors(), &mut readers);
+            overlap::readers(self.context, &overlap.identity, overlap.anchors(), &mut readers);
         }
         for (identity, anchors) in self.issuers_by_hand() {
-            overlap::readers(self.ground, identity, &anchors, &mut readers);
+            overlap::readers(self.context, identity, &anchors, &mut readers);
         }
-        let statuses = self.ground.statuses;
+        let statuses = self.context.statuses;
         let seen = |id: &StoreId| statuses.get(id).and_then(|status| Some(status.facts()?.seen()));
         let mut take = |service: &ServiceId, store: &StoreId| {
             if let Some(seen) = seen(store) {
@@ -230,14 +230,14 @@ impl<'a> Assembly<'a> {
         for status in statuses.values().filter(|status| !status.is_hand_off()) {
             status.def.restart.iter().for_each(|service| take(service, &status.def.id));
         }
-        for def in self.ground.topology.identities.values() {
+        for def in self.context.topology.identities.values() {
             if let Source::KeyEntry(place) = &def.source {
                 def.restart.iter().for_each(|service| take(service, &place.store));
             }
         }
         for (subject, one) in self.settled {
             let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
-            for service in self.ground.topology.identities.get(id).into_iter().flat_map(|def| &def.restart) {
+            for service in self.context.topology.identities.get(id).into_iter().flat_map(|def| &def.restart) {
                 let reading = readers.entry(service.clone()).or_default();
                 reading.presents.insert(id.clone(), present.fingerprint());
             }
@@ -250,7 +250,7 @@ impl<'a> Assembly<'a> {
         let mut all = Vec::new();
         for (subject, one) in self.settled {
             let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
-            let Some(def) = self.ground.topology.identities.get(id) else { continue };
+            let Some(def) = self.context.topology.identities.get(id) else { continue };
             let (finding, why) = match &one.course {
                 Course::Renew(installation) => (installation.finding, "its rotation is `immediate`"),
                 // The issuers of the new certificate are trusted before it is installed; the steps of the hand-off say
@@ -268,7 +268,7 @@ impl<'a> Assembly<'a> {
                 | Course::Replied
                 | Course::Stuck { .. } => continue,
             };
-            let edges = overlap::relying(self.ground, def, present, finding);
+            let edges = overlap::relying(self.context, def, present, finding);
             if !edges.is_empty() {
                 all.push(Interruption { identity: id.clone(), why: why.to_owned(), edges });
             }
@@ -277,7 +277,7 @@ impl<'a> Assembly<'a> {
     }
 
     pub(super) fn manual_restarts(&self, work: &Manual) -> Vec<Restart> {
-        let topology = self.ground.topology;
+        let topology = self.context.topology;
         let services = match (work.kind, work.target()) {
             (ManualKind::Export, _) => None,
             (_, HandOffTarget::Store(id)) => topology.stores.get(id).map(|s| &s.restart),

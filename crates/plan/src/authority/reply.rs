@@ -19,13 +19,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::path::{Refused, Rule};
+use trustmason_keystore::path::{PathRule, Refused};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
 use trustmason_spec::topology::{IdentityDef, Topology};
 
 use super::Authority;
-use crate::constraints::{self, Fault};
-use crate::finding::Kind;
+use crate::constraints::{self, Violation};
+use crate::finding::FindingKind;
 use crate::mint;
 use crate::observed::{InboxFile, Observed, StagedKey};
 use crate::text;
@@ -35,7 +35,7 @@ use crate::text;
 const MAY_BE_CRITICAL: [&str; 2] = ["2.5.29.15", "2.5.29.19"];
 
 /// The judgement on an inbox for one identity.
-pub(crate) enum Judged {
+pub(crate) enum ReplyVerdict {
     /// There is no reply yet.
     Nothing,
     /// The reply may be used.
@@ -50,7 +50,7 @@ pub(crate) enum Judged {
         place: String,
     },
     /// The reply may not be used; one finding for each guard.
-    Bad(Vec<(Kind, String, Option<Fingerprint>)>),
+    Bad(Vec<(FindingKind, String, Option<Fingerprint>)>),
 }
 
 /// Judges the reply of an authority to the request for an identity's staged key. `current` is the identity's present
@@ -63,7 +63,7 @@ pub(crate) fn reply(
     staged: &StagedKey,
     current: Option<&Certificate>,
     now: Timestamp,
-) -> Judged {
+) -> ReplyVerdict {
     // In a lab the authority may sign at once, and the staged certificate is the reply. While a reply is awaited, the
     // staged certificate is self-signed, whatever issuer name it has.
     let made = Some(&staged.certificate).filter(|c| !c.is_self_issued() && authority.chain(c).is_some());
@@ -73,9 +73,9 @@ pub(crate) fn reply(
             Some(Ok(issuers)) => good(authority, made, issuers, place),
             Some(Err(refused)) => {
                 let what = format!("{place}: {}", no_path(authority, made, &refused));
-                Judged::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
+                ReplyVerdict::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
             }
-            None => Judged::Nothing,
+            None => ReplyVerdict::Nothing,
         };
     }
     let spent = |c: &Certificate| {
@@ -88,9 +88,14 @@ pub(crate) fn reply(
 }
 
 /// A reply that passed every guard, with its issuers.
-fn good(authority: &Authority<'_>, leaf: &Arc<Certificate>, issuers: Vec<Arc<Certificate>>, place: String) -> Judged {
+fn good(
+    authority: &Authority<'_>,
+    leaf: &Arc<Certificate>,
+    issuers: Vec<Arc<Certificate>>,
+    place: String,
+) -> ReplyVerdict {
     let anchors = authority.anchors_among(&issuers);
-    Judged::Good { leaf: Arc::clone(leaf), issuers, anchors, place }
+    ReplyVerdict::Good { leaf: Arc::clone(leaf), issuers, anchors, place }
 }
 
 /// Judges the files in an authority's inbox for an identity's staged key. `spent` tells the certificates that the
@@ -101,7 +106,7 @@ fn judge(
     staged: &StagedKey,
     spent: &dyn Fn(&Certificate) -> bool,
     now: Timestamp,
-) -> Judged {
+) -> ReplyVerdict {
     let files: &[InboxFile] = authority.inbox.map_or(&[], |inbox| &inbox.files);
     let ours = |c: &Certificate| c.spki_der() == staged.certificate.spki_der();
     let all: Vec<(&InboxFile, &Arc<Certificate>)> =
@@ -109,7 +114,7 @@ fn judge(
     let mut own: Vec<&(&InboxFile, &Arc<Certificate>)> = all.iter().filter(|(_, c)| ours(c)).collect();
     own.sort_by_key(|(_, c)| std::cmp::Reverse((c.not_before(), c.fingerprint())));
     // The latest certificate that passes counts. If none passes, the latest one is reported.
-    let mut latest: Option<Judged> = None;
+    let mut latest: Option<ReplyVerdict> = None;
     for (file, leaf) in own {
         let place = file.path.display().to_string();
         match judge_one(authority, def, leaf, now) {
@@ -117,7 +122,7 @@ fn judge(
             Err(faults) if latest.is_none() => {
                 let print = Some(leaf.fingerprint());
                 let said = faults.into_iter().map(|(kind, what)| (kind, format!("{place}: {what}"), print));
-                latest = Some(Judged::Bad(said.collect()));
+                latest = Some(ReplyVerdict::Bad(said.collect()));
             }
             Err(_) => {}
         }
@@ -132,7 +137,7 @@ fn judge(
              request to the certificate authority",
             file.path.display()
         );
-        bad.push((Kind::ReplyKeyMismatch, what, Some(other.fingerprint())));
+        bad.push((FindingKind::ReplyKeyMismatch, what, Some(other.fingerprint())));
     }
     // A file named after the identity that holds no certificate is a broken reply.
     let called = |file: &InboxFile| {
@@ -141,10 +146,10 @@ fn judge(
     };
     for file in files.iter().filter(|file| file.certificates.is_empty() && called(file)) {
         if let Some(failure) = &file.failure {
-            bad.push((Kind::ReplyEncoding, failure.message.clone(), None));
+            bad.push((FindingKind::ReplyEncoding, failure.message.clone(), None));
         }
     }
-    if bad.is_empty() { Judged::Nothing } else { Judged::Bad(bad) }
+    if bad.is_empty() { ReplyVerdict::Nothing } else { ReplyVerdict::Bad(bad) }
 }
 
 /// The issuers of a certificate with the staged key, the nearest first; otherwise every fault of the certificate.
@@ -153,9 +158,9 @@ fn judge_one(
     def: &IdentityDef,
     leaf: &Certificate,
     now: Timestamp,
-) -> Result<Vec<Arc<Certificate>>, Vec<(Kind, String)>> {
+) -> Result<Vec<Arc<Certificate>>, Vec<(FindingKind, String)>> {
     let judged = constraints::judge(leaf, def, now);
-    let mut faults: Vec<(Kind, String)> = names(def, leaf, &judged, now).into_iter().collect();
+    let mut faults: Vec<(FindingKind, String)> = names(def, leaf, &judged, now).into_iter().collect();
     if let Some(usages) = leaf.extended_key_usage() {
         let missing: Vec<&str> =
             ["serverAuth", "clientAuth"].into_iter().filter(|usage| !usages.iter().any(|u| u == usage)).collect();
@@ -164,14 +169,14 @@ fn judge_one(
                 "its extended key usage leaves out {}; ask for a template with client and server authentication",
                 missing.join(" and ")
             );
-            faults.push((Kind::ReplyEku, what));
+            faults.push((FindingKind::ReplyEku, what));
         }
     }
-    let eku = judged.iter().filter(|fault| matches!(fault, Fault::EkuMissing { .. }));
-    faults.extend(eku.map(|fault| (Kind::ReplyEku, fault.to_string())));
-    faults.extend(weak(leaf, &judged).into_iter().map(|what| (Kind::ReplyWeakCrypto, what)));
+    let eku = judged.iter().filter(|fault| matches!(fault, Violation::EkuMissing { .. }));
+    faults.extend(eku.map(|fault| (FindingKind::ReplyEku, fault.to_string())));
+    faults.extend(weak(leaf, &judged).into_iter().map(|what| (FindingKind::ReplyWeakCrypto, what)));
     let dates = judged.iter().filter(|fault| fault.is_of_dates());
-    faults.extend(dates.map(|fault| (Kind::ReplyDates, fault.to_string())));
+    faults.extend(dates.map(|fault| (FindingKind::ReplyDates, fault.to_string())));
     // The path is judged last, because its signatures cost most. Its refusal is not reported if the certificate has a
     // fault of the same kind.
     let issuers = match authority.path(leaf, now) {
@@ -184,44 +189,46 @@ fn judge_one(
         }
         None => Vec::new(),
     };
-    faults.extend(outlived(leaf, &issuers).into_iter().map(|what| (Kind::ReplyDates, what)));
+    faults.extend(outlived(leaf, &issuers).into_iter().map(|what| (FindingKind::ReplyDates, what)));
     if faults.is_empty() { Ok(issuers) } else { Err(faults) }
 }
 
 /// The kind of finding that a refused path gives.
-fn kind_of(rule: Rule) -> Kind {
+fn kind_of(rule: PathRule) -> FindingKind {
     match rule {
-        Rule::Algorithm | Rule::Key | Rule::EndEntityIsCa | Rule::DigitalSignature | Rule::CriticalExtension => {
-            Kind::ReplyWeakCrypto
-        }
-        Rule::NotYetValid | Rule::Ended => Kind::ReplyDates,
-        Rule::Purpose => Kind::ReplyEku,
-        Rule::Issuer
-        | Rule::Length
-        | Rule::KeyIdentifier
-        | Rule::Signature
-        | Rule::Form
-        | Rule::BasicConstraints
-        | Rule::PathLength
-        | Rule::KeyCertSign
-        | Rule::NameConstraints
-        | Rule::NameConstraintsForm
-        | Rule::Policy
-        | Rule::SecondOpinion => Kind::ReplyChainIncomplete,
+        PathRule::Algorithm
+        | PathRule::Key
+        | PathRule::EndEntityIsCa
+        | PathRule::DigitalSignature
+        | PathRule::CriticalExtension => FindingKind::ReplyWeakCrypto,
+        PathRule::NotYetValid | PathRule::Ended => FindingKind::ReplyDates,
+        PathRule::Purpose => FindingKind::ReplyEku,
+        PathRule::Issuer
+        | PathRule::Length
+        | PathRule::KeyIdentifier
+        | PathRule::Signature
+        | PathRule::Form
+        | PathRule::BasicConstraints
+        | PathRule::PathLength
+        | PathRule::KeyCertSign
+        | PathRule::NameConstraints
+        | PathRule::NameConstraintsForm
+        | PathRule::Policy
+        | PathRule::SecondOpinion => FindingKind::ReplyChainIncomplete,
     }
 }
 
 fn no_path(authority: &Authority<'_>, leaf: &Certificate, refused: &Refused) -> String {
     let is_leaf = refused.fingerprint == leaf.fingerprint();
     let advice = match refused.rule {
-        Rule::Issuer if is_leaf && !authority.is_named_by(leaf) => {
+        PathRule::Issuer if is_leaf && !authority.is_named_by(leaf) => {
             let issuer = text::escape(leaf.issuer());
             return format!(
                 "no chain leads from it to the pinned root: the certificate of its issuer {issuer} is missing; put it into the \
                  inbox or under `intermediates:`"
             );
         }
-        Rule::Signature if is_leaf => {
+        PathRule::Signature if is_leaf => {
             let issuer = text::escape(leaf.issuer());
             return format!(
                 "no chain leads from it to the pinned root: it names the issuer {issuer}, but no certificate of that name \
@@ -233,19 +240,21 @@ fn no_path(authority: &Authority<'_>, leaf: &Certificate, refused: &Refused) -> 
     format!("no chain that validators accept leads from it to the pinned root: {advice}")
 }
 
-fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp) -> Option<(Kind, String)> {
+fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Violation], now: Timestamp) -> Option<(FindingKind, String)> {
     if !constraints::names(leaf, def) {
         let what = format!("it names {}, but must name {}", constraints::carries(leaf), def.id.host);
-        return Some((Kind::ReplyName, what));
+        return Some((FindingKind::ReplyName, what));
     }
-    if let Some(fault) = judged.iter().find(|fault| matches!(fault, Fault::CnNotFqdn { .. } | Fault::NotNamed { .. })) {
-        return Some((Kind::ReplyName, fault.to_string()));
+    if let Some(fault) =
+        judged.iter().find(|fault| matches!(fault, Violation::CnNotFqdn { .. } | Violation::NotNamed { .. }))
+    {
+        return Some((FindingKind::ReplyName, fault.to_string()));
     }
     let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<String>>();
     let (asked, got) = (lower(&mint::order(def, now).names), lower(leaf.dns_names()));
     if let Some(cn) = leaf.common_name().filter(|cn| !asked.contains(&cn.to_lowercase())) {
         let what = format!("its CN is {}, but the request asked for {}", text::escape(cn), def.id.host);
-        return Some((Kind::ReplyName, what));
+        return Some((FindingKind::ReplyName, what));
     }
     let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
     if leaf.other_alternative_names() > 0 {
@@ -254,16 +263,16 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp
             "its subject alternative name has {count} of other kinds than DNS (addresses, URIs, mail), but the request asked for {}",
             list(asked)
         );
-        return Some((Kind::ReplySan, what));
+        return Some((FindingKind::ReplySan, what));
     }
     (asked != got).then(|| {
         let got = if got.is_empty() { "nothing".to_owned() } else { text::escape(&list(got)) };
         let what = format!("its subject alternative name lists {got}, but the request asked for {}", list(asked));
-        (Kind::ReplySan, what)
+        (FindingKind::ReplySan, what)
     })
 }
 
-fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
+fn weak(leaf: &Certificate, judged: &[Violation]) -> Vec<String> {
     let mut faults: Vec<String> = Vec::new();
     if let Some(by) = leaf.taken_for_ca_by() {
         faults.push(format!("the certificate {by}; it must be a server's"));
@@ -275,7 +284,7 @@ fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
     if key.algorithm == KeyAlgorithm::Rsa && key.bits < 2048 {
         faults.push(format!("the key of {name} is {key}"));
     }
-    let role = judged.iter().filter(|fault| matches!(fault, Fault::Key { .. } | Fault::Signature { .. }));
+    let role = judged.iter().filter(|fault| matches!(fault, Violation::Key { .. } | Violation::Signature { .. }));
     faults.extend(role.map(ToString::to_string));
     let critical = leaf.critical_extensions().iter().filter(|oid| !MAY_BE_CRITICAL.contains(&oid.as_str()));
     faults

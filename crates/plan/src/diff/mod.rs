@@ -6,7 +6,7 @@ mod pair;
 mod slot;
 mod sweep;
 mod system_entry;
-mod wish;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use trustmason_keystore::{Alias, AliasModel, Entry, EntryId, Fingerprint, Stored
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
-use crate::change::{After, CertificateView, Deed, DeleteReason, From, FromKind, Issued, Phase};
-use crate::course::{Installation, NewKey, Settled};
-use crate::finding::{Finding, Kind, Severity};
-use crate::ground::Ground;
+use crate::change::{CertificateOrigin, CertificateView, DeleteReason, Edit, EntryAfter, FromKind, Issued, Phase};
+use crate::context::PlanContext;
+use crate::course::{Installation, KeyOrigin, Settled};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::{certificate, trusted};
 use crate::outline::Forecast;
 use crate::settle::Settlement;
@@ -29,11 +29,11 @@ const DELETES_UNASKED: usize = 10;
 
 /// A change that has no number yet.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct DraftChange {
     pub phase: Phase,
     pub alias: Option<StoredAlias>,
-    pub deed: Deed,
-    pub finding: Kind,
+    pub edit: Edit,
+    pub finding: FindingKind,
     /// The severity of the finding.
     pub severity: Severity,
     pub reason: String,
@@ -41,14 +41,14 @@ pub(crate) struct Draft {
     /// The identities whose renewal must succeed first.
     pub waits: Vec<IdentityId>,
     pub before: Option<CertificateView>,
-    pub after: After,
+    pub after: EntryAfter,
     /// The origin of the new certificate, if it differs from the origin of the subject's certificate.
-    pub from: Option<From>,
+    pub from: Option<CertificateOrigin>,
 }
 
 /// The verdict on an edge, before changes have numbers.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum DraftVerdict {
     Held,
     Draft(usize),
     Manual(String),
@@ -59,8 +59,8 @@ pub(crate) enum Verdict {
 /// The result of comparing one store.
 #[derive(Default)]
 pub(crate) struct Diff {
-    pub drafts: Vec<Draft>,
-    pub verdicts: BTreeMap<usize, Verdict>,
+    pub drafts: Vec<DraftChange>,
+    pub verdicts: BTreeMap<usize, DraftVerdict>,
     pub findings: Vec<Finding>,
     pub blocked: Option<Why>,
     /// The changes of later phases in this store.
@@ -69,21 +69,21 @@ pub(crate) struct Diff {
 
 impl Diff {
     /// The result for a store that nothing may be written to.
-    pub(crate) fn blocked(why: &Why, wishes: &[Wish<'_>]) -> Self {
-        let verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();
+    pub(crate) fn blocked(why: &Why, wanted_edges: &[WantedEdge<'_>]) -> Self {
+        let verdicts = wanted_edges.iter().map(|w| (w.index, DraftVerdict::Blocked(why.clone()))).collect();
         Self { blocked: Some(why.clone()), verdicts, ..Self::default() }
     }
 }
 
 /// An edge that ends in the store, with its settled subject.
 #[derive(Clone, Copy)]
-pub(crate) struct Wish<'a> {
+pub(crate) struct WantedEdge<'a> {
     pub index: usize,
     pub edge: &'a Edge,
     pub settled: &'a Settled,
 }
 
-impl Wish<'_> {
+impl WantedEdge<'_> {
     /// The identity that gets a new key in this run because of this edge's subject. Nothing older may be deleted
     /// before.
     fn waits(&self) -> Vec<IdentityId> {
@@ -95,40 +95,48 @@ impl Wish<'_> {
 }
 
 /// The edges that end in a store, sorted by id.
-pub(crate) fn wishes<'a>(ground: &Ground<'a>, settlement: &'a Settlement<'a>, store: &StoreId) -> Vec<Wish<'a>> {
-    let edges = ground.index.edges_of.get(store).into_iter().flatten();
+pub(crate) fn wanted_edges<'a>(
+    context: &PlanContext<'a>,
+    settlement: &'a Settlement<'a>,
+    store: &StoreId,
+) -> Vec<WantedEdge<'a>> {
+    let edges = context.index.edges_of.get(store).into_iter().flatten();
     edges
         .filter_map(|(index, edge)| {
             let settled = settlement.subjects.get(&edge.subject)?;
-            Some(Wish { index: *index, edge, settled })
+            Some(WantedEdge { index: *index, edge, settled })
         })
         .collect()
 }
 
 struct Comparison<'a> {
-    ground: &'a Ground<'a>,
+    context: &'a PlanContext<'a>,
     status: &'a StoreStatus<'a>,
     entries: &'a [Entry],
     folded: bool,
-    wishes: Vec<Wish<'a>>,
+    wanted_edges: Vec<WantedEdge<'a>>,
     settlement: &'a Settlement<'a>,
     claimed: BTreeSet<EntryId>,
     out: Diff,
 }
 
 /// Compares one store that this program writes.
-pub(crate) fn store<'a>(ground: &'a Ground<'a>, status: &'a StoreStatus<'a>, settlement: &'a Settlement<'a>) -> Diff {
-    let wishes = wishes(ground, settlement, &status.def.id);
+pub(crate) fn store<'a>(
+    context: &'a PlanContext<'a>,
+    status: &'a StoreStatus<'a>,
+    settlement: &'a Settlement<'a>,
+) -> Diff {
+    let wanted_edges = wanted_edges(context, settlement, &status.def.id);
     if let Some(why) = status.blocked() {
-        return Diff::blocked(why, &wishes);
+        return Diff::blocked(why, &wanted_edges);
     }
     let facts = status.facts();
     let mut work = Comparison {
-        ground,
+        context,
         status,
         entries: facts.map_or(&[], |f| f.entries.as_slice()),
         folded: facts.is_none_or(|f| f.format.alias_model() == AliasModel::Folded),
-        wishes,
+        wanted_edges,
         settlement,
         claimed: BTreeSet::new(),
         out: Diff::default(),
@@ -166,28 +174,28 @@ impl<'a> Comparison<'a> {
         entries.iter().filter(there).collect()
     }
 
-    fn settle_edge(&mut self, wish: Wish<'a>, verdict: Verdict) {
-        self.out.verdicts.insert(wish.index, verdict);
+    fn decide_edge(&mut self, wanted: WantedEdge<'a>, verdict: DraftVerdict) {
+        self.out.verdicts.insert(wanted.index, verdict);
     }
 
-    fn open_wishes(&self) -> Vec<Wish<'a>> {
-        self.wishes.iter().filter(|w| !self.out.verdicts.contains_key(&w.index)).copied().collect()
+    fn undecided_edges(&self) -> Vec<WantedEdge<'a>> {
+        self.wanted_edges.iter().filter(|w| !self.out.verdicts.contains_key(&w.index)).copied().collect()
     }
 
     /// Adds a change that serves an edge.
-    fn serve(&mut self, wish: Wish<'a>, draft: Draft) {
+    fn serve(&mut self, wanted: WantedEdge<'a>, draft: DraftChange) {
         let at = self.out.drafts.len();
-        self.out.drafts.push(Draft { edge: Some(wish.index), waits: wish.waits(), ..draft });
-        self.settle_edge(wish, Verdict::Draft(at));
+        self.out.drafts.push(DraftChange { edge: Some(wanted.index), waits: wanted.waits(), ..draft });
+        self.decide_edge(wanted, DraftVerdict::Draft(at));
     }
 
     /// Claims the entries at the aliases of the identities in this store, so that none of them is deleted, and adds the
     /// installation of new keys. An entry that is distrusted or of retired hosts is not claimed.
     fn identities(&mut self) {
-        for def in self.ground.index.homes.get(self.id()).into_iter().flatten() {
+        for def in self.context.index.homes.get(self.id()).into_iter().flatten() {
             let Source::KeyEntry(place) = &def.source else { continue };
             let held: Vec<_> = place.at.alias().map(|alias| self.at_alias(alias)).unwrap_or_default();
-            let held = held.into_iter().filter(|e| !self.ground.leaves(e));
+            let held = held.into_iter().filter(|e| !self.context.leaves(e));
             self.claimed.extend(held.map(|e| e.id));
             let settled = self.settlement.subjects.get(&Subject::Identity(def.id.clone()));
             if let Some((one, installation)) = settled.and_then(|one| Some((one, one.course.installation()?))) {
@@ -198,22 +206,22 @@ impl<'a> Comparison<'a> {
 
     fn install_key(&mut self, identity: &IdentityId, one: &Settled, installation: &Installation) {
         let after = match installation.key.certificate() {
-            Some(certificate) => After::Known(CertificateView::of(certificate)),
-            None => After::Minted { subject: self.future_subject(identity) },
+            Some(certificate) => EntryAfter::Known(CertificateView::of(certificate)),
+            None => EntryAfter::Minted { subject: self.future_subject(identity) },
         };
         let (issued, from) = match &installation.key {
-            NewKey::Made => (Issued::Minted, None),
-            NewKey::Staged(certificate) => {
+            KeyOrigin::Made => (Issued::Minted, None),
+            KeyOrigin::Staged(certificate) => {
                 let (kind, sha256) = (FromKind::Generated, Some(certificate.fingerprint()));
-                (Issued::Minted, Some(From { kind, place: identity.to_string(), sha256 }))
+                (Issued::Minted, Some(CertificateOrigin { kind, place: identity.to_string(), sha256 }))
             }
-            NewKey::Replied { from, .. } => (Issued::Replied, Some(from.clone())),
+            KeyOrigin::Replied { from, .. } => (Issued::Replied, Some(from.clone())),
         };
         let at = &installation.place.at;
-        self.out.drafts.push(Draft {
+        self.out.drafts.push(DraftChange {
             phase: Phase::Install,
             alias: at.stored(),
-            deed: Deed::InstallKey { entry: installation.entry, at: at.clone(), identity: identity.clone(), issued },
+            edit: Edit::InstallKey { entry: installation.entry, at: at.clone(), identity: identity.clone(), issued },
             finding: installation.finding,
             severity: installation.severity,
             reason: installation.reason.clone(),
@@ -226,17 +234,17 @@ impl<'a> Comparison<'a> {
     }
 
     fn future_subject(&self, identity: &IdentityId) -> String {
-        self.ground.topology.identities.get(identity).map_or_else(String::new, crate::mint::subject_text)
+        self.context.topology.identities.get(identity).map_or_else(String::new, crate::mint::subject_text)
     }
 
     fn limit_deletes(mut self) -> Diff {
-        let wanted = self.out.drafts.iter().filter(|d| matches!(d.deed, Deed::Delete { .. })).count();
-        let allowed = self.ground.options.allow_deletes.map_or(DELETES_UNASKED, |n| n as usize);
+        let wanted = self.out.drafts.iter().filter(|d| matches!(d.edit, Edit::Delete { .. })).count();
+        let allowed = self.context.options.allow_deletes.map_or(DELETES_UNASKED, |n| n as usize);
         if wanted > allowed.max(DELETES_UNASKED) {
             let why = Why::TooManyDeletes { wanted, allowed: allowed.max(DELETES_UNASKED) };
             for verdict in self.out.verdicts.values_mut() {
-                if matches!(verdict, Verdict::Draft(_)) {
-                    *verdict = Verdict::Blocked(why.clone());
+                if matches!(verdict, DraftVerdict::Draft(_)) {
+                    *verdict = DraftVerdict::Blocked(why.clone());
                 }
             }
             self.out.drafts.clear();
@@ -247,18 +255,24 @@ impl<'a> Comparison<'a> {
 }
 
 /// The deletion of an entry, after these identities have their new certificates.
-fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) -> Draft {
-    Draft {
+fn deletion(
+    entry: &Entry,
+    because: DeleteReason,
+    finding: FindingKind,
+    reason: String,
+    waits: Vec<IdentityId>,
+) -> DraftChange {
+    DraftChange {
         phase: Phase::Withdraw,
         alias: entry.alias.clone(),
-        deed: Deed::Delete { entry: entry.id, because },
+        edit: Edit::Delete { entry: entry.id, because },
         severity: finding.severity(),
         finding,
         reason,
         edge: None,
         waits,
         before: view(entry),
-        after: After::Gone,
+        after: EntryAfter::Gone,
         from: None,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trustmason_keystore::{Alias, Certificate, Entry, EntryKey, Fingerprint, StoredAlias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
-use super::{Comparison, Verdict, Wish};
+use super::{Comparison, DraftVerdict, WantedEdge};
 use crate::by_name;
 use crate::constraints::{self, Terms};
 use crate::ledger::PlacedKey;
@@ -24,35 +24,35 @@ pub(super) enum Slot<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn judge_slot(&self, wish: Wish<'a>, alias: &Alias, holders: &[&'a Entry]) -> Slot<'a> {
+    pub(super) fn judge_slot(&self, wanted: WantedEdge<'a>, alias: &Alias, holders: &[&'a Entry]) -> Slot<'a> {
         let mut ours = Vec::new();
         for entry in holders {
             if self.claimed.contains(&entry.id) {
-                return Slot::Taken(Self::conflict(wish, alias, entry));
+                return Slot::Taken(Self::conflict(wanted, alias, entry));
             }
             let Some(slot) = trusted(entry) else {
-                return Slot::Taken(Self::conflict(wish, alias, entry));
+                return Slot::Taken(Self::conflict(wanted, alias, entry));
             };
             let fingerprint = slot.fingerprint();
             let known_old = self.settlement.predecessors.contains_key(&fingerprint);
             let placed = self.placed_by_us(entry, fingerprint);
-            let named =
-                slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge)) && !self.is_anothers(fingerprint);
-            let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
+            let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wanted.edge))
+                && !self.is_anothers(fingerprint);
+            let leaves = self.context.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some());
             if !(known_old || placed || named || leaves) {
-                return Slot::Taken(Self::conflict(wish, alias, entry));
+                return Slot::Taken(Self::conflict(wanted, alias, entry));
             }
             // This tool imported the entry beside the alias for a rotation that ended differently. No service ever
             // presented its certificate.
-            let beside = wish.edge.alias.as_ref().map(overlap::next_alias);
+            let beside = wanted.edge.alias.as_ref().map(overlap::next_alias);
             let superseded = placed && entry.alias.as_ref().map(StoredAlias::fold) == beside;
             if !known_old && !leaves && !superseded {
                 let held = slot.certificate().map(Arc::as_ref);
-                if self.is_newer(wish, held) {
+                if self.is_newer(wanted, held) {
                     return Slot::Newer(entry);
                 }
-                if let Some(why) = self.outlived(wish, held) {
+                if let Some(why) = self.outlived(wanted, held) {
                     return Slot::Taken(why);
                 }
             }
@@ -63,11 +63,11 @@ impl<'a> Comparison<'a> {
 
     /// Whether the certificate here was issued later than the known one of the subject (finding `ahead`). Then somebody
     /// else was faster.
-    pub(super) fn is_newer(&self, wish: Wish<'a>, held: Option<&Certificate>) -> bool {
-        if wish.settled.is_renewed() {
+    pub(super) fn is_newer(&self, wanted: WantedEdge<'a>, held: Option<&Certificate>) -> bool {
+        if wanted.settled.is_renewed() {
             return false;
         }
-        match (held, &wish.settled.present) {
+        match (held, &wanted.settled.present) {
             (Some(held), Some(known)) => held.not_before() > known.not_before(),
             _ => false,
         }
@@ -75,29 +75,29 @@ impl<'a> Comparison<'a> {
 
     /// Why a valid certificate here must not be replaced by the known one: the known one has ended, or is not valid
     /// yet. Usually it is an old export, and no service would gain anything by the replacement.
-    pub(super) fn outlived(&self, wish: Wish<'a>, held: Option<&Certificate>) -> Option<Why> {
-        let (held, known) = (held?, wish.settled.present.as_ref()?);
-        let now = self.ground.now;
+    pub(super) fn outlived(&self, wanted: WantedEdge<'a>, held: Option<&Certificate>) -> Option<Why> {
+        let (held, known) = (held?, wanted.settled.present.as_ref()?);
+        let now = self.context.now;
         let wrong = |certificate: &Certificate| {
             let dates = constraints::dates(certificate, Terms::default(), now);
             let ended = dates.is_past().then(|| OutOfDate::Ended(certificate.not_after()));
             ended.or(dates.begins.map(OutOfDate::NotBegun))
         };
-        if wish.settled.is_renewed() || wrong(held).is_some() {
+        if wanted.settled.is_renewed() || wrong(held).is_some() {
             return None;
         }
-        let (subject, held_until) = (wish.edge.subject.to_string(), held.not_after());
+        let (subject, held_until) = (wanted.edge.subject.to_string(), held.not_after());
         wrong(known).map(|dates| Why::OutOfDate { subject, dates, held_until })
     }
 
-    fn conflict(wish: Wish<'a>, alias: &Alias, holder: &Entry) -> Why {
+    fn conflict(wanted: WantedEdge<'a>, alias: &Alias, holder: &Entry) -> Why {
         Why::AliasConflict {
             holder: settle::describe(&holder.kind),
-            remedy: match wish.edge.anchor {
+            remedy: match wanted.edge.anchor {
                 Anchor::Chain => "give that entry another alias".to_owned(),
                 _ => format!(
                     "move that entry, or give this trust relation another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
-                    wish.edge.rule
+                    wanted.edge.rule
                 ),
             },
             alias: alias.clone(),
@@ -107,13 +107,13 @@ impl<'a> Comparison<'a> {
     /// Whether a live host presents this certificate now although no edge of this store asks for it. Somebody trusts it
     /// here for another reason, and its names do not tell which identity it belongs to.
     pub(super) fn is_anothers(&self, print: Fingerprint) -> bool {
-        let present = |w: &Wish<'_>| w.settled.present.as_ref().map(|c| c.fingerprint());
-        self.settlement.is_presented(print) && !self.wishes.iter().any(|w| present(w) == Some(print))
+        let present = |w: &WantedEdge<'_>| w.settled.present.as_ref().map(|c| c.fingerprint());
+        self.settlement.is_presented(print) && !self.wanted_edges.iter().any(|w| present(w) == Some(print))
     }
 
     pub(super) fn names_host_of(&self, certificate: &Certificate, edge: &Edge) -> bool {
         match &edge.subject {
-            Subject::Identity(id) => match self.ground.topology.identities.get(id) {
+            Subject::Identity(id) => match self.context.topology.identities.get(id) {
                 Some(def) => constraints::names(certificate, def),
                 None => certificate.names_host(id.host.as_str()),
             },
@@ -126,16 +126,16 @@ impl<'a> Comparison<'a> {
     /// for the edge's rule.
     pub(super) fn may_be_needed(&self, entry: &Entry, certificate: Option<&Certificate>) -> bool {
         let mut unserved = self
-            .wishes
+            .wanted_edges
             .iter()
-            .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
+            .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_))))
             .peekable();
         // There is nearly always no such edge. Then the names of a store's vendor roots need not be read.
         if unserved.peek().is_none() {
             return false;
         }
         let key = entry.alias.as_ref().map(|stored| PlacedKey::from(&EntryKey::Alias(stored.fold())));
-        let claims = self.ground.observed.ledger.claims(self.id());
+        let claims = self.context.observed.ledger.claims(self.id());
         let claims: Vec<_> = claims.filter(|(claimed, _)| key.as_ref() == Some(*claimed)).collect();
         let names = certificate.map(Certificate::names_in_full).unwrap_or_default();
         unserved.any(|w| {

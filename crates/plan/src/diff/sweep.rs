@@ -8,17 +8,17 @@ use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{Ownership, Subject};
 
-use super::{Comparison, Draft, Verdict, Wish, deletion};
+use super::{Comparison, DraftChange, DraftVerdict, WantedEdge, deletion};
 use crate::authority;
-use crate::change::{Deed, DeleteReason};
+use crate::change::{DeleteReason, Edit};
 use crate::constraints::{self, Terms};
-use crate::finding::{Finding, Kind, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::trusted;
 use crate::overlap;
 use crate::text;
 
 /// The decision on an entry that no edge asked for.
-enum Fate<'a> {
+enum UnwantedEntry<'a> {
     /// The entry gives no trust, or cannot be removed: nothing is reported.
     Untouched,
     /// The entry stays, because others may rely on it.
@@ -26,9 +26,9 @@ enum Fate<'a> {
     /// The entry stays, although nobody declared it.
     Unmanaged(&'a CertificateSlot),
     /// The entry stays: it is a later certificate of the edge's subject than the known one.
-    Newer(Wish<'a>, Fingerprint),
+    Newer(WantedEdge<'a>, Fingerprint),
     /// The entry is deleted.
-    Leaves(Box<Draft>),
+    Leaves(Box<DraftChange>),
 }
 
 impl<'a> Comparison<'a> {
@@ -40,71 +40,72 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             match self.fate(entry) {
-                Fate::Untouched => {}
-                Fate::Vouched(print) => self.unconstrained(entry, print),
-                Fate::Unmanaged(slot) => self.unmanaged(entry, slot),
-                Fate::Newer(wish, print) => self.keep_newer(wish, entry, print),
-                Fate::Leaves(draft) => self.out.drafts.push(*draft),
+                UnwantedEntry::Untouched => {}
+                UnwantedEntry::Vouched(print) => self.unconstrained(entry, print),
+                UnwantedEntry::Unmanaged(slot) => self.unmanaged(entry, slot),
+                UnwantedEntry::Newer(wanted, print) => self.keep_newer(wanted, entry, print),
+                UnwantedEntry::Leaves(draft) => self.out.drafts.push(*draft),
             }
         }
     }
 
     /// The first condition that holds decides: distrusted, of a host or name that is gone, relied on by others, perhaps
     /// needed here, replaced, left over, come back, placed by this tool, not declared in an exclusive store.
-    fn fate(&self, entry: &'a Entry) -> Fate<'a> {
-        let Some(slot) = trusted(entry) else { return Fate::Untouched };
+    fn fate(&self, entry: &'a Entry) -> UnwantedEntry<'a> {
+        let Some(slot) = trusted(entry) else { return UnwantedEntry::Untouched };
         if self.is_out_of_reach(entry) {
-            return Fate::Untouched;
+            return UnwantedEntry::Untouched;
         }
         let print = slot.fingerprint();
         let certificate = slot.certificate().map(Arc::as_ref);
-        let leaves =
-            |because, finding, reason, waits| Fate::Leaves(Box::new(deletion(entry, because, finding, reason, waits)));
-        if let Some(why) = self.ground.topology.distrust.get(&print) {
-            return leaves(DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+        let leaves = |because, finding, reason, waits| {
+            UnwantedEntry::Leaves(Box::new(deletion(entry, because, finding, reason, waits)))
+        };
+        if let Some(why) = self.context.topology.distrust.get(&print) {
+            return leaves(DeleteReason::Distrust, FindingKind::Distrusted, why.clone(), Vec::new());
         }
         if let Some((certificate, waits)) = certificate.and_then(|c| Some((c, self.settlement.gone_for_good(c)?))) {
             let names = constraints::carries(certificate);
-            let left = self.ground.is_retired(certificate);
+            let left = self.context.is_retired(certificate);
             let what = if left { "which left the estate" } else { "a name that no host has any more" };
             let reason = format!("it names only {names}, {what}");
-            return leaves(DeleteReason::Retired, Kind::Retired, reason, waits);
+            return leaves(DeleteReason::Retired, FindingKind::Retired, reason, waits);
         }
         if self.is_vouched_for(print) {
-            return Fate::Vouched(print);
+            return UnwantedEntry::Vouched(print);
         }
         if self.may_be_needed(entry, certificate) {
-            return Fate::Unmanaged(slot);
+            return UnwantedEntry::Unmanaged(slot);
         }
         if let Some(identity) = self.settlement.predecessors.get(&print).filter(|id| self.is_succeeded(id)) {
             let reason = format!("{identity} has a new certificate now");
             let waits = self.settlement.successor_of(print);
-            let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
-            return Fate::Leaves(Box::new(self.patient(entry, draft)));
+            let draft = deletion(entry, DeleteReason::Predecessor, FindingKind::Stale, reason, waits);
+            return UnwantedEntry::Leaves(Box::new(self.patient(entry, draft)));
         }
-        if let Some(wish) = self.leftover_of(entry, certificate) {
-            if self.is_newer(wish, certificate) {
-                return Fate::Newer(wish, print);
+        if let Some(wanted) = self.leftover_of(entry, certificate) {
+            if self.is_newer(wanted, certificate) {
+                return UnwantedEntry::Newer(wanted, print);
             }
-            if self.outlived(wish, certificate).is_some() {
-                return Fate::Unmanaged(slot);
+            if self.outlived(wanted, certificate).is_some() {
+                return UnwantedEntry::Unmanaged(slot);
             }
-            let reason = format!("an old certificate of {} under an older alias", wish.edge.subject);
-            return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
+            let reason = format!("an old certificate of {} under an older alias", wanted.edge.subject);
+            return leaves(DeleteReason::NoLongerWanted, FindingKind::Stale, reason, Vec::new());
         }
-        if let Some(wish) = self.came_back(entry, certificate) {
-            return Fate::Newer(wish, print);
+        if let Some(wanted) = self.came_back(entry, certificate) {
+            return UnwantedEntry::Newer(wanted, print);
         }
         if self.placed_by_us(entry, print) {
             let reason = "trustmason added it, and no rule wants it any more".to_owned();
-            return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
+            return leaves(DeleteReason::NoLongerWanted, FindingKind::Stale, reason, Vec::new());
         }
         if self.status.def.ownership == Ownership::Exclusive {
             let reason = "the store is exclusive, and the spec does not declare this certificate".to_owned();
             let waits = self.settlement.successor_of(print);
-            return leaves(DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
+            return leaves(DeleteReason::Exclusive, FindingKind::Unmanaged, reason, waits);
         }
-        Fate::Unmanaged(slot)
+        UnwantedEntry::Unmanaged(slot)
     }
 
     /// Whether others may rely on a certificate. It is one of a declared authority, or a service may still present it
@@ -116,13 +117,13 @@ impl<'a> Comparison<'a> {
 
     /// Reports an issuer that this store has as a trust anchor and that should be none.
     fn unconstrained(&mut self, entry: &Entry, print: Fingerprint) {
-        let Some(lost) = authority::lost_as_anchor(self.ground.authorities, print) else { return };
+        let Some(lost) = authority::lost_as_anchor(self.context.authorities, print) else { return };
         let message = format!(
             "an intermediate of an authority is a trust anchor here, so services that use this store ignore its {}; delete it here \
              (services send it with their certificates), or write `as_anchor: unconstrained` next to its `file:`",
             lost.join(", ")
         );
-        let finding = Finding::of_store(Kind::IssuerWithheld, self.id(), message);
+        let finding = Finding::of_store(FindingKind::IssuerWithheld, self.id(), message);
         self.out.findings.push(finding.at(entry.alias.clone(), Some(print)).with_severity(Severity::Warning));
     }
 
@@ -132,58 +133,58 @@ impl<'a> Comparison<'a> {
         let Some(fingerprint) = trusted(entry).map(CertificateSlot::fingerprint) else {
             return;
         };
-        let Some(why) = self.ground.topology.distrust.get(&fingerprint).filter(|_| !self.is_kept(entry)) else {
+        let Some(why) = self.context.topology.distrust.get(&fingerprint).filter(|_| !self.is_kept(entry)) else {
             return;
         };
-        let already = self.out.drafts.iter().any(|d| match &d.deed {
-            Deed::Replace { entries, .. } => entries.contains(&entry.id),
-            Deed::Delete { entry: e, .. } => *e == entry.id,
-            Deed::Import { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => false,
+        let already = self.out.drafts.iter().any(|d| match &d.edit {
+            Edit::Replace { entries, .. } => entries.contains(&entry.id),
+            Edit::Delete { entry: e, .. } => *e == entry.id,
+            Edit::Import { .. } | Edit::Rename { .. } | Edit::InstallKey { .. } => false,
         });
         if !already {
-            let draft = deletion(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+            let draft = deletion(entry, DeleteReason::Distrust, FindingKind::Distrusted, why.clone(), Vec::new());
             self.out.drafts.push(draft);
         }
     }
 
     /// Whether every edge of this store to an identity is served. Only then may the identity's predecessor be deleted.
     pub(super) fn is_succeeded(&self, identity: &IdentityId) -> bool {
-        self.wishes
+        self.wanted_edges
             .iter()
             .filter(|w| w.edge.subject == Subject::Identity(identity.clone()))
-            .all(|w| matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
+            .all(|w| matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_))))
     }
 
     /// The served edge that has, or had, the alias of this entry, if the certificate names the edge's host.
-    pub(super) fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
+    pub(super) fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<WantedEdge<'a>> {
         let stored = entry.alias.as_ref()?.fold();
         let certificate = certificate?;
-        self.wishes.iter().copied().find(|w| {
+        self.wanted_edges.iter().copied().find(|w| {
             let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
-            let served = matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_)));
+            let served = matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_)));
             alias && served && self.names_host_of(certificate, w.edge) && !self.is_anothers(certificate.fingerprint())
         })
     }
 
-    pub(super) fn keep_newer(&mut self, wish: Wish<'a>, entry: &Entry, fingerprint: Fingerprint) {
+    pub(super) fn keep_newer(&mut self, wanted: WantedEdge<'a>, entry: &Entry, fingerprint: Fingerprint) {
         let message =
-            format!("this certificate of {} was issued later than the known one; it stays", wish.edge.subject);
+            format!("this certificate of {} was issued later than the known one; it stays", wanted.edge.subject);
         self.out
             .findings
-            .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.clone(), Some(fingerprint)));
+            .push(Finding::of_store(FindingKind::Ahead, self.id(), message).at(entry.alias.clone(), Some(fingerprint)));
     }
 
     /// The edge to the identity that had this certificate, if the certificate is later than the identity's present one.
     /// The identity's store was restored, and its service may still present this certificate.
-    fn came_back(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
+    fn came_back(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<WantedEdge<'a>> {
         let certificate = certificate?;
         let print = certificate.fingerprint();
-        let had = self.ground.observed.ledger.predecessors.values().find(|p| p.replaced_by == print)?;
-        let beside = |w: &Wish<'_>| {
+        let had = self.context.observed.ledger.predecessors.values().find(|p| p.replaced_by == print)?;
+        let beside = |w: &WantedEdge<'_>| {
             let beside = w.edge.alias.as_ref().map(overlap::next_alias);
             beside.is_some_and(|beside| entry.is_called(&beside))
         };
-        self.wishes.iter().copied().find(|w| {
+        self.wanted_edges.iter().copied().find(|w| {
             w.edge.subject == Subject::Identity(had.identity.clone())
                 && beside(w)
                 && self.is_newer(*w, Some(certificate))
@@ -191,16 +192,16 @@ impl<'a> Comparison<'a> {
     }
 
     /// The finding for a change that ends a rotation. During the grace period such a change is no drift.
-    pub(super) fn end_of_rotation(&self, print: Fingerprint) -> Option<(Kind, Severity)> {
-        let predecessors = &self.ground.observed.ledger.predecessors;
+    pub(super) fn end_of_rotation(&self, print: Fingerprint) -> Option<(FindingKind, Severity)> {
+        let predecessors = &self.context.observed.ledger.predecessors;
         let record = predecessors.iter().find(|(old, p)| p.staged && (**old == print || p.replaced_by == print))?.1;
-        Some((Kind::RotationWaiting, overlap::patience(self.ground, record.at)))
+        Some((FindingKind::RotationWaiting, overlap::grace_period(self.context, record.at)))
     }
 
     /// Gives a deletion that ends a rotation the finding of [`Self::end_of_rotation`].
-    pub(super) fn patient(&self, entry: &Entry, draft: Draft) -> Draft {
+    pub(super) fn patient(&self, entry: &Entry, draft: DraftChange) -> DraftChange {
         match trusted(entry).and_then(|slot| self.end_of_rotation(slot.fingerprint())) {
-            Some((finding, severity)) => Draft { finding, severity, ..draft },
+            Some((finding, severity)) => DraftChange { finding, severity, ..draft },
             None => draft,
         }
     }
@@ -208,8 +209,8 @@ impl<'a> Comparison<'a> {
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
         let key = self.status.facts().and_then(|facts| EntryKey::of(facts.format, entry));
         // An earlier run may have placed a vendor's root here. The ledger alone is no reason to delete a public root.
-        !self.ground.topology.public_roots.contains(&fingerprint)
-            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key, fingerprint))
+        !self.context.topology.public_roots.contains(&fingerprint)
+            && key.is_some_and(|key| self.context.observed.ledger.placed(self.id(), &key, fingerprint))
     }
 
     fn unmanaged(&mut self, entry: &Entry, slot: &CertificateSlot) {
@@ -221,10 +222,11 @@ impl<'a> Comparison<'a> {
         if !vendor {
             let message = format!("the spec does not declare it, so it stays: {}", text::escape(subject));
             self.out.findings.push(
-                Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
+                Finding::of_store(FindingKind::Unmanaged, self.id(), message)
+                    .at(entry.alias.clone(), Some(fingerprint)),
             );
         }
-        let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.ground.now).is_past();
+        let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.context.now).is_past();
         if let Some(end) = certificate.filter(is_past).map(Certificate::not_after) {
             let message = format!(
                 "the spec does not declare it, and it expired on {}: {}",
@@ -232,7 +234,7 @@ impl<'a> Comparison<'a> {
                 text::escape(subject)
             );
             self.out.findings.push(
-                Finding::of_store(Kind::Expired, self.id(), message)
+                Finding::of_store(FindingKind::Expired, self.id(), message)
                     .at(entry.alias.clone(), Some(fingerprint))
                     .with_severity(Severity::Info),
             );
@@ -254,20 +256,21 @@ impl<'a> Comparison<'a> {
                     entries.iter().map(|e| format!("`{}`", text::escape(e.alias.as_deref().unwrap_or("")))).collect();
                 let message = format!("one certificate under {}", aliases.join(", "));
                 self.out.findings.push(
-                    Finding::of_store(Kind::Duplicate, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
+                    Finding::of_store(FindingKind::Duplicate, self.id(), message)
+                        .at(entry.alias.clone(), Some(fingerprint)),
                 );
             }
         }
     }
 
     pub(super) fn is_deleted(&self, id: EntryId) -> bool {
-        self.out.drafts.iter().any(|d| matches!(d.deed, Deed::Delete { entry, .. } if entry == id))
+        self.out.drafts.iter().any(|d| matches!(d.edit, Edit::Delete { entry, .. } if entry == id))
     }
 
     /// Reports that every entry this tool placed is gone at once: it looks like a Java update or a restored image, not
     /// like a dozen separate accidents (D20 in docs/findings.md).
     pub(super) fn store_reset(&mut self) {
-        let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
+        let Some(placed) = self.context.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
             return;
         };
         let wanted: BTreeSet<Fingerprint> = placed.values().map(|p| p.sha256).collect();
@@ -279,7 +282,7 @@ impl<'a> Comparison<'a> {
                 wanted.len(),
                 self.status.path
             );
-            self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
+            self.out.findings.push(Finding::of_store(FindingKind::StoreReset, self.id(), message));
         }
     }
 }

@@ -21,7 +21,7 @@ impl Comparison<'_> {
     /// like one in the right store. It is therefore deleted only if its certificate is deleted from every store.
     pub(super) fn is_out_of_reach(&self, entry: &Entry) -> bool {
         let leaves = trusted(entry).is_some_and(|slot| {
-            self.ground.topology.distrust.contains_key(&slot.fingerprint())
+            self.context.topology.distrust.contains_key(&slot.fingerprint())
                 || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some())
         });
         self.is_kept(entry) || (self.is_misplaced(entry) && !leaves)
@@ -30,10 +30,10 @@ impl Comparison<'_> {
     /// Reports entries in the wrong system store, and entries that should be deleted and cannot.
     pub(super) fn shelved(&mut self) {
         let wanted = self
-            .wishes
+            .wanted_edges
             .iter()
-            .filter_map(|wish| wish.settled.known().map(|print| (print, wish.edge.subject.to_string())));
-        let found = system_entry::findings(self.ground, self.status, &wanted.collect());
+            .filter_map(|wanted| wanted.settled.known().map(|print| (print, wanted.edge.subject.to_string())));
+        let found = system_entry::findings(self.context, self.status, &wanted.collect());
         self.out.findings.extend(found);
     }
 }

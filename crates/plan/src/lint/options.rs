@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::Format;
-use trustmason_spec::topology::{OptionsAt, OptionsDef, SettingDef, Wanted};
+use trustmason_spec::topology::{OptionsAt, OptionsDef, SettingDef, WantedValue};
 
-use crate::finding::{Finding, Kind, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::{Observed, StoreLook};
 use crate::options::block::line;
-use crate::options::compare::{self, Path};
-use crate::options::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook};
+use crate::options::compare::{self, PathComparison};
+use crate::options::{OptionsFacts, OptionsLook, PasswordLook, SectionLook, SettingLook, Spelling, ValueLook};
 use crate::text::escape;
 
 /// The findings of one host's options files.
@@ -31,7 +31,7 @@ pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Findin
             findings.push(finding);
             continue;
         }
-        let file = File { def, facts, observed };
+        let file = OptionsFile { def, facts, observed };
         for setting in &def.settings {
             let judged = file.setting(setting);
             if judged.is_empty() && facts.said.contains_key(&setting.name) {
@@ -44,7 +44,7 @@ pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Findin
     for (def, setting, judged) in verdicts {
         for mut finding in judged {
             let other = right.get(setting.name.as_str()).filter(|other| other.name != def.name);
-            if let (Some(other), Kind::OptionWrong) = (other, finding.kind) {
+            if let (Some(other), FindingKind::OptionWrong) = (other, finding.kind) {
                 finding.message.push_str(&format!("; {} has the right value, and the two should agree", place(other)));
             }
             findings.push(finding);
@@ -71,7 +71,7 @@ fn unseen(def: &OptionsDef, look: &OptionsLook) -> Option<Finding> {
         (OptionsLook::Unreadable(why), _) => format!("{why}; {doubt}"),
         (OptionsLook::Read(_), _) => return None,
     };
-    Some(about_file(def, Kind::OptionsUnobserved, message))
+    Some(about_file(def, FindingKind::OptionsUnobserved, message))
 }
 
 /// The finding for a file that is one of several ways to start a product, and is not in use.
@@ -82,7 +82,7 @@ fn unused(def: &OptionsDef, facts: &OptionsFacts) -> Option<Finding> {
             place(def),
             def.source
         );
-        about_file(def, Kind::OptionsUnobserved, message)
+        about_file(def, FindingKind::OptionsUnobserved, message)
     })
 }
 
@@ -106,7 +106,7 @@ fn disagreements(looks: &[(&OptionsDef, &OptionsLook)]) -> Vec<Finding> {
                         place(other),
                         place(def)
                     );
-                    findings.push(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+                    findings.push(Finding::of_store(FindingKind::OptionWrong, &setting.store, message));
                 }
                 Some(_) => {}
                 None => drop(first.insert(&setting.name, (def, number))),
@@ -116,7 +116,7 @@ fn disagreements(looks: &[(&OptionsDef, &OptionsLook)]) -> Vec<Finding> {
     findings
 }
 
-fn about_file(def: &OptionsDef, kind: Kind, message: String) -> Finding {
+fn about_file(def: &OptionsDef, kind: FindingKind, message: String) -> Finding {
     let stores: BTreeSet<_> = def.settings.iter().map(|one| &one.store).collect();
     match stores.first() {
         Some(store) if stores.len() == 1 => Finding::of_store(kind, store, message),
@@ -133,13 +133,13 @@ fn place(def: &OptionsDef) -> String {
 }
 
 /// One options file that was read.
-struct File<'a> {
+struct OptionsFile<'a> {
     def: &'a OptionsDef,
     facts: &'a OptionsFacts,
     observed: &'a Observed,
 }
 
-impl File<'_> {
+impl OptionsFile<'_> {
     /// The finding for a missing section.
     fn section(&self) -> Option<Finding> {
         let SectionLook::Missing(near) = &self.facts.section else { return None };
@@ -151,7 +151,7 @@ impl File<'_> {
             place(self.def),
             self.def.settings.iter().map(|one| format!("`{}`", one.name)).collect::<Vec<_>>().join(", ")
         );
-        Some(about_file(self.def, Kind::OptionWrong, message))
+        Some(about_file(self.def, FindingKind::OptionWrong, message))
     }
 
     fn setting(&self, setting: &SettingDef) -> Vec<Finding> {
@@ -171,7 +171,7 @@ impl File<'_> {
                 lines.join(" and "),
                 self.right(setting)
             );
-            findings.push(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+            findings.push(Finding::of_store(FindingKind::OptionWrong, &setting.store, message));
         }
         let named = said.iter().any(|one| one.spelling == Spelling::Right);
         for one in said {
@@ -183,7 +183,7 @@ impl File<'_> {
 
     /// The finding for a missing setting. A missing section has a finding of its own.
     fn missing(&self, setting: &SettingDef) -> Option<Finding> {
-        if !setting.needed || setting.wanted == Wanted::Unset || self.facts.section != SectionLook::Found {
+        if !setting.needed || setting.wanted == WantedValue::Unset || self.facts.section != SectionLook::Found {
             return None;
         }
         if self.facts.open_ended {
@@ -193,7 +193,7 @@ impl File<'_> {
                 setting.name,
                 self.right(setting)
             );
-            return Some(Finding::of_store(Kind::OptionsUnobserved, &setting.store, message));
+            return Some(Finding::of_store(FindingKind::OptionsUnobserved, &setting.store, message));
         }
         let section = self.def.section.as_ref().map_or(String::new(), |section| format!(" in [{section}]"));
         let message = format!(
@@ -203,12 +203,12 @@ impl File<'_> {
             without(setting),
             self.right(setting)
         );
-        Some(Finding::of_store(Kind::OptionWrong, &setting.store, message))
+        Some(Finding::of_store(FindingKind::OptionWrong, &setting.store, message))
     }
 
-    fn spelling(&self, setting: &SettingDef, said: &Said, named: bool) -> Option<Finding> {
+    fn spelling(&self, setting: &SettingDef, said: &SettingLook, named: bool) -> Option<Finding> {
         let (at, name) = (self.at(said), &setting.name);
-        if setting.wanted == Wanted::Unset {
+        if setting.wanted == WantedValue::Unset {
             return None;
         }
         let (severity, message) = match &said.spelling {
@@ -234,13 +234,13 @@ impl File<'_> {
         let severity = if named { Severity::Warning } else { severity };
         let comes = if named || severity != Severity::Error { String::new() } else { without(setting) };
         let message = format!("{message} {}{comes}", self.right(setting));
-        Some(Finding::of_store(Kind::OptionWrong, &setting.store, message).with_severity(severity))
+        Some(Finding::of_store(FindingKind::OptionWrong, &setting.store, message).with_severity(severity))
     }
 
-    fn value(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
+    fn value(&self, setting: &SettingDef, said: &SettingLook) -> Option<Finding> {
         let (at, name) = (self.at(said), &setting.name);
-        let wrong = |message: String| Some(Finding::of_store(Kind::OptionWrong, &setting.store, message));
-        if setting.wanted == Wanted::Unset {
+        let wrong = |message: String| Some(Finding::of_store(FindingKind::OptionWrong, &setting.store, message));
+        if setting.wanted == WantedValue::Unset {
             return wrong(format!("{at} gives `{name}`{}; remove it, or give the host another role", without(setting)));
         }
         let right = self.right(setting);
@@ -272,28 +272,28 @@ impl File<'_> {
     }
 
     /// Judges a value that may be shown.
-    fn text(&self, setting: &SettingDef, said: &Said, text: &str) -> Option<Finding> {
+    fn text(&self, setting: &SettingDef, said: &SettingLook, text: &str) -> Option<Finding> {
         let (at, name, shown) = (self.at(said), &setting.name, escape(text));
         let right = self.right(setting);
-        let wrong = |message: String| Some(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+        let wrong = |message: String| Some(Finding::of_store(FindingKind::OptionWrong, &setting.store, message));
         match &setting.wanted {
-            Wanted::Path(path) => match compare::path(path, text) {
-                Path::Same => None,
-                Path::Unclear => self.unclear(setting, said),
-                Path::OtherCase => wrong(format!(
+            WantedValue::Path(path) => match compare::path(path, text) {
+                PathComparison::Same => None,
+                PathComparison::Unclear => self.unclear(setting, said),
+                PathComparison::OtherCase => wrong(format!(
                     "{at} gives `{name}` the path {shown}, but on this host capital letters count; write {right}"
                 )),
-                Path::Other => wrong(format!("{at} gives `{name}` the path {shown}, but {} is elsewhere; write {right}", setting.store)),
+                PathComparison::Other => wrong(format!("{at} gives `{name}` the path {shown}, but {} is elsewhere; write {right}", setting.store)),
             },
-            Wanted::Word(word) if word == text => None,
-            Wanted::Word(word) if word.eq_ignore_ascii_case(text) => wrong(format!(
+            WantedValue::Word(word) if word == text => None,
+            WantedValue::Word(word) if word.eq_ignore_ascii_case(text) => wrong(format!(
                 "{at} gives `{name}` the value `{shown}`, and no document says whether the product accepts another spelling than `{word}`; write {right}"
             ))
             .map(|finding| finding.with_severity(Severity::Warning)),
-            Wanted::Word(_) => {
+            WantedValue::Word(_) => {
                 wrong(format!("{at} gives `{name}` the wrong value `{shown}`{}; write {right}", without(setting)))
             }
-            Wanted::Format(word) => {
+            WantedValue::Format(word) => {
                 let real = self.real(setting);
                 let meant = real.unwrap_or(word);
                 if text.eq_ignore_ascii_case(meant) {
@@ -306,7 +306,7 @@ impl File<'_> {
                 };
                 wrong(format!("{at} gives `{name}` the value `{shown}`, {because}"))
             }
-            Wanted::Password | Wanted::Unset => None,
+            WantedValue::Password | WantedValue::Unset => None,
         }
     }
 
@@ -321,7 +321,7 @@ impl File<'_> {
         }
     }
 
-    fn unclear(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
+    fn unclear(&self, setting: &SettingDef, said: &SettingLook) -> Option<Finding> {
         let message = format!(
             "{} gives `{}` a value that cannot be judged from the text: the value has a variable, no folder, or letters of \
              an unknown code page; compare it with {}",
@@ -329,10 +329,10 @@ impl File<'_> {
             setting.name,
             self.right(setting)
         );
-        Some(Finding::of_store(Kind::OptionsUnobserved, &setting.store, message))
+        Some(Finding::of_store(FindingKind::OptionsUnobserved, &setting.store, message))
     }
 
-    fn at(&self, said: &Said) -> String {
+    fn at(&self, said: &SettingLook) -> String {
         format!("{} line {}", place(self.def), said.line)
     }
 

@@ -1,15 +1,15 @@
 //! Reads `-name value -name value`: the arguments of an application object, and those of the commands of a batch file.
 
 use trustmason_keystore::Password;
-use trustmason_spec::topology::{OptionsDef, Wanted};
+use trustmason_spec::topology::{OptionsDef, WantedValue};
 
-use super::decode::Text;
-use super::given::{Given, Raw, Spelling};
-use super::names::{self, Found, is_dash};
-use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
+use super::decode::DecodedText;
+use super::given::{Given, RawValue, Spelling};
+use super::names::{self, MatchedName, is_dash};
+use super::words::{HANDED_IN, Manner, Token, UNKNOWN, words};
 
 /// The settings that a text of arguments gives. A line that begins with `#` is a note.
-pub(super) fn read(def: &OptionsDef, text: &Text) -> Vec<Given> {
+pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> Vec<Given> {
     let kept: Vec<&str> =
         text.text.expose().split('\n').map(|line| if line.trim_start().starts_with('#') { "" } else { line }).collect();
     let kept = Password::new(kept.join("\n"));
@@ -17,7 +17,7 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Vec<Given> {
 }
 
 /// The settings that the words give.
-pub(super) fn pairs(def: &OptionsDef, text: &Text, words: &[Word]) -> Vec<Given> {
+pub(super) fn pairs(def: &OptionsDef, text: &DecodedText, words: &[Token]) -> Vec<Given> {
     let mut given = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -28,13 +28,13 @@ pub(super) fn pairs(def: &OptionsDef, text: &Text, words: &[Word]) -> Vec<Given>
             (Spelling::Beginning(_), Some(rest)) if super::compare::is_absolute(rest) => raw(text, rest, None),
             (Spelling::Beginning(_), Some(rest)) if found.rest != Some(rest) => raw(text, rest, None),
             // It cannot be told whether the next word is the value of such a name.
-            (Spelling::Beginning(_), _) => Raw::Unclear,
+            (Spelling::Beginning(_), _) => RawValue::Unclear,
             _ => match words.get(at).filter(|next| !next.stop && !is_name(def, next)) {
                 Some(next) => {
                     at += 1;
                     raw(text, next.text.expose(), run(next, words.get(at..).unwrap_or_default()))
                 }
-                None => Raw::Missing,
+                None => RawValue::Missing,
             },
         };
         given.push(Given { setting: found.setting, spelling: found.spelling, line: word.line, value });
@@ -43,7 +43,7 @@ pub(super) fn pairs(def: &OptionsDef, text: &Text, words: &[Word]) -> Vec<Given>
 }
 
 /// The setting that a word names. A dash that stands alone belongs to the next word.
-fn meant<'w>(def: &OptionsDef, words: &'w [Word], word: &'w Word, at: &mut usize) -> Option<Found<'w>> {
+fn meant<'w>(def: &OptionsDef, words: &'w [Token], word: &'w Token, at: &mut usize) -> Option<MatchedName<'w>> {
     let name = word.text.expose();
     if word.stop || !name.starts_with(|c| c == '-' || is_dash(c)) {
         return None;
@@ -52,11 +52,12 @@ fn meant<'w>(def: &OptionsDef, words: &'w [Word], word: &'w Word, at: &mut usize
     if let (true, Some(next)) = (alone, words.get(*at)) {
         let (setting, _) = names::exact(def, Password::new(format!("-{}", next.text.expose())).expose())?;
         *at += 1;
-        return Some(Found { setting, spelling: Spelling::Dash, rest: None });
+        return Some(MatchedName { setting, spelling: Spelling::Dash, rest: None });
     }
     let begun = names::begun(def, name);
-    let password =
-        |found: &Found<'_>| def.settings.get(found.setting).is_some_and(|one| one.wanted == Wanted::Password);
+    let password = |found: &MatchedName<'_>| {
+        def.settings.get(found.setting).is_some_and(|one| one.wanted == WantedValue::Password)
+    };
     // The rest of a word that begins with a password's name may be the password, however short it is. Such a word is
     // not repeated as a misspelling.
     match begun {
@@ -66,22 +67,22 @@ fn meant<'w>(def: &OptionsDef, words: &'w [Word], word: &'w Word, at: &mut usize
 }
 
 /// Whether a word is a known name, and therefore no value.
-fn is_name(def: &OptionsDef, word: &Word) -> bool {
+fn is_name(def: &OptionsDef, word: &Token) -> bool {
     let name = word.text.expose();
     names::exact(def, name).is_some() || names::hyphens(name).is_some_and(|name| names::exact(def, &name).is_some())
 }
 
 /// A value with the words after it that may belong to it: the value as it would be in quotes.
-fn run(value: &Word, after: &[Word]) -> Option<Password> {
+fn run(value: &Token, after: &[Token]) -> Option<Password> {
     let more = after.iter().take(16).take_while(|word| !word.stop && !word.text.expose().starts_with('-'));
     let parts: Vec<&str> = std::iter::once(value).chain(more).map(|word| word.text.expose()).collect();
     (parts.len() > 1).then(|| Password::new(parts.join(" ")))
 }
 
-fn raw(text: &Text, value: &str, run: Option<Password>) -> Raw {
+fn raw(text: &DecodedText, value: &str, run: Option<Password>) -> RawValue {
     if value.contains([UNKNOWN, HANDED_IN]) || text.doubts(value) {
-        Raw::Unclear
+        RawValue::Unclear
     } else {
-        Raw::Text { value: Password::new(value), run }
+        RawValue::Text { value: Password::new(value), run }
     }
 }

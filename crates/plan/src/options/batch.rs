@@ -11,9 +11,9 @@ use trustmason_spec::topology::OptionsDef;
 use zeroize::Zeroizing;
 
 use super::arguments;
-use super::decode::Text;
-use super::given::{Given, Reading, SectionLook};
-use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
+use super::decode::DecodedText;
+use super::given::{Given, GivenSettings, SectionLook};
+use super::words::{HANDED_IN, Manner, Token, UNKNOWN, words};
 
 /// The most bytes that all lines together may become. Without a limit, a file that doubles a variable again and again
 /// would never end.
@@ -24,7 +24,7 @@ const MOST: usize = 8 * 1024 * 1024;
 const LONGEST: usize = 8191;
 
 /// The settings that the commands of a batch file give.
-pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
+pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> GivenSettings {
     let mut variables = Variables::default();
     let mut given: Vec<Given> = Vec::new();
     let mut open_ended = false;
@@ -54,12 +54,12 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
             given.extend(found);
         }
     }
-    Reading { given, section: SectionLook::Found, open_ended }
+    GivenSettings { given, section: SectionLook::Found, open_ended }
 }
 
 /// Whether a word is nothing but an unknown variable, which may hold whole arguments. The first word is the program and
 /// does not count.
-fn has_unknown_word(command: &[Word]) -> bool {
+fn has_unknown_word(command: &[Token]) -> bool {
     command.iter().skip(1).any(|word| {
         let text = word.text.expose();
         !text.is_empty() && text.chars().all(|c| c == UNKNOWN)
@@ -181,7 +181,7 @@ impl Variables {
     }
 
     /// A `set` that is not the first word depends on the command before it, so its variable is unknown.
-    fn doubt(&mut self, words: &[Word]) {
+    fn doubt(&mut self, words: &[Token]) {
         let after =
             words.iter().zip(words.iter().skip(1)).filter(|(set, _)| set.text.expose().eq_ignore_ascii_case("set"));
         for (_, word) in after {

@@ -1,11 +1,11 @@
 //! The right text of an options file, for people to paste. It takes the settings of the spec. It never holds a
 //! password.
 
-use trustmason_spec::topology::{OptionsDef, OptionsSyntax, SettingDef, Wanted};
+use trustmason_spec::topology::{OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 
 /// The lines that an options file should have. In the place of a password they name the store that it belongs to.
 pub fn block(def: &OptionsDef) -> Vec<String> {
-    let needed = def.settings.iter().filter(|one| one.needed && one.wanted != Wanted::Unset);
+    let needed = def.settings.iter().filter(|one| one.needed && one.wanted != WantedValue::Unset);
     match def.syntax {
         OptionsSyntax::Ini => {
             let head = def.section.iter().map(|section| format!("[{section}]"));
@@ -27,7 +27,7 @@ pub fn block(def: &OptionsDef) -> Vec<String> {
 
 /// The settings that must not be in the file.
 pub fn forbidden(def: &OptionsDef) -> impl Iterator<Item = &SettingDef> {
-    def.settings.iter().filter(|one| one.wanted == Wanted::Unset)
+    def.settings.iter().filter(|one| one.wanted == WantedValue::Unset)
 }
 
 /// The right line of one setting.
@@ -45,8 +45,8 @@ pub(crate) fn line(def: &OptionsDef, setting: &SettingDef) -> String {
 
 fn value(setting: &SettingDef) -> String {
     match &setting.wanted {
-        Wanted::Path(text) | Wanted::Word(text) | Wanted::Format(text) => text.clone(),
-        Wanted::Password => format!("<the password of {}>", setting.store),
-        Wanted::Unset => String::new(),
+        WantedValue::Path(text) | WantedValue::Word(text) | WantedValue::Format(text) => text.clone(),
+        WantedValue::Password => format!("<the password of {}>", setting.store),
+        WantedValue::Unset => String::new(),
     }
 }

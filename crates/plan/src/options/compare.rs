@@ -2,7 +2,7 @@
 
 /// How a written path compares with the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
+pub(crate) enum PathComparison {
     /// The paths are the same.
     Same,
     /// The paths differ only in upper and lower case, on a system where that counts.
@@ -14,27 +14,29 @@ pub(crate) enum Path {
 }
 
 /// Compares two paths of one host. On Windows, case and the kind of slash do not count.
-pub(crate) fn path(meant: &str, written: &str) -> Path {
+pub(crate) fn path(meant: &str, written: &str) -> PathComparison {
     if meant == written {
-        return Path::Same;
+        return PathComparison::Same;
     }
     let written = written.strip_prefix(r"\\?\").unwrap_or(written);
     if !is_absolute(written) || written.contains(['%', '$', '!']) && !meant.contains(['%', '$', '!']) {
-        return Path::Unclear;
+        return PathComparison::Unclear;
     }
     let windows = drive(meant).is_some();
     if windows != drive(written).is_some() {
-        return Path::Other;
+        return PathComparison::Other;
     }
-    let (Some(meant), Some(written)) = (steps(meant, windows), steps(written, windows)) else { return Path::Unclear };
+    let (Some(meant), Some(written)) = (steps(meant, windows), steps(written, windows)) else {
+        return PathComparison::Unclear;
+    };
     let alike =
         meant.len() == written.len() && meant.iter().zip(&written).all(|(a, b)| a.to_lowercase() == b.to_lowercase());
     match (meant == written, alike) {
-        (true, _) => Path::Same,
-        (false, true) if windows => Path::Same,
-        (false, true) => Path::OtherCase,
-        (false, false) if windows && written.iter().any(|step| is_short(step)) => Path::Unclear,
-        (false, false) => Path::Other,
+        (true, _) => PathComparison::Same,
+        (false, true) if windows => PathComparison::Same,
+        (false, true) => PathComparison::OtherCase,
+        (false, false) if windows && written.iter().any(|step| is_short(step)) => PathComparison::Unclear,
+        (false, false) => PathComparison::Other,
     }
 }
 
@@ -100,24 +102,24 @@ mod tests {
             r"C:\Program Files\GCTI\.\bin\..\etc\MYSTORE.jks",
             r"\\?\C:\Program Files\GCTI\etc\MYSTORE.jks",
         ] {
-            assert_eq!(path(meant, same), Path::Same, "{same}");
+            assert_eq!(path(meant, same), PathComparison::Same, "{same}");
         }
         for other in [r"D:\Program Files\GCTI\etc\MYSTORE.jks", r"C:\Program Files\GCTI\etc\MYSTORE.jk", "/opt/x"] {
-            assert_eq!(path(meant, other), Path::Other, "{other}");
+            assert_eq!(path(meant, other), PathComparison::Other, "{other}");
         }
         for unclear in [r"C:\PROGRA~1\GCTI\etc\MYSTORE.jks", r"etc\MYSTORE.jks", r"%UCC%\etc\MYSTORE.jks", r"C:\%X%\y"]
         {
-            assert_eq!(path(meant, unclear), Path::Unclear, "{unclear}");
+            assert_eq!(path(meant, unclear), PathComparison::Unclear, "{unclear}");
         }
     }
 
     #[test]
     fn elsewhere_case_counts() {
-        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt//gwe/./certificateCA.pem"), Path::Same);
-        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt/gwe/certificateCa.pem"), Path::OtherCase);
-        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/x/../a.pem"), Path::Unclear, "x may be a link");
-        assert_eq!(path("/opt/gwe/a.pem", r"\opt\gwe\a.pem"), Path::Unclear);
-        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/b.pem"), Path::Other);
+        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt//gwe/./certificateCA.pem"), PathComparison::Same);
+        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt/gwe/certificateCa.pem"), PathComparison::OtherCase);
+        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/x/../a.pem"), PathComparison::Unclear, "x may be a link");
+        assert_eq!(path("/opt/gwe/a.pem", r"\opt\gwe\a.pem"), PathComparison::Unclear);
+        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/b.pem"), PathComparison::Other);
     }
 
     #[test]

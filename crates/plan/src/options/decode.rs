@@ -4,12 +4,12 @@
 use trustmason_keystore::Password;
 
 /// A text, and whether its encoding is certain. If it is not, only ASCII may be believed.
-pub(super) struct Text {
+pub(super) struct DecodedText {
     pub(super) text: Password,
     pub(super) certain: bool,
 }
 
-impl Text {
+impl DecodedText {
     /// Whether a part of the text may really be another text.
     pub(super) fn doubts(&self, part: &str) -> bool {
         !self.certain && !part.is_ascii()
@@ -17,7 +17,7 @@ impl Text {
 }
 
 /// Decodes bytes. `None` if they are no text.
-pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
+pub(super) fn decode(bytes: &[u8]) -> Option<DecodedText> {
     let (text, certain) = match bytes {
         [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes), true),
         [0xfe, 0xff, rest @ ..] => (utf16(rest, u16::from_be_bytes), true),
@@ -41,7 +41,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
         }
         before = c;
     }
-    Some(Text { text: Password::new(out), certain })
+    Some(DecodedText { text: Password::new(out), certain })
 }
 
 /// Whether most pairs of bytes have a zero at this position, as ASCII in UTF-16 has.

@@ -4,7 +4,7 @@ use trustmason_keystore::Password;
 
 /// The settings that an options file gives. Their values are still secrets.
 #[derive(Debug)]
-pub struct Reading {
+pub struct GivenSettings {
     /// The settings that count, in the order of the text.
     pub given: Vec<Given>,
     /// Whether the section is there.
@@ -23,12 +23,12 @@ pub struct Given {
     /// The line, from 1.
     pub line: usize,
     /// The value, as it is written.
-    pub value: Raw,
+    pub value: RawValue,
 }
 
 /// A value as it is written.
 #[derive(Debug)]
-pub enum Raw {
+pub enum RawValue {
     /// There is no value.
     Missing,
     /// The value depends on something outside the text.

@@ -3,13 +3,13 @@
 use trustmason_keystore::Password;
 use trustmason_spec::topology::OptionsDef;
 
-use super::decode::Text;
-use super::given::{Given, Raw, Reading, SectionLook};
+use super::decode::DecodedText;
+use super::given::{Given, GivenSettings, RawValue, SectionLook};
 use super::{compare, names};
 
 /// The settings that the section of a text gives. A text without any section counts as that section. `#`, `;` and `//`
 /// begin a note.
-pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
+pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> GivenSettings {
     let wanted = def.section.as_deref().unwrap_or_default();
     let mut near = None;
     let (mut sections, mut found, mut inside) = (false, false, true);
@@ -35,13 +35,16 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
         let Some((name, value)) = line.split_once('=').filter(|_| inside) else { continue };
         if let Some(found) = names::find(def, unquoted(name.trim())) {
             let value = unquoted(value.trim());
-            let value =
-                if text.doubts(value) { Raw::Unclear } else { Raw::Text { value: Password::new(value), run: None } };
+            let value = if text.doubts(value) {
+                RawValue::Unclear
+            } else {
+                RawValue::Text { value: Password::new(value), run: None }
+            };
             given.push(Given { setting: found.setting, spelling: found.spelling, line: number, value });
         }
     }
     let section = if found || !sections { SectionLook::Found } else { SectionLook::Missing(near) };
-    Reading { given, section, open_ended: false }
+    GivenSettings { given, section, open_ended: false }
 }
 
 /// A text without the quotes around it.

@@ -99,7 +99,7 @@ proptest! {
         let quote = |def: &OptionsDef| if def.syntax == OptionsSyntax::Batch { "" } else { "\"" };
         for mut def in files() {
             for setting in &mut def.settings {
-                if let trustmason_spec::topology::Wanted::Path(path) = &mut setting.wanted {
+                if let trustmason_spec::topology::WantedValue::Path(path) = &mut setting.wanted {
                     path.push_str(&tail);
                 }
             }

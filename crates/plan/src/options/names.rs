@@ -1,11 +1,11 @@
 //! Finds the setting that a name means, and how the name is written. It never looks at a value.
 
-use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
+use trustmason_spec::topology::{OptionsDef, SettingDef, WantedValue};
 
 use super::given::Spelling;
 
 /// The setting that was found for a name.
-pub(super) struct Found<'t> {
+pub(super) struct MatchedName<'t> {
     /// The setting, by its position in the definition.
     pub(super) setting: usize,
     pub(super) spelling: Spelling,
@@ -20,8 +20,8 @@ const LONGEST: usize = 80;
 const SLIPS: usize = 2;
 
 /// The setting that a name is, or is meant to be.
-pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
-    let found = |setting, spelling| Some(Found { setting, spelling, rest: None });
+pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<MatchedName<'t>> {
+    let found = |setting, spelling| Some(MatchedName { setting, spelling, rest: None });
     if let Some((setting, spelling)) = exact(def, name) {
         return found(setting, spelling);
     }
@@ -35,30 +35,31 @@ pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
         return None;
     }
     let length = name.chars().count();
-    let like = |one: &SettingDef| one.wanted != Wanted::Unset && one.name.chars().count().abs_diff(length) <= SLIPS;
+    let like =
+        |one: &SettingDef| one.wanted != WantedValue::Unset && one.name.chars().count().abs_diff(length) <= SLIPS;
     let slips = def.settings.iter().enumerate().filter(|(_, one)| like(one)).filter_map(|(at, one)| {
         let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &one.name.to_lowercase());
         // If two names are equally near, the password is meant. No password is then taken for anything else.
-        (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != Wanted::Password, at))
+        (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != WantedValue::Password, at))
     });
     let (_, _, setting) = slips.min()?;
     found(setting, Spelling::Mistake(name.to_owned()))
 }
 
 /// The setting whose name begins a longer word. The beginning of a name that documents have counts as well.
-pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<Found<'t>> {
+pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<MatchedName<'t>> {
     let begins = |beginning: &str| {
         let head = argument.get(..beginning.len())?;
         head.eq_ignore_ascii_case(beginning).then(|| argument.get(beginning.len()..)).flatten()
     };
-    let settings = def.settings.iter().enumerate().filter(|(_, one)| one.wanted != Wanted::Unset);
+    let settings = def.settings.iter().enumerate().filter(|(_, one)| one.wanted != WantedValue::Unset);
     let beginnings = settings.flat_map(|(at, one)| {
         let open = one.was.iter().filter_map(|was| was.strip_suffix('*'));
         std::iter::once(one.name.as_str()).chain(open).map(move |beginning| (at, beginning))
     });
     let hits = beginnings.filter_map(|(at, beginning)| Some((beginning.len(), at, beginning, begins(beginning)?)));
     let (_, setting, beginning, rest) = hits.max()?;
-    Some(Found { setting, spelling: Spelling::Beginning(beginning.to_owned()), rest: Some(rest) })
+    Some(MatchedName { setting, spelling: Spelling::Beginning(beginning.to_owned()), rest: Some(rest) })
 }
 
 /// The setting with exactly this name. A name that is known to be wrong counts as well.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use trustmason_keystore::Password;
-use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
+use trustmason_spec::topology::{OptionsDef, SettingDef, WantedValue};
 
 use super::compare;
-use super::given::{Raw, Reading, SectionLook, Spelling};
+use super::given::{GivenSettings, RawValue, SectionLook, Spelling};
 
 /// The result of looking at an options file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +30,12 @@ pub struct OptionsFacts {
     /// variable.
     pub open_ended: bool,
     /// For each setting, the places where the file gives it, in file order.
-    pub said: BTreeMap<String, Vec<Said>>,
+    pub said: BTreeMap<String, Vec<SettingLook>>,
 }
 
 /// One place where a setting is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct SettingLook {
     /// The line, from 1.
     pub line: usize,
     /// How the name is written.
@@ -89,28 +89,28 @@ const MOST: usize = 4;
 /// the host's different passwords.
 pub fn sift(
     def: &OptionsDef,
-    reading: &Reading,
+    reading: &GivenSettings,
     mut judge: impl FnMut(&SettingDef, &Password) -> (PasswordLook, usize),
 ) -> OptionsFacts {
-    let mut said: BTreeMap<String, Vec<Said>> = BTreeMap::new();
+    let mut said: BTreeMap<String, Vec<SettingLook>> = BTreeMap::new();
     for given in &reading.given {
         let Some(setting) = def.settings.get(given.setting) else { continue };
         if said.get(&setting.name).is_some_and(|known| known.len() >= MOST) {
             continue;
         }
         let value = match &given.value {
-            Raw::Missing => ValueLook::Missing,
-            Raw::Unclear => ValueLook::Unclear,
-            Raw::Text { value, .. } if value.expose().is_empty() => ValueLook::Empty,
-            Raw::Text { value, run } => match &setting.wanted {
-                Wanted::Password => {
+            RawValue::Missing => ValueLook::Missing,
+            RawValue::Unclear => ValueLook::Unclear,
+            RawValue::Text { value, .. } if value.expose().is_empty() => ValueLook::Empty,
+            RawValue::Text { value, run } => match &setting.wanted {
+                WantedValue::Password => {
                     let (look, number) = judge(setting, value);
                     ValueLook::Password(look, number)
                 }
                 wanted => plain(wanted, value.expose(), run.as_ref().map(Password::expose)),
             },
         };
-        let one = Said { line: given.line, spelling: given.spelling.clone(), value };
+        let one = SettingLook { line: given.line, spelling: given.spelling.clone(), value };
         said.entry(setting.name.clone()).or_default().push(one);
     }
     OptionsFacts { section: reading.section.clone(), open_ended: reading.open_ended, said }
@@ -118,22 +118,24 @@ pub fn sift(
 
 /// The fact about a value that is no password by its name. It may be one by mistake, so only a value that cannot be a
 /// password is kept.
-fn plain(wanted: &Wanted, value: &str, run: Option<&str>) -> ValueLook {
-    if let (Wanted::Path(path), Some(run)) = (wanted, run)
-        && compare::path(path, value) != compare::Path::Same
-        && compare::path(path, run) == compare::Path::Same
+fn plain(wanted: &WantedValue, value: &str, run: Option<&str>) -> ValueLook {
+    if let (WantedValue::Path(path), Some(run)) = (wanted, run)
+        && compare::path(path, value) != compare::PathComparison::Same
+        && compare::path(path, run) == compare::PathComparison::Same
     {
         return ValueLook::Unquoted;
     }
-    if let Wanted::Path(path) = wanted
+    if let WantedValue::Path(path) = wanted
         && compare::may_become(path, value)
     {
         return ValueLook::Unclear;
     }
     let shown = match wanted {
-        Wanted::Path(_) => compare::is_absolute(value) && value.len() <= LONGEST,
-        Wanted::Word(word) | Wanted::Format(word) => compare::is_near(value, word) || compare::is_format(value),
-        Wanted::Unset | Wanted::Password => false,
+        WantedValue::Path(_) => compare::is_absolute(value) && value.len() <= LONGEST,
+        WantedValue::Word(word) | WantedValue::Format(word) => {
+            compare::is_near(value, word) || compare::is_format(value)
+        }
+        WantedValue::Unset | WantedValue::Password => false,
     };
     if shown { ValueLook::Text(value.to_owned()) } else { ValueLook::Withheld }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::{Digest, Format, Password};
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
+use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 
 use super::*;
-use crate::finding::{Finding, Kind, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::lint::options::findings;
 use crate::observed::{Observed, StoreFacts, StoreLook};
 
@@ -19,7 +19,7 @@ pub(super) fn store(name: &str) -> StoreId {
     StoreId::new(Fqdn::parse("u.x.example").unwrap(), name)
 }
 
-pub(super) fn setting(name: &str, store_name: &str, wanted: Wanted, was: &[&str]) -> SettingDef {
+pub(super) fn setting(name: &str, store_name: &str, wanted: WantedValue, was: &[&str]) -> SettingDef {
     let was = was.iter().map(|one| (*one).to_owned()).collect();
     SettingDef { name: name.to_owned(), store: store(store_name), wanted, needed: true, was, without: None }
 }
@@ -40,25 +40,25 @@ fn options(name: &str, path: &str, syntax: OptionsSyntax, settings: Vec<SettingD
 
 /// Web Engagement with a JKS (000 L23-34).
 pub(super) fn engagement() -> OptionsDef {
-    let path = Wanted::Path("/opt/gwe/certificateCA.jks".to_owned());
+    let path = WantedValue::Path("/opt/gwe/certificateCA.jks".to_owned());
     let settings = vec![
         setting("trusted-ca", "trusted-ca", path, &[]),
-        setting("trusted-ca-pwd", "trusted-ca", Wanted::Password, &["trusted-pwd"]),
-        setting("trusted-ca-type", "trusted-ca", Wanted::Word("JKS".to_owned()), &[]),
+        setting("trusted-ca-pwd", "trusted-ca", WantedValue::Password, &["trusted-pwd"]),
+        setting("trusted-ca-type", "trusted-ca", WantedValue::Word("JKS".to_owned()), &[]),
     ];
     options("security", "/opt/gwe/options.cfg", OptionsSyntax::Ini, settings)
 }
 
 /// The UC Connector with mutual TLS (001 L147-175).
 pub(super) fn connector(syntax: OptionsSyntax) -> OptionsDef {
-    let path = |text: &str| Wanted::Path(text.to_owned());
+    let path = |text: &str| WantedValue::Path(text.to_owned());
     let settings = vec![
         setting("-cert_store_file", "identity", path(r"C:\gcti\lync ucc.pfx"), &["-cert_store_*"]),
-        setting("-cert_store_pass", "identity", Wanted::Password, &[]),
-        setting("-cert_store_type", "identity", Wanted::Format("pkcs12".to_owned()), &[]),
+        setting("-cert_store_pass", "identity", WantedValue::Password, &[]),
+        setting("-cert_store_type", "identity", WantedValue::Format("pkcs12".to_owned()), &[]),
         setting("-key_store_file", "trust", path(r"C:\gcti\trust.jks"), &[]),
-        setting("-key_store_pass", "trust", Wanted::Password, &[]),
-        setting("-key_store_type", "trust", Wanted::Format("jks".to_owned()), &["-ket_store_type"]),
+        setting("-key_store_pass", "trust", WantedValue::Password, &[]),
+        setting("-key_store_type", "trust", WantedValue::Format("jks".to_owned()), &["-ket_store_type"]),
     ];
     match syntax {
         OptionsSyntax::Batch => options("startup", r"C:\gcti\startup.bat", syntax, settings),
@@ -277,7 +277,7 @@ fn two_places_that_disagree_are_told_of_one_another() {
         OptionsLook::Read(sift(def, &reading, |_, _| (PasswordLook::Unknown, number)))
     };
     let all = judged(&[(&arguments, untried(&arguments, ARGUMENTS, 0)), (&batch, untried(&batch, BATCH, 1))]);
-    assert!(all.iter().all(|f| f.message.contains("one password in") && f.kind == Kind::OptionWrong), "{all:?}");
+    assert!(all.iter().all(|f| f.message.contains("one password in") && f.kind == FindingKind::OptionWrong), "{all:?}");
     assert_eq!(all.len(), 2);
 }
 
@@ -290,7 +290,7 @@ fn what_cannot_be_seen_is_said_and_counts_for_nothing() {
         (look(&def, b"\xfe\xed\xfe\xed\0\0\0\x02"), "no text"),
     ] {
         let all = judged(&[(&def, look)]);
-        assert_eq!((all.len(), all[0].kind, all[0].severity), (1, Kind::OptionsUnobserved, Severity::Info));
+        assert_eq!((all.len(), all[0].kind, all[0].severity), (1, FindingKind::OptionsUnobserved, Severity::Info));
         assert!(all[0].message.contains(part), "{}", all[0].message);
     }
     def.at = OptionsAt::Undeclared(vec!["GWE_OPTIONS".to_owned()]);
@@ -303,7 +303,7 @@ fn what_cannot_be_seen_is_said_and_counts_for_nothing() {
 fn a_setting_that_must_not_be_there_is_named_where_it_is() {
     let mut def = connector(OptionsSyntax::Arguments);
     def.settings.truncate(3);
-    def.settings.push(setting("-key_store_file", "cacerts", Wanted::Unset, &[]));
+    def.settings.push(setting("-key_store_file", "cacerts", WantedValue::Unset, &[]));
     expect(&def, ARGUMENTS, &["gives `-key_store_file`; remove it, or give the host another role"]);
     let without = ARGUMENTS.split(" -key_store_file").next().unwrap();
     expect(&def, without, &[]);

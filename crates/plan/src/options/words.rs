@@ -9,7 +9,7 @@ pub(super) const UNKNOWN: char = '\u{ffff}';
 pub(super) const HANDED_IN: char = '\u{fffe}';
 
 /// One word.
-pub(super) struct Word {
+pub(super) struct Token {
     pub(super) text: Password,
     pub(super) line: usize,
     /// Whether the word ends a command instead of being a part of it.
@@ -26,9 +26,9 @@ pub(super) enum Manner {
 }
 
 /// Splits a text into words. A line end is a blank. For cmd.exe, whose lines are joined already, it is nothing.
-pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
+pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Token> {
     // Sized for the whole text: growing would leave copies of a password behind.
-    let mut open = Open { text: Zeroizing::new(String::with_capacity(text.len())), line: None, words: Vec::new() };
+    let mut open = OpenToken { text: Zeroizing::new(String::with_capacity(text.len())), line: None, words: Vec::new() };
     let mut line = first;
     let mut quoted = false;
     let mut chars = text.chars();
@@ -59,7 +59,7 @@ pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
             },
             '&' | '|' | '<' | '>' if manner == Manner::Cmd => {
                 open.close();
-                open.words.push(Word { text: Password::new(c), line, stop: true });
+                open.words.push(Token { text: Password::new(c), line, stop: true });
                 continue;
             }
             c => c,
@@ -72,16 +72,16 @@ pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
 }
 
 /// The words so far, and a word that is not finished.
-struct Open {
+struct OpenToken {
     text: Zeroizing<String>,
     line: Option<usize>,
-    words: Vec<Word>,
+    words: Vec<Token>,
 }
 
-impl Open {
+impl OpenToken {
     fn close(&mut self) {
         if let Some(line) = self.line.take() {
-            self.words.push(Word { text: Password::new(self.text.as_str()), line, stop: false });
+            self.words.push(Token { text: Password::new(self.text.as_str()), line, stop: false });
             self.text.clear();
         }
     }

@@ -8,7 +8,7 @@
 use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised_element, thumbprint};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use super::{Resolved, file_name};
+use super::{KnownCertificates, file_name};
 use crate::inline;
 use crate::markdown::{self, Markdown};
 use crate::outline::{Manual, ManualItem, Withdrawal};
@@ -21,7 +21,7 @@ pub(super) const FILE: &str = "import.reg";
 /// The certificates that this pack adds to the store. A certificate of another pack is left out.
 fn coming<'a>(
     manual: &'a Manual,
-    certificates: &'a Resolved<'a>,
+    certificates: &'a KnownCertificates<'a>,
 ) -> impl Iterator<Item = (&'a ManualItem, &'a Certificate)> {
     let items = manual.add.iter().chain(&manual.verify);
     let new = items.filter(|item| !manual.elsewhere.contains_key(&item.material));
@@ -33,7 +33,7 @@ fn leaving(manual: &Manual) -> impl Iterator<Item = (&Withdrawal, &Certificate)>
 }
 
 /// The registry file; `None` if nothing is added and nothing is removed.
-pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) -> Option<Vec<u8>> {
+pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &KnownCertificates<'_>) -> Option<Vec<u8>> {
     let key = |certificate: &Certificate| place.registry_key(place.store_for(certificate));
     let mut elements = Vec::new();
     for (item, certificate) in coming(manual, certificates) {
@@ -81,7 +81,12 @@ fn cisco(store: SystemStore) -> &'static str {
 }
 
 /// Adds the commands to `STEPS.md`, as a section.
-pub(super) fn commands(page: &mut Markdown, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
+pub(super) fn commands(
+    page: &mut Markdown,
+    manual: &Manual,
+    place: &SystemPlace,
+    certificates: &KnownCertificates<'_>,
+) {
     let host = || markdown::text(manual.target().host());
     let (mut cert_util, mut cisco_util) = (Vec::new(), Vec::new());
     for (item, certificate) in coming(manual, certificates) {

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::topology::{IdentityDef, KeyPlace};
 
-use super::anew::{self, Draft};
-use crate::authority::{self, Judged};
-use crate::change::{From, FromKind, Material};
-use crate::course::{Asked, Course, Next, Request, Settled};
-use crate::finding::{Finding, Kind, Severity};
-use crate::ground::Ground;
+use super::renewal::{self, Renewal};
+use crate::authority::{self, ReplyVerdict};
+use crate::change::{CertificateOrigin, FromKind, Material};
+use crate::context::PlanContext;
+use crate::course::{Asked, CertificateRequest, Course, Next, Settled};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::StagedKey;
 use crate::outline::Obstacle;
 use crate::overlap;
@@ -36,15 +36,20 @@ pub(super) struct KnownEntry<'g, 'a> {
     pub current: Option<Arc<Certificate>>,
     pub findings: Vec<Finding>,
     /// The fault of the present certificate, whoever issued it.
-    pub reason: Option<(Kind, String)>,
+    pub reason: Option<(FindingKind, String)>,
 }
 
-pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut known: KnownEntry<'_, '_>) -> Settled {
-    let Some(authority) = ground.authorities.get(name) else {
+pub(super) fn settle(
+    context: &PlanContext<'_>,
+    def: &IdentityDef,
+    name: &str,
+    mut known: KnownEntry<'_, '_>,
+) -> Settled {
+    let Some(authority) = context.authorities.get(name) else {
         return blocked(known, Why::UnknownAuthority { what: format!("{name} is not declared") });
     };
     if let Some(why) = authority.fault() {
-        let said = Finding::of_identity(Kind::UnknownAuthority, &def.id, why.to_string());
+        let said = Finding::of_identity(FindingKind::UnknownAuthority, &def.id, why.to_string());
         known.findings.push(said);
         return blocked(known, why.clone());
     }
@@ -56,29 +61,33 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut kno
             Some(current) => format!("was issued by {}", text::escape(current.issuer())),
             None => "does not exist".to_owned(),
         };
-        reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, but the spec wants one issued by {name}")));
+        reason = Some((
+            FindingKind::IssuerMismatch,
+            format!("its certificate {is}, but the spec wants one issued by {name}"),
+        ));
     }
-    let staged = ground.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &known));
+    let staged = context.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &known));
     let Some(staged) = staged else {
         return match reason {
             Some((finding, reason)) => ask(def, name, known, finding, reason),
-            None => rest(ground, def, known),
+            None => rest(context, def, known),
         };
     };
-    let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key is in staging".to_owned()));
+    let (finding, reason) = reason.unwrap_or((FindingKind::RotationWaiting, "its next key is in staging".to_owned()));
     let current = known.current.as_deref();
-    match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
-        Judged::Nothing => waits(ground, def, name, known, staged, Vec::new()),
-        Judged::Bad(faults) => waits(ground, def, name, known, staged, faults),
-        Judged::Good { leaf, issuers, anchors, place: at } => {
+    match authority::reply(context.topology, context.observed, authority, def, staged, current, context.now) {
+        ReplyVerdict::Nothing => waits(context, def, name, known, staged, Vec::new()),
+        ReplyVerdict::Bad(faults) => waits(context, def, name, known, staged, faults),
+        ReplyVerdict::Good { leaf, issuers, anchors, place: at } => {
             let next = Next {
                 anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
                 by_chain: true,
                 since: staged.since,
                 certificate: leaf,
             };
-            let from = From { kind: FromKind::Reply, place: at, sha256: Some(next.certificate.fingerprint()) };
-            arrived(ground, def, known, next, issuers, from, (finding, reason))
+            let from =
+                CertificateOrigin { kind: FromKind::Reply, place: at, sha256: Some(next.certificate.fingerprint()) };
+            arrived(context, def, known, next, issuers, from, (finding, reason))
         }
     }
 }
@@ -93,7 +102,11 @@ fn is_installed(look: &StagedKey, known: &KnownEntry<'_, '_>) -> bool {
 fn present(known: &KnownEntry<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
     match &known.current {
         Some(current) => {
-            let from = From { kind: FromKind::Store, place: known.key.path(), sha256: Some(current.fingerprint()) };
+            let from = CertificateOrigin {
+                kind: FromKind::Store,
+                place: known.key.path(),
+                sha256: Some(current.fingerprint()),
+            };
             Ok(Asked { material: Material::Known(Arc::clone(current)), from: Some(from) })
         }
         None => Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() }),
@@ -101,18 +114,18 @@ fn present(known: &KnownEntry<'_, '_>, def: &IdentityDef, authority: &str) -> Re
 }
 
 /// The certificate is good. Perhaps the service must still be restarted.
-fn rest(ground: &Ground<'_>, def: &IdentityDef, known: KnownEntry<'_, '_>) -> Settled {
+fn rest(context: &PlanContext<'_>, def: &IdentityDef, known: KnownEntry<'_, '_>) -> Settled {
     let asked = present(&known, def, "");
     let settling = known.current.as_ref().filter(|_| overlap::is_staged(def));
-    let overlap = settling.and_then(|current| overlap::settling(ground, def, known.home, current));
+    let overlap = settling.and_then(|current| overlap::settling(context, def, known.home, current));
     let mut findings = known.findings;
-    findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
+    findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(context, def, overlap)));
     let course = overlap.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
     Settled { asked, present: known.current, course, findings }
 }
 
 /// This run makes a key and a request, if the store allows it.
-fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, reason: String) -> Settled {
+fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: FindingKind, reason: String) -> Settled {
     let asked = present(&known, def, name);
     let mut findings = Vec::new();
     let hindered =
@@ -127,7 +140,7 @@ fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, 
         findings.push(Finding::of_identity(finding, &def.id, message).at(known.key.at.stored(), print));
     }
     let course = if may {
-        Course::Request(Request { authority: name.to_owned(), place: known.key.clone() })
+        Course::Request(CertificateRequest { authority: name.to_owned(), place: known.key.clone() })
     } else {
         Course::Stuck { obstacle: None }
     };
@@ -138,25 +151,29 @@ fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, 
 
 /// The request is at the authority. `faults` are the faults of its reply so far.
 fn waits(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     name: &str,
     known: KnownEntry<'_, '_>,
     staged: &StagedKey,
-    faults: Vec<(Kind, String, Option<Fingerprint>)>,
+    faults: Vec<(FindingKind, String, Option<Fingerprint>)>,
 ) -> Settled {
     let asked = present(&known, def, name);
     let day = text::day(staged.since.as_second());
-    let severity = overlap::patience(ground, staged.since);
+    let severity = overlap::grace_period(context, staged.since);
     let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
-    let folder = ground.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
+    let folder = context.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
     let into = folder.map_or_else(String::new, |folder| format!(" (put the reply into {})", folder.display()));
     let message = format!("its request was made on {day} and waits for the reply from {name}{into}{late}");
     let mut findings = known.findings;
-    findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
-    let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);
+    findings.push(Finding::of_identity(FindingKind::RotationWaiting, &def.id, message).with_severity(severity));
+    let inbox = context.authorities.get(name).and_then(|authority| authority.inbox);
     let unread = inbox.and_then(|inbox| inbox.failure.as_ref()).map(|failure| {
-        (Kind::UnknownAuthority, format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`"), None)
+        (
+            FindingKind::UnknownAuthority,
+            format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`"),
+            None,
+        )
     });
     let faults: Vec<_> = unread.into_iter().chain(faults).collect();
     let told = |message: &str| faults.iter().any(|(_, said, _)| said == message);
@@ -164,7 +181,7 @@ fn waits(
     let unread = files.filter_map(|file| file.failure.as_ref()).filter(|failure| !told(&failure.message));
     findings.extend(unread.map(|failure| {
         let message = format!("the inbox of {name}: {}", failure.message);
-        Finding::of_identity(Kind::ReplyEncoding, &def.id, message).with_severity(Severity::Warning)
+        Finding::of_identity(FindingKind::ReplyEncoding, &def.id, message).with_severity(Severity::Warning)
     }));
     let obstacle = faults.first().map(|(kind, why, _)| Obstacle { kind: *kind, why: why.clone() });
     findings.extend(
@@ -175,15 +192,15 @@ fn waits(
 
 /// The reply may be used.
 fn arrived(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     known: KnownEntry<'_, '_>,
     next: Next,
     issuers: Vec<Arc<Certificate>>,
-    from: From,
-    (finding, reason): (Kind, String),
+    from: CertificateOrigin,
+    (finding, reason): (FindingKind, String),
 ) -> Settled {
-    let draft = Draft {
+    let draft = Renewal {
         place: known.key,
         entry: known.entry,
         current: known.current,
@@ -191,7 +208,7 @@ fn arrived(
         reason,
         findings: known.findings,
     };
-    anew::with_reply(ground, def, known.home, draft, anew::Reply { next, issuers, from })
+    renewal::with_reply(context, def, known.home, draft, renewal::Reply { next, issuers, from })
 }
 
 /// The authority cannot be used.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, Entry};
 use trustmason_spec::topology::{IdentityDef, Issuer, KeyPlace};
 
-use super::anew::{Draft, renew, renew_staged, soft_findings};
 use super::issued;
+use super::renewal::{Renewal, renew, renew_staged, soft_findings};
 use crate::authority;
-use crate::change::{From, FromKind, Material};
+use crate::change::{CertificateOrigin, FromKind, Material};
 use crate::constraints;
+use crate::context::PlanContext;
 use crate::course::{Asked, Course, Settled};
-use crate::finding::{Finding, Kind, Severity};
-use crate::ground::Ground;
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::observed::KeyLook;
 use crate::overlap;
 use crate::status::StoreStatus;
@@ -21,7 +21,7 @@ use crate::text;
 use crate::why::Why;
 
 pub(super) fn present(
-    ground: &Ground<'_>,
+    context: &PlanContext<'_>,
     def: &IdentityDef,
     status: &StoreStatus<'_>,
     place: &KeyPlace,
@@ -40,44 +40,46 @@ pub(super) fn present(
         return Settled::unknown(why);
     };
     let mut findings = key_findings(def, status, entry, &current);
-    if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
+    if let Some(key) = context.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
         let day = text::day(key.since.as_second());
         let message = format!(
             "the key in staging, made on {day}, is older than the certificate in use and is not used; remove {}",
             key.path.display()
         );
-        findings.push(Finding::of_identity(Kind::Stale, &def.id, message).with_severity(Severity::Info));
+        findings.push(Finding::of_identity(FindingKind::Stale, &def.id, message).with_severity(Severity::Info));
     }
-    let faults = constraints::judge(&current, def, ground.now);
-    let from = From { kind: FromKind::Store, place: place.path(), sha256: Some(current.fingerprint()) };
-    let asked = ground.options.replace.contains(&def.id);
-    let staged = overlap::staged(ground, def, Some(&current));
-    let distrusted = ground.topology.distrust.get(&current.fingerprint());
+    let faults = constraints::judge(&current, def, context.now);
+    let from = CertificateOrigin { kind: FromKind::Store, place: place.path(), sha256: Some(current.fingerprint()) };
+    let asked = context.options.replace.contains(&def.id);
+    let staged = overlap::staged(context, def, Some(&current));
+    let distrusted = context.topology.distrust.get(&current.fingerprint());
     let reason = if let Some(why) = distrusted {
-        Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
+        Some((FindingKind::Distrusted, format!("its certificate is distrusted: {why}")))
     } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         Some((fault.kind(), fault.to_string()))
     } else {
-        asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
+        asked.then(|| (FindingKind::Stale, "asked for with --replace".to_owned()))
     };
     if let Issuer::Authority(name) = &def.issuer {
-        findings.extend(soft_findings(ground, def, &current, &faults));
+        findings.extend(soft_findings(context, def, &current, &faults));
         let entry = Some(entry.id);
         let known = issued::KnownEntry { home: status, key: place, entry, current: Some(current), findings, reason };
-        return issued::settle(ground, def, name, known);
+        return issued::settle(context, def, name, known);
     }
-    let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
+    let back = def.issuer_explicit && authority::issuer_of(context.authorities, &current).is_some();
     let reason = reason.or_else(|| {
         let from = text::escape(current.issuer());
-        back.then(|| (Kind::IssuerMismatch, format!("it was issued by {from}, but the spec wants it self-signed")))
+        back.then(|| {
+            (FindingKind::IssuerMismatch, format!("it was issued by {from}, but the spec wants it self-signed"))
+        })
     });
     let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
     let settling = overlap::is_staged(def) && usable;
-    let settling = settling.then(|| overlap::settling(ground, def, status, &current)).flatten();
+    let settling = settling.then(|| overlap::settling(context, def, status, &current)).flatten();
     let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
     let cause = match (reason, staged) {
         (Some((_, reason)), _) if foreign => {
-            findings.extend(soft_findings(ground, def, &current, &faults));
+            findings.extend(soft_findings(context, def, &current, &faults));
             return ca_issued(def, current, distrusted, &reason, findings);
         }
         // One rotation after the other: trusters hold two certificates of an identity, never three.
@@ -85,22 +87,22 @@ pub(super) fn present(
         (Some(reason), _) => Some(reason),
         (None, Some(look)) if !foreign => {
             let day = text::day(look.since.as_second());
-            Some((Kind::RotationWaiting, format!("its next key, made on {day}, is in staging")))
+            Some((FindingKind::RotationWaiting, format!("its next key, made on {day}, is in staging")))
         }
         (None, _) => None,
     };
     let Some((finding, reason)) = cause else {
-        findings.extend(soft_findings(ground, def, &current, &faults));
-        findings.extend(settling.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
+        findings.extend(soft_findings(context, def, &current, &faults));
+        findings.extend(settling.iter().flat_map(|overlap| overlap::findings(context, def, overlap)));
         let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
         let course = settling.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
         return Settled { asked, present: Some(current), course, findings };
     };
-    let draft = Draft { place, entry: Some(entry.id), current: Some(current), finding, reason, findings };
+    let draft = Renewal { place, entry: Some(entry.id), current: Some(current), finding, reason, findings };
     if overlap::is_staged(def) {
-        renew_staged(ground, def, status, draft, staged, from)
+        renew_staged(context, def, status, draft, staged, from)
     } else {
-        renew(ground, def, status, draft)
+        renew(context, def, status, draft)
     }
 }
 
@@ -115,7 +117,7 @@ fn ca_issued(
 ) -> Settled {
     let why = Why::IssuerMismatch { identity: def.id.clone(), issuer: text::escape(current.issuer()) };
     findings.push(
-        Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
+        Finding::of_identity(FindingKind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
             .at(None, Some(current.fingerprint())),
     );
     let place = def.id.to_string();
@@ -123,7 +125,7 @@ fn ca_issued(
         // A certificate that the spec distrusts is imported into no store.
         Some(why) => Err(Why::Distrusted { subject: place, why: why.clone() }),
         None if constraints::names(&current, def) => {
-            let from = From { kind: FromKind::Store, place, sha256: Some(current.fingerprint()) };
+            let from = CertificateOrigin { kind: FromKind::Store, place, sha256: Some(current.fingerprint()) };
             Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) })
         }
         None => Err(why),
@@ -146,14 +148,14 @@ fn key_findings(def: &IdentityDef, status: &StoreStatus<'_>, entry: &Entry, curr
         }
         KeyLook::Unknown(why) => {
             let finding = Finding::of_identity(
-                Kind::KeyPasswordMismatch,
+                FindingKind::KeyPasswordMismatch,
                 &def.id,
                 format!("the private key could not be checked: {why}"),
             );
             return vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))];
         }
     };
-    let mut finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, text);
+    let mut finding = Finding::of_identity(FindingKind::KeyPasswordMismatch, &def.id, text);
     finding.store = Some(status.def.id.clone());
     vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))]
 }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Digest, EntryKind, Fingerprint};
-use trustmason_plan::ledger::{Ack, Ledger, Placed, PlacedKey, Seen};
+use trustmason_plan::ledger::{Ack, Ledger, PlacedEntry, PlacedKey, StoreVersion};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::notice;
 use trustmason_plan::observed::{StoreLook, Unclear};
 use trustmason_plan::outline::{Plan, StoreVerdict};
-use trustmason_plan::undo::{self, After, Presented, Restored, Undo};
+use trustmason_plan::undo::{self, Presented, Restored, StoreAfter, Undo};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use super::rules::{People, Program, Rules, Truth};
@@ -24,12 +24,12 @@ pub struct Loaded {
 
 /// One store that a run has written, as the run's journal has it.
 #[derive(Clone)]
-pub struct Deed {
+pub struct DiskWrite {
     store: StoreId,
     before: Vec<u8>,
     after: Vec<u8>,
     memory: Memory,
-    placed: BTreeMap<PlacedKey, Placed>,
+    placed: BTreeMap<PlacedKey, PlacedEntry>,
     presented: BTreeMap<IdentityId, Presented>,
     /// When the store was written.
     stamp: jiff::Timestamp,
@@ -40,7 +40,7 @@ pub struct Deed {
 /// A run's journal.
 #[derive(Clone, Default)]
 pub struct Log {
-    deeds: Vec<Deed>,
+    writes: Vec<DiskWrite>,
     /// The keys that the run made, which a rollback removes.
     staged: BTreeSet<IdentityId>,
     /// The keys of earlier runs that it installed, which a rollback puts back into staging.
@@ -57,7 +57,7 @@ pub struct Folder {
     /// The newest run, if it was a rollback.
     rollback: Option<Log>,
     /// The writes of runs that were cut off, whose outcome is not known yet.
-    open: Vec<Deed>,
+    open: Vec<DiskWrite>,
 }
 
 /// A run at work. Its plan is fixed, and some of its stores are still to be written, in any order.
@@ -74,7 +74,7 @@ struct Run {
 struct Back {
     /// The journal of the run that is rolled back.
     log: Log,
-    left: Vec<Deed>,
+    left: Vec<DiskWrite>,
     /// The rollback's own journal.
     own: Log,
     /// Whether it rolls back a rollback.
@@ -123,7 +123,7 @@ fn trusted(bytes: &[u8]) -> BTreeSet<Fingerprint> {
     entries.map(|e| e.certificates()[0].fingerprint()).collect()
 }
 
-impl Deed {
+impl DiskWrite {
     fn new(
         world: &World,
         store: &StoreId,
@@ -150,13 +150,13 @@ impl Deed {
 
 impl Folder {
     /// Records a write whose outcome is known.
-    fn settle(&mut self, deed: &Deed, world: &World) {
-        self.ledger.remember(&deed.store, &deed.memory, &run(), world.now);
+    fn settle(&mut self, write: &DiskWrite, world: &World) {
+        self.ledger.remember(&write.store, &write.memory, &run(), world.now);
     }
 
     fn key(&self, marks: &mut Marks) -> String {
         let ledger = &self.ledger;
-        let short = |map: &BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>| {
+        let short = |map: &BTreeMap<StoreId, BTreeMap<PlacedKey, PlacedEntry>>| {
             let lines = map
                 .iter()
                 .flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {} {}", a.as_str(), p.sha256.short())));
@@ -176,7 +176,7 @@ impl Folder {
             ledger.restarts.keys().collect::<Vec<_>>(),
             self.runs.iter().map(|log| marks.log(log)).collect::<Vec<_>>(),
             self.rollback.as_ref().map(|log| marks.log(log)),
-            marks.deeds(&self.open),
+            marks.writes(&self.open),
             ledger.presented.iter().map(|(id, print)| format!("{id} {}", print.short())).collect::<Vec<_>>()
         )
     }
@@ -185,7 +185,7 @@ impl Folder {
 /// Names for things that differ only in salts and dates. The present content of the stores comes first, and the rest in
 /// the order of appearance. States that differ in nothing that may ever be compared get the same names.
 pub struct Marks {
-    now: BTreeMap<StoreId, Seen>,
+    now: BTreeMap<StoreId, StoreVersion>,
     bytes: BTreeMap<(StoreId, Digest), usize>,
 }
 
@@ -205,26 +205,29 @@ impl Marks {
 
     /// Whether a store is in the same state as then. The time does not matter: a file that has changed never is the
     /// same file again.
-    fn is(&self, store: &StoreId, then: &Seen) -> bool {
+    fn is(&self, store: &StoreId, then: &StoreVersion) -> bool {
         self.now.get(store) == Some(then)
     }
 
-    fn deeds(&mut self, deeds: &[Deed]) -> Vec<String> {
+    fn writes(&mut self, writes: &[DiskWrite]) -> Vec<String> {
         let mut keys = Vec::new();
-        for deed in deeds {
-            let (before, after) = (self.number(&deed.store, &deed.before), self.number(&deed.store, &deed.after));
-            let presented = deed.presented.iter().map(|(id, then)| {
+        for write in writes {
+            let (before, after) = (self.number(&write.store, &write.before), self.number(&write.store, &write.after));
+            let presented = write.presented.iter().map(|(id, then)| {
                 (id, then.sha256.short(), then.store.as_ref().map(|seen| self.now.values().any(|is| is == seen)))
             });
             let presented: Vec<_> = presented.collect();
-            let stands = self.now.get(&deed.store).is_some_and(|seen| seen.written == Some(deed.stamp));
-            keys.push(format!("{}{before}>{after}{presented:?}{stands}{:?}{:?}", deed.name, deed.memory, deed.placed));
+            let stands = self.now.get(&write.store).is_some_and(|seen| seen.written == Some(write.stamp));
+            keys.push(format!(
+                "{}{before}>{after}{presented:?}{stands}{:?}{:?}",
+                write.name, write.memory, write.placed
+            ));
         }
         keys
     }
 
     fn log(&mut self, log: &Log) -> String {
-        format!("{:?}{:?}{:?}", self.deeds(&log.deeds), log.staged, log.installed.keys().collect::<Vec<_>>())
+        format!("{:?}{:?}{:?}", self.writes(&log.writes), log.staged, log.installed.keys().collect::<Vec<_>>())
     }
 }
 
@@ -308,7 +311,7 @@ impl State {
     }
 
     /// The state of every store.
-    fn seen(&self) -> BTreeMap<StoreId, Seen> {
+    fn seen(&self) -> BTreeMap<StoreId, StoreVersion> {
         let look = self.world.look();
         let seen = look.stores.iter().filter_map(|(id, look)| match look {
             StoreLook::Readable(facts) => Some((id.clone(), facts.seen())),
@@ -327,7 +330,7 @@ impl State {
                 format!("run {changes:?}{:?}{}", run.left, marks.log(&run.log))
             }
             Work::Back(back) => {
-                let logs = (marks.log(&back.log), marks.deeds(&back.left), marks.log(&back.own));
+                let logs = (marks.log(&back.log), marks.writes(&back.left), marks.log(&back.own));
                 format!("back {logs:?}{}", back.again)
             }
         };
@@ -342,15 +345,15 @@ impl State {
         let mut folder = self.folder.clone();
         let mut world = self.world.clone();
         world.unreachable = self.away.iter().cloned().collect();
-        for deed in std::mem::take(&mut folder.open) {
-            if self.away.as_ref() == Some(&deed.store.host) {
+        for write in std::mem::take(&mut folder.open) {
+            if self.away.as_ref() == Some(&write.store.host) {
                 if program != Program::Forgetful {
-                    folder.open.push(deed);
+                    folder.open.push(write);
                 }
-            } else if bytes_of(&world, &deed.store) == deed.after {
-                folder.settle(&deed, &world);
-            } else if bytes_of(&world, &deed.store) != deed.before {
-                folder.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
+            } else if bytes_of(&world, &write.store) == write.after {
+                folder.settle(&write, &world);
+            } else if bytes_of(&world, &write.store) != write.before {
+                folder.ledger.assume(&write.store, &write.memory, &run(), world.now);
             }
         }
         world.staging = folder.staging.clone();
@@ -358,9 +361,9 @@ impl State {
             notice(&mut folder.ledger, &world.topology, &world.look(), world.now);
         }
         world.ledger = folder.ledger.clone();
-        for deed in &folder.open {
-            world.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
-            world.unclear.push(Unclear { run: run(), store: deed.store.clone(), why: "its disk is away".to_owned() });
+        for write in &folder.open {
+            world.ledger.assume(&write.store, &write.memory, &run(), world.now);
+            world.unclear.push(Unclear { run: run(), store: write.store.clone(), why: "its disk is away".to_owned() });
         }
         (folder, world)
     }
@@ -392,10 +395,10 @@ impl State {
     }
 
     /// The run is cut off. The next command asks the disks what the run did, and a disk may be away then.
-    fn cut_off(&self, deeds: &[Deed], what: &str, rules: Rules, next: &mut Vec<(String, Self)>) {
+    fn cut_off(&self, writes: &[DiskWrite], what: &str, rules: Rules, next: &mut Vec<(String, Self)>) {
         let mut after = Self { work: Work::Nothing, ..self.clone() };
-        after.folder.open.extend(deeds.iter().cloned());
-        let hosts: BTreeSet<&Fqdn> = deeds.iter().map(|deed| &deed.store.host).filter(|_| rules.away).collect();
+        after.folder.open.extend(writes.iter().cloned());
+        let hosts: BTreeSet<&Fqdn> = writes.iter().map(|write| &write.store.host).filter(|_| rules.away).collect();
         for host in hosts {
             let away = Self { away: Some(host.clone()), ..after.clone() };
             next.push((format!("{what} is cut off, and the disk of {host} is away"), away));
@@ -419,12 +422,12 @@ impl State {
                 }
             }
             after.truth.remember(store, &memory, &crate::world::run(), after.world.now);
-            run.log.deeds.push(Deed::new(&after.world, store, before, memory, presented));
+            run.log.writes.push(DiskWrite::new(&after.world, store, before, memory, presented));
             run.left.remove(store);
             after.folder.staging = after.world.staging.clone();
             if run.left.is_empty() {
-                for deed in &run.log.deeds {
-                    after.folder.settle(deed, &after.world);
+                for write in &run.log.writes {
+                    after.folder.settle(write, &after.world);
                 }
                 after.folder.stand(run.log, rules.keeps);
                 after.work = Work::Nothing;
@@ -434,40 +437,40 @@ impl State {
             next.push((format!("{store} is written"), after));
         }
         let mut cut = self.clone();
-        if !run.log.deeds.is_empty() || !run.log.staged.is_empty() {
+        if !run.log.writes.is_empty() || !run.log.staged.is_empty() {
             cut.folder.stand(run.log.clone(), rules.keeps);
         }
-        cut.cut_off(&run.log.deeds, "the run", rules, next);
+        cut.cut_off(&run.log.writes, "the run", rules, next);
     }
 
     fn going_back(&self, back: &Back, rules: Rules, next: &mut Vec<(String, Self)>) {
-        for (index, deed) in back.left.iter().enumerate() {
+        for (index, write) in back.left.iter().enumerate() {
             let mut after = self.clone();
             let mut back = back.clone();
             back.left.remove(index);
-            let before = bytes_of(&after.world, &deed.store);
+            let before = bytes_of(&after.world, &write.store);
             let presented =
-                undo::presented(&after.world.topology, &after.world.look()).remove(&deed.store).unwrap_or_default();
-            let memory = deed.memory.taken_back(&deed.placed, &run(), after.world.now);
-            after.world.disk.insert(deed.store.clone(), Disk::File(deed.before.clone()));
-            *after.world.stamps.entry(deed.store.clone()).or_default() += 1;
+                undo::presented(&after.world.topology, &after.world.look()).remove(&write.store).unwrap_or_default();
+            let memory = write.memory.taken_back(&write.placed, &run(), after.world.now);
+            after.world.disk.insert(write.store.clone(), Disk::File(write.before.clone()));
+            *after.world.stamps.entry(write.store.clone()).or_default() += 1;
             after.world.ledger = after.folder.ledger.clone();
-            after.truth.remember(&deed.store, &memory, &run(), after.world.now);
-            back.own.deeds.push(Deed::new(&after.world, &deed.store, before, memory, presented));
+            after.truth.remember(&write.store, &memory, &run(), after.world.now);
+            back.own.writes.push(DiskWrite::new(&after.world, &write.store, before, memory, presented));
             if back.left.is_empty() {
                 after.ends_back(back, rules.again);
             } else {
                 after.work = Work::Back(Box::new(back));
             }
-            next.push((format!("{} is put back", deed.store), after));
+            next.push((format!("{} is put back", write.store), after));
         }
         // The next rollback continues it, and finds the stores that are still to be restored.
-        self.cut_off(&back.own.deeds, "the rollback", rules, next);
+        self.cut_off(&back.own.writes, "the rollback", rules, next);
     }
 
     fn ends_back(&mut self, back: Back, again: bool) {
-        for deed in &back.own.deeds {
-            self.folder.settle(deed, &self.world);
+        for write in &back.own.writes {
+            self.folder.settle(write, &self.world);
         }
         // A key whose certificate somebody trusts may be in use, whatever is recorded of it.
         let stores = self.world.topology.stores.keys();
@@ -510,7 +513,7 @@ impl State {
             }
         }
         // If a service reads a store whose state is unclear, it cannot be told what the service read.
-        let unclear: BTreeSet<&StoreId> = folder.open.iter().map(|deed| &deed.store).collect();
+        let unclear: BTreeSet<&StoreId> = folder.open.iter().map(|write| &write.store).collect();
         let reads = |service: &ServiceId, id: &StoreId| {
             world.topology.stores.get(id).is_some_and(|def| def.restart.contains(service))
         };
@@ -542,27 +545,28 @@ impl State {
     /// Begins a rollback, if it is allowed.
     fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, rules: Rules) -> Option<Self> {
         // Every store must be seen, also one that has its earlier content again.
-        if log.deeds.iter().any(|deed| self.away.as_ref() == Some(&deed.store.host)) {
+        if log.writes.iter().any(|write| self.away.as_ref() == Some(&write.store.host)) {
             return None;
         }
-        let deeds: Vec<&Deed> = log.deeds.iter().filter(|deed| bytes_of(world, &deed.store) != deed.before).collect();
-        let changed = |deed: &&Deed| bytes_of(world, &deed.store) != deed.after;
-        if deeds.iter().any(changed) || (deeds.is_empty() && log.staged.is_empty()) {
+        let writes: Vec<&DiskWrite> =
+            log.writes.iter().filter(|write| bytes_of(world, &write.store) != write.before).collect();
+        let changed = |write: &&DiskWrite| bytes_of(world, &write.store) != write.after;
+        if writes.iter().any(changed) || (writes.is_empty() && log.staged.is_empty()) {
             return None;
         }
         if rules.program != Program::Unasking {
-            let restored = |deed: &&Deed| {
-                let store = opened(&deed.before).0;
-                let after = After::Holds(store.format(), store.entries().to_vec());
-                (deed.store.clone(), Restored { after, presented: deed.presented.clone() })
+            let restored = |write: &&DiskWrite| {
+                let store = opened(&write.before).0;
+                let after = StoreAfter::Holds(store.format(), store.entries().to_vec());
+                (write.store.clone(), Restored { after, presented: write.presented.clone() })
             };
-            let undo = Undo { stores: deeds.iter().map(restored).collect() };
+            let undo = Undo { stores: writes.iter().map(restored).collect() };
             if !undo::judge(&world.topology, &world.look(), &undo, world.now).refused.is_empty() {
                 return None;
             }
         }
         let mut after = self.with(folder);
-        let left: Vec<Deed> = deeds.into_iter().cloned().collect();
+        let left: Vec<DiskWrite> = writes.into_iter().cloned().collect();
         let back = Back { log: log.clone(), left, own: Log::default(), again };
         if back.left.is_empty() {
             after.ends_back(back, rules.again);

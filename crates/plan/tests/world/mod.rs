@@ -12,20 +12,20 @@ use trustmason_keystore::{
     Alias, Credential, Digest, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey,
     Password, Store,
 };
-use trustmason_plan::change::Deed;
+use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::{Ack, Ledger};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{
     FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
     Unclear,
 };
-use trustmason_plan::outline::{Expect, Options, Plan, StoreVerdict};
-use trustmason_plan::pack::Resolved;
+use trustmason_plan::outline::{Expect, Plan, PlanOptions, StoreVerdict};
+use trustmason_plan::pack::KnownCertificates;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, Disks, Edge, Exported, Files, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    Access, Anchor, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
     KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
     SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
@@ -160,7 +160,7 @@ pub struct World {
     pub unreachable: BTreeSet<Fqdn>,
     pub ledger: Ledger,
     pub unclear: Vec<Unclear>,
-    pub options: Options,
+    pub options: PlanOptions,
     pub staging: BTreeMap<IdentityId, Pair>,
     pub now: Timestamp,
     /// How many times each store was written.
@@ -225,7 +225,7 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
         scheme: Pkcs12Scheme::Java8,
     };
     StoreDef {
-        reach: Reach::Direct(Files { kind: StoreKind::Keystore(keystore), create: false }),
+        reach: Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), create: false }),
         ownership: if name == "cacerts" { Ownership::Vendor } else { Ownership::Shared },
         shadows: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), "tomcat")],
@@ -244,7 +244,7 @@ pub fn exported(id: &StoreId, of: Exported) -> Reach {
 /// The keystore behind a store.
 pub fn keystore_of<'t>(topology: &'t mut Topology, id: &StoreId) -> &'t mut Keystore {
     match &mut topology.stores.get_mut(id).unwrap().reach {
-        Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
+        Reach::Direct(FileStore { kind: StoreKind::Keystore(keystore), .. }) => keystore,
         other => panic!("{other:?}"),
     }
 }
@@ -317,7 +317,7 @@ pub fn topology(hosts: usize) -> Topology {
         accept: Vec::new(),
         policy: Policy {
             warn_before_days: 60,
-            patience_days: 7,
+            grace_days: 7,
             observation_max_age_days: 30,
             keep_runs: 20,
             keep_days: 90,
@@ -402,7 +402,7 @@ impl World {
             unreachable: BTreeSet::new(),
             ledger: Ledger::default(),
             unclear: Vec::new(),
-            options: Options { spec: "world.yaml".to_owned(), ..Options::default() },
+            options: PlanOptions { spec: "world.yaml".to_owned(), ..PlanOptions::default() },
             staging: BTreeMap::new(),
             now: now(),
             stamps: BTreeMap::new(),
@@ -499,7 +499,7 @@ impl World {
             };
             let faults =
                 trustmason_plan::constraints::judge(&pair.certificate, &self.topology.identities[id], self.now);
-            assert!(!faults.iter().any(trustmason_plan::constraints::Fault::demands_new), "{faults:?}");
+            assert!(!faults.iter().any(trustmason_plan::constraints::Violation::demands_new), "{faults:?}");
             self.staging.insert(id.clone(), pair.clone());
             made.insert(id.clone(), pair);
         }
@@ -525,7 +525,7 @@ impl World {
             chain: vec![Arc::clone(&pair.certificate)],
         };
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
-        let certificates = Resolved { minted: &minted };
+        let certificates = KnownCertificates { minted: &minted };
         let Some(Disk::File(bytes)) = self.disk.get(&view.id) else { panic!("a write to a store that is not there") };
         assert_eq!(view.expect, Some(Expect::Digest(Digest::of(bytes))));
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
@@ -536,7 +536,7 @@ impl World {
         self.disk.insert(view.id.clone(), Disk::File(next));
         *self.stamps.entry(view.id.clone()).or_default() += 1;
         for change in &changes {
-            if let Deed::InstallKey { identity, .. } = &change.deed {
+            if let Edit::InstallKey { identity, .. } = &change.edit {
                 self.staging.remove(identity);
             }
         }
@@ -582,7 +582,7 @@ impl World {
 }
 
 /// Makes a plan, which must not contradict itself.
-pub fn judged(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
+pub fn judged(topology: &Topology, observed: &Observed, options: &PlanOptions, now: Timestamp) -> Plan {
     let plan = trustmason_plan::plan(topology, observed, options, now);
     assert_eq!(trustmason_plan::verify(&plan), []);
     plan

@@ -5,10 +5,10 @@ use super::{
     SHA256, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
-use crate::shape::{Record, Shape, may, must, record};
+use crate::shape::{KnownFields, Shape, may, must, record};
 
 /// All fields of an estate spec.
-pub(crate) static SPEC: Record = record(
+pub(crate) static SPEC: KnownFields = record(
     "an estate spec",
     &[
         must("trustmason", Shape::Words(&["1"]), "version of this language, 1"),
@@ -49,7 +49,7 @@ pub(crate) static SPEC: Record = record(
     ],
 );
 
-static ACCESS: Record = record(
+static ACCESS: KnownFields = record(
     "access",
     &[
         must("root", TEXT, "folder that stands for the host's disks, `{fqdn}` and `{host}` allowed"),
@@ -57,7 +57,7 @@ static ACCESS: Record = record(
     ],
 );
 
-static IDENTITY: Record = record(
+static IDENTITY: KnownFields = record(
     "an identity setting",
     &[
         may("issuer", NAME, "`self-signed`, or the name of an authority"),
@@ -70,7 +70,7 @@ static IDENTITY: Record = record(
     ],
 );
 
-static SUBJECT: Record = record(
+static SUBJECT: KnownFields = record(
     "a subject",
     &[
         may("OU", TEXT, "organisational unit"),
@@ -81,12 +81,12 @@ static SUBJECT: Record = record(
     ],
 );
 
-static ANCHOR: Record = record(
+static ANCHOR: KnownFields = record(
     "a certificate",
     &[must("file", TEXT, "the file, PEM or DER"), may("sha256", SHA256, "its fingerprint, as a pin")],
 );
 
-static INTERMEDIATE: Record = record(
+static INTERMEDIATE: KnownFields = record(
     "an intermediate",
     &[
         must("file", TEXT, "the file, PEM or DER"),
@@ -95,7 +95,7 @@ static INTERMEDIATE: Record = record(
     ],
 );
 
-static AUTHORITY: Record = record(
+static AUTHORITY: KnownFields = record(
     "an authority",
     &[
         must("root", Shape::Record(&ANCHOR), "its root certificate"),
@@ -106,7 +106,7 @@ static AUTHORITY: Record = record(
     ],
 );
 
-static HOST: Record = record(
+static HOST: KnownFields = record(
     "a host",
     &[
         must("role", Shape::OneOrMore(&NAME), "its role, or a list of roles"),
@@ -132,7 +132,7 @@ static HOST: Record = record(
     ],
 );
 
-static HOST_CERTIFICATE: Record = record(
+static HOST_CERTIFICATE: KnownFields = record(
     "a host's certificate",
     &[
         may("file", TEXT, "the exported certificate"),
@@ -140,12 +140,12 @@ static HOST_CERTIFICATE: Record = record(
     ],
 );
 
-static DISTRUST: Record = record(
+static DISTRUST: KnownFields = record(
     "a distrusted certificate",
     &[must("sha256", SHA256, "its fingerprint"), must("why", TEXT, "why it must be removed")],
 );
 
-static TRUST: Record = Record {
+static TRUST: KnownFields = KnownFields {
     what: "a trust entry",
     fields: &[
         must("store", Shape::OneOrMore(&PAIR), "ROLE/STORE or FQDN/STORE"),
@@ -158,7 +158,7 @@ static TRUST: Record = Record {
     one_of: &["certificate", "subject"],
 };
 
-static TWEAK: Record = record(
+static TWEAK: KnownFields = record(
     "a rule setting",
     &[
         may("enabled", Shape::Flag, "false switches the rule off"),
@@ -172,7 +172,7 @@ static TWEAK: Record = record(
     ],
 );
 
-static OVERRIDE: Record = record(
+static OVERRIDE: KnownFields = record(
     "a store override",
     &[
         may("path", HOST_PATH, "where it is"),
@@ -192,7 +192,7 @@ static OVERRIDE: Record = record(
     ],
 );
 
-static SERVICE: Record = record(
+static SERVICE: KnownFields = record(
     "a service",
     &[
         may("restart", Shape::List(&TEXT), "the program that restarts it and its arguments; no shell reads them"),
@@ -200,7 +200,7 @@ static SERVICE: Record = record(
     ],
 );
 
-static ACCEPT: Record = record(
+static ACCEPT: KnownFields = record(
     "an accepted finding",
     &[
         must("finding", Shape::Words(FINDINGS), "the finding's id"),
@@ -211,7 +211,7 @@ static ACCEPT: Record = record(
     ],
 );
 
-static POLICY: Record = record(
+static POLICY: KnownFields = record(
     "a policy",
     &[
         may("warn_before", DAYS, "certificates that end within this time are `expiring`"),

@@ -4,10 +4,10 @@ use super::{
     COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
-use crate::shape::{Field, Record, Shape, may, must, record};
+use crate::shape::{Field, KnownFields, Shape, may, must, record};
 
 /// All fields of a role profile.
-pub(crate) static PROFILE: Record = record(
+pub(crate) static PROFILE: KnownFields = record(
     "a profile",
     &[
         must("trustmason-profile", Shape::Words(&["1"]), "version of this language, 1"),
@@ -34,12 +34,12 @@ pub(crate) static PROFILE: Record = record(
     ],
 );
 
-static NEEDS: Record =
+static NEEDS: KnownFields =
     record("a need", &[may("certificates", Shape::List(&NAME), "names that must stand under `certificates:`")]);
 
-static SHARED: Record = record("a shared definition", ROLE_FIELDS);
+static SHARED: KnownFields = record("a shared definition", ROLE_FIELDS);
 
-static ROLE: Record = record("a role", ROLE_FIELDS);
+static ROLE: KnownFields = record("a role", ROLE_FIELDS);
 
 static ROLE_FIELDS: &[Field] = &[
     may("about", TEXT, "what this machine is"),
@@ -56,7 +56,7 @@ static ROLE_FIELDS: &[Field] = &[
     may("restart_order", COUNT, "restart order of roles: the lower number first; 50 by default"),
 ];
 
-static VAR: Record = record(
+static VAR: KnownFields = record(
     "a variable",
     &[
         may("default", TEXT, "its value where a host sets none"),
@@ -69,7 +69,7 @@ static VAR: Record = record(
     ],
 );
 
-static SEQUENCE: Record = record(
+static SEQUENCE: KnownFields = record(
     "a sequence",
     &[
         must("of", Shape::Scalar(Lexeme::Variable), "the variable it follows from, counted from 1"),
@@ -78,7 +78,7 @@ static SEQUENCE: Record = record(
     ],
 );
 
-static STORE: Record = record(
+static STORE: KnownFields = record(
     "a store",
     &[
         may("path", HOST_PATH, "where it is; of a hand-off store: where its mirror is"),
@@ -105,7 +105,7 @@ static STORE: Record = record(
     ],
 );
 
-static OPTIONS: Record = record(
+static OPTIONS: KnownFields = record(
     "an options file",
     &[
         may("about", TEXT, "what it is, for people"),
@@ -118,7 +118,7 @@ static OPTIONS: Record = record(
     ],
 );
 
-static SETTING: Record = Record {
+static SETTING: KnownFields = KnownFields {
     what: "a setting",
     fields: &[
         must("store", NAME, "the store that the setting is about"),
@@ -131,7 +131,7 @@ static SETTING: Record = Record {
     one_of: &["is", "value"],
 };
 
-static PROFILE_IDENTITY: Record = record(
+static PROFILE_IDENTITY: KnownFields = record(
     "an identity",
     &[
         may("store", NAME, "the store that holds its key"),
@@ -149,7 +149,7 @@ static PROFILE_IDENTITY: Record = record(
     ],
 );
 
-static CONSTRAINTS: Record = record(
+static CONSTRAINTS: KnownFields = record(
     "a constraint",
     &[
         may("key", Shape::Words(KEYS), "key kind and least size"),
@@ -163,9 +163,9 @@ static CONSTRAINTS: Record = record(
     ],
 );
 
-static SERVICE: Record = record("a service", &[must("name", TEXT, "the name that people use")]);
+static SERVICE: KnownFields = record("a service", &[must("name", TEXT, "the name that people use")]);
 
-static RULE: Record = record(
+static RULE: KnownFields = record(
     "a rule",
     &[
         must("truster", Shape::OneOrMore(&PAIR), "ROLE/STORE"),
@@ -180,4 +180,4 @@ static RULE: Record = record(
     ],
 );
 
-static WHERE: Record = record("a condition", &[may("publisher", Shape::Flag, "only publishers, or only others")]);
+static WHERE: KnownFields = record("a condition", &[may("publisher", Shape::Flag, "only publishers, or only others")]);

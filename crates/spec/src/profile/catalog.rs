@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
-use crate::fault::{At, Fault, Faults, Place, Source, nearest};
+use crate::fault::{At, Fault, Faults, SourceText, Span, nearest};
 use crate::template;
 use crate::topology::{DeclaredFormat, KeyAt, Write};
 
@@ -62,7 +62,7 @@ impl<'p> Catalog<'p> {
     }
 
     /// Joins several profiles with all they extend. Definitions with equal names must be equal.
-    pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &Source) -> Result<Effective, Box<Fault>> {
+    pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &SourceText) -> Result<Effective, Box<Fault>> {
         let mut joined: Option<Effective> = None;
         for at in wanted {
             let one = fold(&self.chain(&at.value).map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?);
@@ -101,7 +101,7 @@ impl<'p> Catalog<'p> {
     }
 }
 
-fn missing(source: &Source, at: &At<ProfileRef>) -> Box<Fault> {
+fn missing(source: &SourceText, at: &At<ProfileRef>) -> Box<Fault> {
     let message = format!("the profile `{}` was not loaded", at.value.text());
     Box::new(source.error(at.place, message).hint("name a built-in profile, or the path of a file that can be read"))
 }
@@ -214,7 +214,7 @@ impl Role {
     }
 }
 
-impl super::Store {
+impl super::StoreTemplate {
     /// Whether both definitions mean the same store. The places where they were written do not matter.
     fn same(&self, other: &Self) -> bool {
         let Self {
@@ -320,7 +320,7 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
     }
 }
 
-fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) {
+fn check_role(source: &SourceText, profile: &str, role: &Role, faults: &mut Faults) {
     for store in role.stores.values().filter(|s| s.origin.profile == profile) {
         for service in store.restart.iter().filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, store.origin.place, "service", service, role.services.keys()));
@@ -352,7 +352,7 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
 }
 
 /// The reason why a store cannot hold an identity's key at this place, and a hint. `None` if it can.
-fn unfit(home: &super::Store, at: &KeyAt) -> Option<(&'static str, &'static str)> {
+fn unfit(home: &super::StoreTemplate, at: &KeyAt) -> Option<(&'static str, &'static str)> {
     match home.format {
         _ if home.write == Write::HandOff => {
             Some(("only people write", "make it an identity with `write: hand-off` and `exported_as`"))
@@ -371,7 +371,7 @@ fn unfit(home: &super::Store, at: &KeyAt) -> Option<(&'static str, &'static str)
 
 /// Splits `ROLE/NAME` into the role and the name. An unknown role is reported.
 fn reach<'e, 'a>(
-    source: &Source,
+    source: &SourceText,
     all: &'e Effective,
     at: &'a At<String>,
     faults: &mut Faults,
@@ -386,8 +386,8 @@ fn reach<'e, 'a>(
 
 /// The fault for a name that does not exist.
 pub(crate) fn dangling<'n>(
-    source: &Source,
-    place: Place,
+    source: &SourceText,
+    place: Span,
     what: &str,
     name: &str,
     known: impl Iterator<Item = &'n String>,

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Origin, Role, Spot, dangling};
-use crate::fault::{At, Faults, Source};
+use super::{DefinedAt, Role, Spot, dangling};
+use crate::fault::{At, Faults, SourceText};
 use crate::topology::{OptionsSyntax, Write};
 use crate::tree::Node;
 
 /// One text that tells the product about its stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) origin: Origin,
+    pub(crate) origin: DefinedAt,
     pub(crate) about: Option<String>,
     pub(crate) path: String,
     pub(crate) syntax: OptionsSyntax,
@@ -43,7 +43,7 @@ pub(crate) enum Expected {
 }
 
 impl Options {
-    pub(super) fn read(origin: Origin, node: &Node) -> Self {
+    pub(super) fn read(origin: DefinedAt, node: &Node) -> Self {
         Self {
             origin,
             about: node.text_of("about"),
@@ -72,7 +72,7 @@ impl Options {
     }
 
     /// Checks the section, the stores and the names of the settings.
-    pub(super) fn check(&self, source: &Source, role: &Role, faults: &mut Faults) {
+    pub(super) fn check(&self, source: &SourceText, role: &Role, faults: &mut Faults) {
         let place = self.origin.place;
         if self.section.is_some() != (self.syntax == OptionsSyntax::Ini) {
             let fault = source.error(place, "`section` is only for `syntax: ini`");

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Identity, Options, Origin, Profile, Role, Rule, Sequence, Spot, Store, Var};
+use super::{DefinedAt, Identity, Options, Profile, Role, Rule, Sequence, Spot, StoreTemplate, Var};
 use crate::estate::ProfileRef;
-use crate::fault::{At, Faults, Source};
+use crate::fault::{At, Faults, SourceText};
 use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
 /// Reads a profile, or gives all its faults.
 pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
-    let source = Source::new(name, text);
+    let source = SourceText::new(name, text);
     let root = tree::read(&source)?;
     let mut faults = shape::check(&source, &root, &grammar::PROFILE);
     faults.append(semantics::secrets(&source, &root));
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
     faults.or(profile)
 }
 
-fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Role {
+fn role(source: &SourceText, profile: &str, node: &Node, faults: &mut Faults) -> Role {
     let mut role = Role {
         clustered: node.flag_of("cluster").is_some_and(|at| at.value),
         vars: node.pairs_of("vars").into_iter().map(|(k, v)| (k.value, var(v))).collect(),
@@ -47,7 +47,7 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
         ..Role::default()
     };
     for (key, node) in node.pairs_of("stores") {
-        let origin = Origin { profile: profile.to_owned(), place: key.place };
+        let origin = DefinedAt { profile: profile.to_owned(), place: key.place };
         match store(origin, node) {
             Ok(store) => drop(role.stores.insert(key.value, store)),
             Err(why) => {
@@ -57,7 +57,7 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
         }
     }
     for (key, node) in node.pairs_of("identities") {
-        let origin = Origin { profile: profile.to_owned(), place: key.place };
+        let origin = DefinedAt { profile: profile.to_owned(), place: key.place };
         match identity(origin, node) {
             Ok(identity) => drop(role.identities.insert(key.value, identity)),
             Err(why) => {
@@ -67,7 +67,7 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
         }
     }
     for (key, node) in node.pairs_of("options") {
-        let origin = Origin { profile: profile.to_owned(), place: key.place };
+        let origin = DefinedAt { profile: profile.to_owned(), place: key.place };
         role.options.insert(key.value, Options::read(origin, node));
     }
     role
@@ -81,7 +81,7 @@ fn var(node: &Node) -> Var {
     Var { default: node.text_of("default"), sequence }
 }
 
-fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
+fn store(origin: DefinedAt, node: &Node) -> Result<StoreTemplate, &'static str> {
     let format = node.read_of("format", pick::format).map_or(DeclaredFormat::Jks, |at| at.value);
     let spot = match (node.text_of("path"), node.text_of("certificate"), node.text_of("key"), format) {
         (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => {
@@ -96,7 +96,7 @@ fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
         (Some(_), _, _, _) => return Err("has `certificate` or `key` beside its `path`"),
         (None, _, _, _) => return Err("has no `path`"),
     };
-    Ok(Store {
+    Ok(StoreTemplate {
         origin,
         spot,
         format,
@@ -117,7 +117,7 @@ fn write(node: &Node) -> Write {
     if node.text_of("write").as_deref() == Some("hand-off") { Write::HandOff } else { Write::Direct }
 }
 
-fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
+fn identity(origin: DefinedAt, node: &Node) -> Result<Identity, &'static str> {
     let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
         (Some(store), alias, Write::Direct) => {
             // An empty alias names no entry.
@@ -156,7 +156,7 @@ fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
 
 fn rule(profile: &str, key: &At<String>, node: &Node) -> Rule {
     Rule {
-        origin: Origin { profile: profile.to_owned(), place: key.place },
+        origin: DefinedAt { profile: profile.to_owned(), place: key.place },
         id: key.value.clone(),
         truster: node.spots_of("truster"),
         subject: node.spots_of("subject"),

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use globset::Glob;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use crate::estate::AnchorSpec;
 use crate::profile::join;
 use crate::topology::{AnchorDef, AuthorityDef};
 
 /// All anchors and all authorities, by name.
 pub(crate) fn anchors(
-    work: &mut Work<'_>,
-    machines: &[Machine<'_>],
+    work: &mut Resolver<'_>,
+    machines: &[HostDraft<'_>],
 ) -> (BTreeMap<String, AnchorDef>, BTreeMap<String, AuthorityDef>) {
     let spec = work.spec;
     wanted_and_gone(work);
@@ -56,7 +56,7 @@ pub(crate) fn anchors(
 }
 
 /// Reports a fingerprint that is both wanted and distrusted.
-fn wanted_and_gone(work: &mut Work<'_>) {
+fn wanted_and_gone(work: &mut Resolver<'_>) {
     let spec = work.spec;
     let own = spec.certificates.iter().map(|(name, at)| (format!("certificate `{name}`"), &at.value));
     let roots = spec.authorities.iter().flat_map(|(name, at)| {
@@ -74,7 +74,7 @@ fn wanted_and_gone(work: &mut Work<'_>) {
 }
 
 /// Reports certificates that the profiles in use need and the estate does not declare.
-fn needs(work: &mut Work<'_>, machines: &[Machine<'_>]) {
+fn needs(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
     let spec = work.spec;
     let mut asked = BTreeMap::new();
     for machine in machines {

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use trustmason_keystore::Alias;
 
-use super::Work;
-use super::hosts::Machine;
-use super::reach::{Part, find, own, shares};
+use super::Resolver;
+use super::hosts::HostDraft;
+use super::reach::{ReferenceKind, find, own, shares};
 use crate::estate::{RuleTweak, TrustSpec};
-use crate::fault::{At, Place, nearest};
+use crate::fault::{At, Span, nearest};
 use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
 use crate::template;
@@ -19,8 +19,8 @@ use crate::topology::{Anchor, Edge, IdentityDef, KeyAt, KeyPlace, Source, StoreD
 
 /// All edges, sorted by id.
 pub(crate) fn edges<'n>(
-    work: &mut Work<'_>,
-    machines: &'n [Machine<'n>],
+    work: &mut Resolver<'_>,
+    machines: &'n [HostDraft<'n>],
     stores: &'n BTreeMap<StoreId, StoreDef>,
     identities: &BTreeMap<IdentityId, IdentityDef>,
 ) -> Vec<Edge> {
@@ -41,18 +41,24 @@ struct Net<'n> {
     stores: &'n BTreeMap<StoreId, StoreDef>,
     /// The subjects of each rule, searched once. The key is the rule's profile and id.
     subjects: BTreeMap<(&'n str, &'n str), Subjects<'n>>,
-    found: BTreeMap<String, (Edge, Place)>,
+    found: BTreeMap<String, (Edge, Span)>,
     /// Indices of the `rules:` entries that matched a rule.
     used: BTreeSet<usize>,
 }
 
 /// Hosts, each with its identities that a rule names.
-type Subjects<'n> = Rc<Vec<(&'n Machine<'n>, BTreeSet<&'n str>)>>;
+type Subjects<'n> = Rc<Vec<(&'n HostDraft<'n>, BTreeSet<&'n str>)>>;
 
 impl<'n> Net<'n> {
-    fn rule(&mut self, work: &mut Work<'_>, machines: &'n [Machine<'n>], truster: &Machine<'_>, rule: &'n Rule) {
+    fn rule(
+        &mut self,
+        work: &mut Resolver<'_>,
+        machines: &'n [HostDraft<'n>],
+        truster: &HostDraft<'_>,
+        rule: &'n Rule,
+    ) {
         let stores: BTreeSet<&str> =
-            rule.truster.iter().filter_map(|at| own(truster, &at.value, Part::Store)).collect();
+            rule.truster.iter().filter_map(|at| own(truster, &at.value, ReferenceKind::Store)).collect();
         if stores.is_empty() {
             return;
         }
@@ -71,14 +77,14 @@ impl<'n> Net<'n> {
             }
             for identity in own_identities {
                 for store in &stores {
-                    let draft = Draft {
+                    let draft = EdgeDraft {
                         store: StoreId::new(truster.host.fqdn.clone(), *store),
                         subject: Subject::Identity(IdentityId::new(subject.host.fqdn.clone(), *identity)),
                         alias: alias.map(|at| name(at, subject, identity)),
                         was: rule
                             .was
                             .iter()
-                            .map(|text| name(&At::new(text.clone(), Place::default()), subject, identity))
+                            .map(|text| name(&At::new(text.clone(), Span::default()), subject, identity))
                             .collect(),
                         rule: id.clone(),
                         why: reason(rule, tweak),
@@ -91,13 +97,13 @@ impl<'n> Net<'n> {
         }
     }
 
-    fn subjects(&mut self, machines: &'n [Machine<'n>], rule: &'n Rule) -> Subjects<'n> {
+    fn subjects(&mut self, machines: &'n [HostDraft<'n>], rule: &'n Rule) -> Subjects<'n> {
         let key = (rule.origin.profile.as_str(), rule.id.as_str());
         let all = self.subjects.entry(key).or_insert_with(|| {
-            let meant = |subject: &'n Machine<'n>| {
+            let meant = |subject: &'n HostDraft<'n>| {
                 let pairs = rule.subject.iter();
                 let identities: BTreeSet<&str> =
-                    pairs.filter_map(|at| own(subject, &at.value, Part::Identity)).collect();
+                    pairs.filter_map(|at| own(subject, &at.value, ReferenceKind::Identity)).collect();
                 let publisher = rule.publisher.is_none_or(|wanted| wanted == subject.host.publisher);
                 (publisher && !identities.is_empty()).then_some((subject, identities))
             };
@@ -108,7 +114,7 @@ impl<'n> Net<'n> {
 
     /// The `rules:` entry for a rule. An entry with the truster's own profile beats one with the profile that writes
     /// the rule.
-    fn tweak<'s>(&mut self, work: &mut Work<'s>, truster: &Machine<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
+    fn tweak<'s>(&mut self, work: &mut Resolver<'s>, truster: &HostDraft<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
         let mut best = None;
         for profile in [&truster.effective.name, &rule.origin.profile] {
             let key = format!("{profile}/{}", rule.id);
@@ -126,7 +132,7 @@ impl<'n> Net<'n> {
         best
     }
 
-    fn entry(&mut self, work: &mut Work<'_>, machines: &[Machine<'_>], number: usize, entry: &TrustSpec) {
+    fn entry(&mut self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>], number: usize, entry: &TrustSpec) {
         let id = RuleId::new("spec", &format!("trust/{number}"));
         for at in entry.alias.iter().chain(&entry.was) {
             if let Err(why) = template::check(&at.value, &template::ALIAS) {
@@ -135,11 +141,11 @@ impl<'n> Net<'n> {
                 return;
             }
         }
-        let mut trusters: Vec<(&Machine<'_>, &str)> = Vec::new();
+        let mut trusters: Vec<(&HostDraft<'_>, &str)> = Vec::new();
         for at in &entry.stores {
-            trusters.extend(find(work, machines, at, Part::Store));
+            trusters.extend(find(work, machines, at, ReferenceKind::Store));
         }
-        let draft = |store: StoreId, subject: Subject, alias: Option<Alias>, was: Vec<Alias>| Draft {
+        let draft = |store: StoreId, subject: Subject, alias: Option<Alias>, was: Vec<Alias>| EdgeDraft {
             store,
             subject,
             alias,
@@ -175,9 +181,9 @@ impl<'n> Net<'n> {
             }
             return;
         }
-        let mut subjects: Vec<(&Machine<'_>, &str)> = Vec::new();
+        let mut subjects: Vec<(&HostDraft<'_>, &str)> = Vec::new();
         for at in &entry.subjects {
-            subjects.extend(find(work, machines, at, Part::Identity));
+            subjects.extend(find(work, machines, at, ReferenceKind::Identity));
         }
         for (truster, store) in &trusters {
             for (subject, identity) in &subjects {
@@ -195,7 +201,7 @@ impl<'n> Net<'n> {
         }
     }
 
-    fn add(&mut self, work: &mut Work<'_>, draft: Draft) {
+    fn add(&mut self, work: &mut Resolver<'_>, draft: EdgeDraft) {
         let Some(store) = self.stores.get(&draft.store) else {
             return;
         };
@@ -246,7 +252,7 @@ impl<'n> Net<'n> {
     }
 
     /// Reports `rules:` entries that match no rule of any host.
-    fn idle(&self, work: &mut Work<'_>, machines: &[Machine<'_>]) {
+    fn idle(&self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
         let known: BTreeSet<String> = machines
             .iter()
             .flat_map(|m| m.effective.rules.values())
@@ -275,7 +281,7 @@ impl<'n> Net<'n> {
     }
 
     /// Checks that aliases are unique in each store. Drops an older alias if another entry uses it today.
-    fn close(self, work: &mut Work<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
+    fn close(self, work: &mut Resolver<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
         let mut taken: BTreeMap<(StoreId, Alias), String> = BTreeMap::new();
         for def in identities.values() {
             if let Source::KeyEntry(KeyPlace { store, at: KeyAt::Alias(alias) }) = &def.source {
@@ -315,7 +321,7 @@ impl<'n> Net<'n> {
     }
 }
 
-struct Draft {
+struct EdgeDraft {
     store: StoreId,
     subject: Subject,
     alias: Option<Alias>,
@@ -323,7 +329,7 @@ struct Draft {
     rule: RuleId,
     why: String,
     source: String,
-    place: Place,
+    place: Span,
 }
 
 /// Why a rule's edge is wanted, with the estate's own reason added.
@@ -335,7 +341,7 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
 }
 
 /// Fills in an alias. Its template was checked before, so no variable is left.
-fn name(at: &At<String>, subject: &Machine<'_>, identity: &str) -> Alias {
+fn name(at: &At<String>, subject: &HostDraft<'_>, identity: &str) -> Alias {
     let value = |name: &str| match name {
         "fqdn" => Some(subject.host.fqdn.as_str().to_owned()),
         "host" => Some(subject.host.fqdn.host().to_owned()),

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Work;
+use super::Resolver;
 use crate::estate::{AccessSpec, HostSpec, ProfileRef};
-use crate::fault::{At, Place};
+use crate::fault::{At, Span};
 use crate::profile::dangling;
 use crate::profile::{Catalog, Effective, Role, Sequence, join};
 use crate::template;
@@ -16,7 +16,7 @@ use crate::topology::{Access, Disks, Drives, Host, HostPath, PathVariable};
 const RESTART_ORDER: u32 = 50;
 
 /// A host during resolving, with everything its roles give it.
-pub(crate) struct Machine<'s> {
+pub(crate) struct HostDraft<'s> {
     pub(crate) spec: &'s HostSpec,
     pub(crate) host: Host,
     pub(crate) effective: Rc<Effective>,
@@ -25,7 +25,7 @@ pub(crate) struct Machine<'s> {
     vars: BTreeMap<String, String>,
 }
 
-impl Machine<'_> {
+impl HostDraft<'_> {
     /// Fills in a template with the host's names and variables.
     pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
         template::fill(text, &|name| self.value(name))
@@ -94,7 +94,7 @@ impl Machine<'_> {
 }
 
 /// All hosts, sorted by name. A host without a usable profile or role is reported and left out.
-pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Machine<'s>> {
+pub(crate) fn machines<'s>(work: &mut Resolver<'s>, catalog: &Catalog<'_>) -> Vec<HostDraft<'s>> {
     let spec = work.spec;
     let mut cache: BTreeMap<Vec<ProfileRef>, Option<Rc<Effective>>> = BTreeMap::new();
     let mut machines = Vec::new();
@@ -123,7 +123,7 @@ pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Ma
     machines
 }
 
-fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective>) -> Option<Machine<'s>> {
+fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<Effective>) -> Option<HostDraft<'s>> {
     let source = &work.spec.source;
     let mut role = Role::default();
     let mut joined: Vec<(&str, &Role)> = Vec::new();
@@ -158,7 +158,7 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         }
     }
     sequences(work, spec, &role, &vars);
-    let mut machine = Machine {
+    let mut machine = HostDraft {
         spec,
         host: Host {
             fqdn: spec.fqdn.clone(),
@@ -180,7 +180,7 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
 }
 
 /// How a host's disks are reached. An unusable root or drive is reported.
-fn access(work: &mut Work<'_>, machine: &Machine<'_>) -> Access {
+fn access(work: &mut Resolver<'_>, machine: &HostDraft<'_>) -> Access {
     let source = &work.spec.source;
     let (root, drive) = match machine.spec.access.as_ref().unwrap_or(&work.spec.access) {
         AccessSpec::None => return Access::None,
@@ -212,7 +212,7 @@ fn access(work: &mut Work<'_>, machine: &Machine<'_>) -> Access {
 
 /// Warns if a number that a product derives from another variable has a different value. Checked only on hosts that set one
 /// of the two.
-fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<String, String>) {
+fn sequences(work: &mut Resolver<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<String, String>) {
     for (name, var) in &role.vars {
         let Some(Sequence { of, first, step }) = &var.sequence else { continue };
         let of = &of.value;
@@ -234,8 +234,8 @@ fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<
 }
 
 /// Reports two hosts that are both declared to be this machine.
-fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
-    let here: Vec<&Machine<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
+fn here(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
+    let here: Vec<&HostDraft<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
     if let [first, second, ..] = here.as_slice() {
         let message = format!("{} and {} are both said to be this machine", first.host.fqdn, second.host.fqdn);
         let fault = work.spec.source.error(second.spec.place, message);
@@ -245,8 +245,8 @@ fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
 
 /// Checks that a cluster of several nodes has exactly one publisher. A single node is its own publisher unless the spec
 /// says otherwise.
-fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
-    let mut clusters: BTreeMap<String, Vec<(String, Place, bool)>> = BTreeMap::new();
+fn publishers(work: &mut Resolver<'_>, machines: &mut [HostDraft<'_>]) {
+    let mut clusters: BTreeMap<String, Vec<(String, Span, bool)>> = BTreeMap::new();
     for machine in &*machines {
         if let Some(at) = &machine.spec.cluster {
             let node = (machine.host.fqdn.to_string(), at.place, machine.host.publisher);
@@ -277,7 +277,7 @@ fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
 }
 
 /// Reports a retired or former name that is also the name of a host.
-fn former(work: &mut Work<'_>, machines: &[Machine<'_>]) {
+fn former(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
     let source = &work.spec.source;
     let live: BTreeMap<_, _> = work.spec.hosts.iter().map(|host| (&host.fqdn, host.place.line)).collect();
     for at in &work.spec.retired {

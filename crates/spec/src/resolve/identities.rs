@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use super::stores::filled;
 use crate::estate::{HostCertificate, IdentitySpec};
-use crate::fault::{At, Place};
+use crate::fault::{At, Span};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
 use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, KeyPlace, Rotation, SignatureHash, Source, Write};
@@ -16,7 +16,7 @@ const VALIDITY_DAYS: u32 = 1825;
 const RENEW_BEFORE_DAYS: u32 = 60;
 
 /// All identities of all hosts.
-pub(crate) fn identities(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
+pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
     let mut identities = BTreeMap::new();
     settings(work, &work.spec.identity);
     for machine in machines {
@@ -33,7 +33,7 @@ pub(crate) fn identities(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTree
 }
 
 /// Checks the names of identities that a host uses, and the settings written on the host.
-fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
+fn names(work: &mut Resolver<'_>, machine: &HostDraft<'_>) {
     let source = &work.spec.source;
     let known = &machine.role.identities;
     let certificates = machine.spec.certificates.iter().map(|(at, _)| at);
@@ -49,7 +49,7 @@ fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
 }
 
 /// Reports what is wrong with a setting, whatever identity it applies to.
-fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
+fn settings(work: &mut Resolver<'_>, setting: &IdentitySpec) {
     let spec = work.spec;
     let source = &spec.source;
     if let Some(at) = setting.issuer.as_ref().filter(|at| at.value != "self-signed") {
@@ -74,8 +74,8 @@ fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
 }
 
 fn one(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &IdentityId,
     identity: &Identity,
     own: &IdentitySpec,
@@ -126,8 +126,8 @@ fn one(
 
 /// The only place that the certificate comes from.
 fn origin(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &IdentityId,
     identity: &Identity,
     given: Option<&HostCertificate>,
@@ -157,7 +157,7 @@ fn origin(
 /// The key kind and the hash of a new certificate. The role must accept what the spec asks for, or the certificate would be
 /// regenerated in every run.
 fn material(
-    work: &mut Work<'_>,
+    work: &mut Resolver<'_>,
     id: &IdentityId,
     constraints: &Constraints,
     setting: &IdentitySpec,
@@ -189,7 +189,7 @@ fn material(
     (key, signature)
 }
 
-fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
+fn breaks<T>(work: &mut Resolver<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
     let fault =
         work.spec.source.error(at.place, format!("this setting breaks what the role of {id} demands: {demand}"));
     let hint = "write what the role accepts, or leave the field out; a setting for one host or one identity goes \
@@ -198,11 +198,11 @@ fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
 }
 
 /// Validity and renewal in days. A certificate that is due from its first day would be regenerated in every run.
-fn terms(work: &mut Work<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
+fn terms(work: &mut Resolver<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
     let validity = setting.validity_days.as_ref().map_or(VALIDITY_DAYS, |at| at.value);
     let renew = setting.renew_before_days.as_ref().map_or(RENEW_BEFORE_DAYS, |at| at.value);
     if renew >= validity {
-        let place: Option<Place> =
+        let place: Option<Span> =
             setting.validity_days.as_ref().or(setting.renew_before_days.as_ref()).map(|at| at.place);
         let message = format!(
             "{id} would be due for renewal from its first day: valid {validity} days, renewed {renew} days before its end"

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use crate::name::StoreId;
 use crate::profile::{Expected, Options, Setting};
-use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDef, Wanted};
+use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDef, WantedValue};
 
 /// The options files of all hosts that are opened, by host and name.
 pub(crate) fn options(
-    work: &mut Work<'_>,
-    machines: &[Machine<'_>],
+    work: &mut Resolver<'_>,
+    machines: &[HostDraft<'_>],
     stores: &BTreeMap<StoreId, StoreDef>,
 ) -> Vec<OptionsDef> {
     let mut all = Vec::new();
@@ -25,8 +25,8 @@ pub(crate) fn options(
 }
 
 fn one(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     stores: &BTreeMap<StoreId, StoreDef>,
     name: &str,
     options: &Options,
@@ -72,7 +72,7 @@ fn one(
     })
 }
 
-fn fault(work: &mut Work<'_>, machine: &Machine<'_>, message: String) -> Option<OptionsDef> {
+fn fault(work: &mut Resolver<'_>, machine: &HostDraft<'_>, message: String) -> Option<OptionsDef> {
     let fault = work.spec.source.error(machine.spec.place, message);
     work.faults.push(fault.hint(format!(
         "check `vars:` of {}; known variables: {}",
@@ -82,19 +82,19 @@ fn fault(work: &mut Work<'_>, machine: &Machine<'_>, message: String) -> Option<
     None
 }
 
-fn wanted(machine: &Machine<'_>, store: &StoreDef, def: &Setting) -> Result<Wanted, String> {
+fn wanted(machine: &HostDraft<'_>, store: &StoreDef, def: &Setting) -> Result<WantedValue, String> {
     Ok(match &def.expected {
         Expected::Path => match store.path() {
-            Some(path) => Wanted::Path(path.shown.clone()),
+            Some(path) => WantedValue::Path(path.shown.clone()),
             None => return Err(format!("{} is not one file", store.id)),
         },
-        Expected::Format => Wanted::Format(word(store.format()).to_owned()),
-        Expected::Password => Wanted::Password,
-        Expected::Unset => Wanted::Unset,
+        Expected::Format => WantedValue::Format(word(store.format()).to_owned()),
+        Expected::Password => WantedValue::Password,
+        Expected::Unset => WantedValue::Unset,
         Expected::Value(text) => {
             let value = machine.fill(text)?;
             let path = machine.path(text).is_some_and(|placed| placed.is_ok());
-            if path { Wanted::Path(value) } else { Wanted::Word(value) }
+            if path { WantedValue::Path(value) } else { WantedValue::Word(value) }
         }
     })
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use globset::GlobMatcher;
 
-use super::Work;
-use super::hosts::Machine;
-use super::reach::Part;
-use crate::fault::{At, Place, nearest};
+use super::Resolver;
+use super::hosts::HostDraft;
+use super::reach::ReferenceKind;
+use crate::fault::{At, Span, nearest};
 
 /// How an override names its hosts. A later variant beats an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,14 +21,14 @@ enum Rank {
 pub(super) struct Override<'s, T> {
     rank: Rank,
     glob: Option<GlobMatcher>,
-    part: Part,
+    part: ReferenceKind,
     pattern: &'s At<String>,
     pub(super) spec: &'s T,
 }
 
 impl<T> Override<'_, T> {
     /// Whether the entry matches the store or service of this name on this host.
-    pub(super) fn hits(&self, machine: &Machine<'_>, name: &str) -> bool {
+    pub(super) fn hits(&self, machine: &HostDraft<'_>, name: &str) -> bool {
         let (left, right) = self.pattern.value.split_once('/').unwrap_or_default();
         match self.rank {
             Rank::Glob => self.glob.as_ref().is_some_and(|g| g.is_match(format!("{}/{name}", machine.host.fqdn))),
@@ -40,9 +40,9 @@ impl<T> Override<'_, T> {
 
 /// All usable entries of a section. Entries that match nothing are reported.
 pub(super) fn overrides<'s, T>(
-    work: &mut Work<'s>,
-    machines: &[Machine<'_>],
-    part: Part,
+    work: &mut Resolver<'s>,
+    machines: &[HostDraft<'_>],
+    part: ReferenceKind,
     entries: &'s [(At<String>, T)],
 ) -> Vec<Override<'s, T>> {
     let mut all = Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn overrides<'s, T>(
 }
 
 /// Every existing `ROLE/NAME` and `FQDN/NAME`.
-fn known(machines: &[Machine<'_>], part: Part) -> BTreeSet<String> {
+fn known(machines: &[HostDraft<'_>], part: ReferenceKind) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for machine in machines {
         for name in part.names(&machine.role) {
@@ -99,14 +99,14 @@ fn known(machines: &[Machine<'_>], part: Part) -> BTreeSet<String> {
 
 /// The value that wins for a field. Two different values of the same rank are a fault.
 pub(super) fn top<'o, T, V>(
-    work: &mut Work<'_>,
+    work: &mut Resolver<'_>,
     id: &impl std::fmt::Display,
     hits: &[&'o Override<'_, T>],
     field: &str,
     get: impl Fn(&'o T) -> Option<&'o At<V>>,
     same: impl Fn(&V, &V) -> bool,
 ) -> Option<&'o At<V>> {
-    let mut best: Option<(Rank, &At<V>, Place)> = None;
+    let mut best: Option<(Rank, &At<V>, Span)> = None;
     for hit in hits {
         let Some(at) = get(hit.spec) else { continue };
         match best {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use crate::estate::RuleTweak;
 use crate::fault::{At, nearest};
 use crate::name::RuleId;
@@ -11,13 +11,13 @@ use crate::profile::{Role, dangling};
 
 /// The kind of thing that the right side of `LEFT/RIGHT` names.
 #[derive(Clone, Copy)]
-pub(super) enum Part {
+pub(super) enum ReferenceKind {
     Store,
     Identity,
     Service,
 }
 
-impl Part {
+impl ReferenceKind {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -46,21 +46,21 @@ impl Part {
 }
 
 /// The right side of `ROLE/NAME` if this host has the role, and the role has the name.
-pub(super) fn own<'a>(machine: &Machine<'_>, pair: &'a str, part: Part) -> Option<&'a str> {
+pub(super) fn own<'a>(machine: &HostDraft<'_>, pair: &'a str, part: ReferenceKind) -> Option<&'a str> {
     let (role, name) = pair.split_once('/')?;
     part.within(machine.has(role)?, name).then_some(name)
 }
 
 /// Everything that `ROLE/NAME` or `FQDN/NAME` means in this estate. A text that means nothing is a fault.
 pub(super) fn find<'m, 's>(
-    work: &mut Work<'_>,
-    machines: &'m [Machine<'s>],
+    work: &mut Resolver<'_>,
+    machines: &'m [HostDraft<'s>],
     at: &'m At<String>,
-    part: Part,
-) -> Vec<(&'m Machine<'s>, &'m str)> {
+    part: ReferenceKind,
+) -> Vec<(&'m HostDraft<'s>, &'m str)> {
     let source = &work.spec.source;
     let (left, right) = at.value.split_once('/').unwrap_or_default();
-    let hits: Vec<(&Machine<'_>, &str)> = if left.contains('.') {
+    let hits: Vec<(&HostDraft<'_>, &str)> = if left.contains('.') {
         let host = machines.iter().find(|m| m.host.fqdn.as_str().eq_ignore_ascii_case(left.trim_end_matches('.')));
         let Some(host) = host else {
             let known: Vec<&str> = machines.iter().map(|m| m.host.fqdn.as_str()).collect();
@@ -72,7 +72,7 @@ pub(super) fn find<'m, 's>(
             work.faults.push(dangling(source, at.place, part.word(), right, part.names(&host.role).into_iter()));
             return Vec::new();
         }
-        if matches!(part, Part::Store) && !host.is_opened() {
+        if matches!(part, ReferenceKind::Store) && !host.is_opened() {
             let fault = source.error(at.place, format!("{left} has `access: none`, so its stores cannot be changed"));
             work.faults.push(fault.hint("remove the entry, or give the host an access root"));
             return Vec::new();
@@ -101,10 +101,10 @@ pub(super) fn find<'m, 's>(
 /// Whether truster and subject carry equal labels. A host without the label is a fault, because leaving it out silently
 /// would remove trust.
 pub(super) fn shares(
-    work: &mut Work<'_>,
+    work: &mut Resolver<'_>,
     labels: &[&str],
-    truster: &Machine<'_>,
-    subject: &Machine<'_>,
+    truster: &HostDraft<'_>,
+    subject: &HostDraft<'_>,
     rule: &RuleId,
     tweak: Option<&RuleTweak>,
 ) -> bool {

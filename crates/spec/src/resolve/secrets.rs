@@ -3,30 +3,30 @@
 
 use std::collections::BTreeSet;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use trustmason_keystore::Password;
 
 use crate::estate::{PasswordSpec, SecretSpec, Spec};
-use crate::fault::{At, Place, nearest};
+use crate::fault::{At, Span, nearest};
 use crate::name::StoreId;
-use crate::profile::{Store, join};
+use crate::profile::{StoreTemplate, join};
 use crate::topology::{SecretRef, SecretSource};
 
 /// The names of passwords that were found missing, so that each is reported once.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(super) struct SecretNames {
     missing: BTreeSet<String>,
 }
 
-impl Secrets {
+impl SecretNames {
     /// Where a store's password is found. `None` if the store has none, or if its source is missing (which is reported).
     pub(super) fn of(
         &mut self,
-        work: &mut Work<'_>,
-        machine: &Machine<'_>,
+        work: &mut Resolver<'_>,
+        machine: &HostDraft<'_>,
         id: &StoreId,
-        store: &Store,
+        store: &StoreTemplate,
         over: Option<&At<PasswordSpec>>,
     ) -> Option<SecretRef> {
         let (name, at) = match over.map(|at| (&at.value, at.place)) {
@@ -66,9 +66,9 @@ impl Secrets {
     }
 
     /// Warns about literals other than the public default, and about secrets that no store uses.
-    pub(super) fn lint(&self, work: &mut Work<'_>, machines: &[Machine<'_>]) {
+    pub(super) fn lint(&self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
         let spec = work.spec;
-        let warn = |place: Place, what: &str| {
+        let warn = |place: Span, what: &str| {
             spec.source
                 .warning(place, format!("{what} is written in the spec, where everybody who reads it sees it"))
                 .hint("use `env`, `file`, `properties` or `command`; a literal is meant for the public default `changeit`")
@@ -102,7 +102,7 @@ impl Secrets {
 }
 
 /// Every secret that the spec or a profile in use declares, with a name for messages. Unused secrets are included.
-fn declared<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
+fn declared<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
     let named = spec.secrets.iter().map(|(name, at)| (format!("the secret `{name}`"), &at.value));
     let inline = spec.stores.iter().filter_map(|(pattern, over)| match &over.password.as_ref()?.value {
         PasswordSpec::Inline(secret) => Some((format!("the password of `{}`", pattern.value), secret)),
@@ -132,7 +132,7 @@ impl Literal<'_> {
 }
 
 /// All secrets whose value is written in the spec or in a profile in use.
-pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> Vec<Literal<'s>> {
+pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> Vec<Literal<'s>> {
     let found = declared(spec, machines).filter_map(|(what, secret)| match secret {
         SecretSpec::Literal(value, false) => Some(Literal { what, value }),
         SecretSpec::Literal(_, true)
@@ -145,7 +145,7 @@ pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> Vec<L
 }
 
 /// The environment variables that hold secrets of the estate.
-pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = &'s str> {
+pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> impl Iterator<Item = &'s str> {
     declared(spec, machines).filter_map(|(_, secret)| match secret {
         SecretSpec::Env(name) => Some(name.as_str()),
         SecretSpec::Literal(..) | SecretSpec::File(_) | SecretSpec::Properties { .. } | SecretSpec::Command(_) => None,
@@ -153,11 +153,11 @@ pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl
 }
 
 fn source(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
     secret: &SecretSpec,
-    at: Place,
+    at: Span,
 ) -> Option<SecretSource> {
     Some(match secret {
         SecretSpec::Literal(password, _) => SecretSource::Literal(password.clone()),

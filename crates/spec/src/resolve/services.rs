@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use super::overrides::{Override, overrides, top};
-use super::reach::Part;
+use super::reach::ReferenceKind;
 use super::secrets::{self, Literal};
 use crate::estate::ServiceOverride;
 use crate::fault::At;
@@ -17,9 +17,9 @@ use crate::topology::{RestartCommand, ServiceDef};
 const TIMEOUT_SECONDS: u32 = 120;
 
 /// All services of all hosts.
-pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<ServiceId, ServiceDef> {
+pub(crate) fn services(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<ServiceId, ServiceDef> {
     let spec = work.spec;
-    let overrides = overrides(work, machines, Part::Service, &spec.services);
+    let overrides = overrides(work, machines, ReferenceKind::Service, &spec.services);
     let literals = secrets::literals(spec, machines);
     let mut services = BTreeMap::new();
     // Each `timeout` by its place, with whether any service it applies to has a command.
@@ -53,8 +53,8 @@ pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMa
 /// The program and its arguments, with the host's variables filled in. An argument that holds a secret is refused, and the
 /// message does not repeat it: arguments are visible in the process list and in plans.
 fn argv(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &ServiceId,
     written: &[At<String>],
     literals: &[Literal<'_>],

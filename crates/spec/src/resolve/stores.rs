@@ -3,27 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use super::overrides::{Override, overrides, top};
-use super::reach::Part;
-use super::secrets::Secrets;
+use super::reach::ReferenceKind;
+use super::secrets::SecretNames;
 use super::windows::{self, Reported, System};
 use crate::estate::{PasswordSpec, StoreOverride};
-use crate::fault::{At, Place};
+use crate::fault::{At, Span};
 use crate::name::{ServiceId, StoreId};
-use crate::profile::{Spot, Store};
+use crate::profile::{Spot, StoreTemplate};
 use crate::topology::{
-    DeclaredFormat, Exported, Files, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Reach, StoreDef,
-    StoreKind, Write,
+    DeclaredFormat, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Reach,
+    StoreDef, StoreKind, Write,
 };
 use crate::windows::SystemPlace;
 
 /// All stores of hosts that are opened.
-pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<StoreId, StoreDef> {
-    let overrides = overrides(work, machines, Part::Store, &work.spec.stores);
+pub(crate) fn stores(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<StoreId, StoreDef> {
+    let overrides = overrides(work, machines, ReferenceKind::Store, &work.spec.stores);
     let mut stores = BTreeMap::new();
-    let mut secrets = Secrets::default();
+    let mut secrets = SecretNames::default();
     for machine in machines.iter().filter(|machine| machine.is_opened()) {
         for (name, store) in &machine.role.stores {
             let hits: Vec<&Override<'_, StoreOverride>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
@@ -38,11 +38,11 @@ pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<
 }
 
 fn one(
-    work: &mut Work<'_>,
-    secrets: &mut Secrets,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    secrets: &mut SecretNames,
+    machine: &HostDraft<'_>,
     id: &StoreId,
-    store: &Store,
+    store: &StoreTemplate,
     hits: &[&Override<'_, StoreOverride>],
 ) -> Option<StoreDef> {
     let eq = |a: &String, b: &String| a == b;
@@ -86,19 +86,21 @@ fn one(
     }
     let password = secrets.of(work, machine, id, store, password);
     let by_hand = write != Write::Direct;
-    let files = |kind| Reach::Direct(Files { kind, create });
+    let files = |kind| Reach::Direct(FileStore { kind, create });
     let export = |path, of, password| Reach::Mirror(Mirror::Export { path, password, of });
     let reach = match place {
-        Placed::System(place) => Reach::System { place, by_hand },
-        Placed::Exported(path, place) => export(path, Exported::System(place), password),
-        Placed::Keystore(path, format) if by_hand => export(path, Exported::Keystore { format, scheme }, password),
-        Placed::Keystore(path, format) => files(StoreKind::Keystore(Keystore { path, format, password, scheme })),
-        Placed::PemFile(path) if by_hand => export(path, Exported::PemFile, password),
-        Placed::PemFile(path) => files(StoreKind::PemFile(path)),
-        Placed::PemFolder(path) if by_hand => export(path, Exported::PemFolder, password),
-        Placed::PemFolder(path) => files(StoreKind::PemFolder(path)),
-        Placed::PemPair(pair) if by_hand => Reach::Mirror(Mirror::Pair(pair)),
-        Placed::PemPair(pair) => files(StoreKind::PemPair(pair)),
+        LocatedStore::System(place) => Reach::System { place, by_hand },
+        LocatedStore::Exported(path, place) => export(path, Exported::System(place), password),
+        LocatedStore::Keystore(path, format) if by_hand => {
+            export(path, Exported::Keystore { format, scheme }, password)
+        }
+        LocatedStore::Keystore(path, format) => files(StoreKind::Keystore(Keystore { path, format, password, scheme })),
+        LocatedStore::PemFile(path) if by_hand => export(path, Exported::PemFile, password),
+        LocatedStore::PemFile(path) => files(StoreKind::PemFile(path)),
+        LocatedStore::PemFolder(path) if by_hand => export(path, Exported::PemFolder, password),
+        LocatedStore::PemFolder(path) => files(StoreKind::PemFolder(path)),
+        LocatedStore::PemPair(pair) if by_hand => Reach::Mirror(Mirror::Pair(pair)),
+        LocatedStore::PemPair(pair) => files(StoreKind::PemPair(pair)),
     };
     let ownership = match exclusive {
         _ if vendor_entries => Ownership::Vendor,
@@ -118,7 +120,7 @@ fn one(
 }
 
 /// The declared kind of a store, before its path is read.
-enum Declared {
+enum DeclaredStore {
     Keystore(KeystoreFormat),
     PemFile,
     PemFolder,
@@ -127,7 +129,7 @@ enum Declared {
 }
 
 /// The declared kind of a store with its path.
-enum Placed {
+enum LocatedStore {
     Keystore(HostPath, KeystoreFormat),
     PemFile(HostPath),
     PemFolder(HostPath),
@@ -137,22 +139,24 @@ enum Placed {
 }
 
 fn declared(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
-    store: &Store,
+    store: &StoreTemplate,
     format: DeclaredFormat,
     path: Option<&At<String>>,
     hits: &[&Override<'_, StoreOverride>],
-) -> Result<Declared, Reported> {
+) -> Result<DeclaredStore, Reported> {
     let declared = match format {
-        DeclaredFormat::Windows => return windows::system(work, machine, id, store, path, hits).map(Declared::Windows),
-        DeclaredFormat::Jks => Declared::Keystore(KeystoreFormat::Jks),
-        DeclaredFormat::Jceks => Declared::Keystore(KeystoreFormat::Jceks),
-        DeclaredFormat::Pkcs12 => Declared::Keystore(KeystoreFormat::Pkcs12),
-        DeclaredFormat::Pem => Declared::PemFile,
-        DeclaredFormat::PemDir => Declared::PemFolder,
-        DeclaredFormat::PemPair => Declared::PemPair,
+        DeclaredFormat::Windows => {
+            return windows::system(work, machine, id, store, path, hits).map(DeclaredStore::Windows);
+        }
+        DeclaredFormat::Jks => DeclaredStore::Keystore(KeystoreFormat::Jks),
+        DeclaredFormat::Jceks => DeclaredStore::Keystore(KeystoreFormat::Jceks),
+        DeclaredFormat::Pkcs12 => DeclaredStore::Keystore(KeystoreFormat::Pkcs12),
+        DeclaredFormat::Pem => DeclaredStore::PemFile,
+        DeclaredFormat::PemDir => DeclaredStore::PemFolder,
+        DeclaredFormat::PemPair => DeclaredStore::PemPair,
     };
     windows::foreign(work, machine, id, store, format, path, hits).map(|()| declared)
 }
@@ -160,13 +164,13 @@ fn declared(
 /// The paths of a store in the profile and in the overrides.
 struct Spots<'a> {
     id: &'a StoreId,
-    store: &'a Store,
+    store: &'a StoreTemplate,
     path: Option<&'a At<String>>,
     certificate: Option<&'a At<String>>,
     key: Option<&'a At<String>>,
 }
 
-impl Declared {
+impl DeclaredStore {
     /// Whether the path of a Windows store means the system's own stores. `None` for other formats.
     fn live(&self) -> Option<bool> {
         match self {
@@ -175,23 +179,23 @@ impl Declared {
         }
     }
 
-    fn place(self, work: &mut Work<'_>, machine: &Machine<'_>, spots: &Spots<'_>) -> Option<Placed> {
+    fn place(self, work: &mut Resolver<'_>, machine: &HostDraft<'_>, spots: &Spots<'_>) -> Option<LocatedStore> {
         Some(match self {
-            Self::Windows(System { place, live: true }) => Placed::System(place),
+            Self::Windows(System { place, live: true }) => LocatedStore::System(place),
             Self::Windows(System { place, live: false }) => {
-                Placed::Exported(spots.single(work, machine, DeclaredFormat::Windows)?, place)
+                LocatedStore::Exported(spots.single(work, machine, DeclaredFormat::Windows)?, place)
             }
-            Self::Keystore(format) => Placed::Keystore(spots.single(work, machine, format.declared())?, format),
-            Self::PemFile => Placed::PemFile(spots.single(work, machine, DeclaredFormat::Pem)?),
-            Self::PemFolder => Placed::PemFolder(spots.single(work, machine, DeclaredFormat::PemDir)?),
-            Self::PemPair => Placed::PemPair(spots.pair(work, machine)?),
+            Self::Keystore(format) => LocatedStore::Keystore(spots.single(work, machine, format.declared())?, format),
+            Self::PemFile => LocatedStore::PemFile(spots.single(work, machine, DeclaredFormat::Pem)?),
+            Self::PemFolder => LocatedStore::PemFolder(spots.single(work, machine, DeclaredFormat::PemDir)?),
+            Self::PemPair => LocatedStore::PemPair(spots.pair(work, machine)?),
         })
     }
 }
 
 impl Spots<'_> {
     /// The only path of a store.
-    fn single(&self, work: &mut Work<'_>, machine: &Machine<'_>, format: DeclaredFormat) -> Option<HostPath> {
+    fn single(&self, work: &mut Resolver<'_>, machine: &HostDraft<'_>, format: DeclaredFormat) -> Option<HostPath> {
         let own = match &self.store.spot {
             Spot::Path(path) => Some(path.as_str()),
             Spot::Pair { .. } => None,
@@ -200,7 +204,7 @@ impl Spots<'_> {
     }
 
     /// The files of a pair.
-    fn pair(&self, work: &mut Work<'_>, machine: &Machine<'_>) -> Option<PemPair> {
+    fn pair(&self, work: &mut Resolver<'_>, machine: &HostDraft<'_>) -> Option<PemPair> {
         let (own_certificate, own_key, previous, copies) = match &self.store.spot {
             Spot::Path(_) => (None, None, None, &[][..]),
             Spot::Pair { certificate, key, previous, copies } => {
@@ -224,8 +228,8 @@ impl Spots<'_> {
     /// The path of the override, else the path of the profile.
     fn locate(
         &self,
-        work: &mut Work<'_>,
-        machine: &Machine<'_>,
+        work: &mut Resolver<'_>,
+        machine: &HostDraft<'_>,
         format: DeclaredFormat,
         over: Option<&At<String>>,
         own: Option<&str>,
@@ -247,11 +251,11 @@ impl Spots<'_> {
 
 /// Reads a path of the host. `at` is the place of the override that wrote it; without one, a fault points to the host.
 fn located(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
     text: &str,
-    at: Option<Place>,
+    at: Option<Span>,
 ) -> Option<HostPath> {
     match machine.path(text)? {
         Ok(path) => Some(path),
@@ -268,7 +272,7 @@ fn located(
 }
 
 /// Steps with the host's variables filled in.
-pub(crate) fn filled(work: &mut Work<'_>, machine: &Machine<'_>, steps: &[String]) -> Vec<String> {
+pub(crate) fn filled(work: &mut Resolver<'_>, machine: &HostDraft<'_>, steps: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     for step in steps {
         match machine.fill(step) {

@@ -1,13 +1,13 @@
 //! Resolves Windows stores: the path of a live store, and which certificate goes into which system store. Reports settings
 //! that do not fit a Windows store, or that only a Windows store may have.
 
-use super::Work;
-use super::hosts::Machine;
+use super::Resolver;
+use super::hosts::HostDraft;
 use super::overrides::{Override, top};
 use crate::estate::StoreOverride;
-use crate::fault::{At, Place};
+use crate::fault::{At, Span};
 use crate::name::StoreId;
-use crate::profile::{Spot, Store};
+use crate::profile::{Spot, StoreTemplate};
 use crate::topology::{DeclaredFormat, Write};
 use crate::windows::{self, Placement, SystemPlace};
 
@@ -18,16 +18,16 @@ pub(super) struct System {
     pub(super) live: bool,
 }
 
-/// The error of a check that has already put its fault into `Work::faults`.
+/// The error of a check that has already put its fault into `Resolver::faults`.
 pub(super) struct Reported;
 
 /// How changes reach a store. An override may set `write:` for Windows stores only, because people and trustmason can both
 /// change them. `live` is `None` for other formats, and tells for a Windows store whether its path means the system's own.
 pub(super) fn write(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
-    store: &Store,
+    store: &StoreTemplate,
     live: Option<bool>,
     hits: &[&Override<'_, StoreOverride>],
 ) -> Write {
@@ -52,7 +52,7 @@ pub(super) fn write(
 }
 
 /// The text of a store's path, and the place of the override that wrote it.
-fn text<'a>(path: Option<&'a At<String>>, store: &'a Store) -> (&'a str, Option<Place>) {
+fn text<'a>(path: Option<&'a At<String>>, store: &'a StoreTemplate) -> (&'a str, Option<Span>) {
     match (path, &store.spot) {
         (Some(path), _) => (path.value.as_str(), Some(path.place)),
         (None, Spot::Path(path)) => (path.as_str(), None),
@@ -62,10 +62,10 @@ fn text<'a>(path: Option<&'a At<String>>, store: &'a Store) -> (&'a str, Option<
 
 /// Reports a Windows path or a `place:` on a store of another format.
 pub(super) fn foreign(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
-    store: &Store,
+    store: &StoreTemplate,
     format: DeclaredFormat,
     path: Option<&At<String>>,
     hits: &[&Override<'_, StoreOverride>],
@@ -86,10 +86,10 @@ pub(super) fn foreign(
 
 /// The system stores that a store of format `windows` consists of.
 pub(super) fn system(
-    work: &mut Work<'_>,
-    machine: &Machine<'_>,
+    work: &mut Resolver<'_>,
+    machine: &HostDraft<'_>,
     id: &StoreId,
-    store: &Store,
+    store: &StoreTemplate,
     path: Option<&At<String>>,
     hits: &[&Override<'_, StoreOverride>],
 ) -> Result<System, Reported> {
@@ -112,7 +112,7 @@ pub(super) fn system(
     Ok(System { place: SystemPlace { placement, ..below }, live })
 }
 
-fn fault(work: &mut Work<'_>, machine: &Machine<'_>, at: Option<Place>, message: String, hint: &str) -> Reported {
+fn fault(work: &mut Resolver<'_>, machine: &HostDraft<'_>, at: Option<Span>, message: String, hint: &str) -> Reported {
     let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), message);
     work.faults.push(fault.hint(hint));
     Reported

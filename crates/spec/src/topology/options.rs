@@ -55,7 +55,7 @@ pub struct SettingDef {
     /// The store that the setting is about.
     pub store: StoreId,
     /// The value the setting should have.
-    pub wanted: Wanted,
+    pub wanted: WantedValue,
     /// Whether the setting must be present.
     pub needed: bool,
     /// Wrong names that documents and people give the setting. A name that ends in `*` matches a beginning.
@@ -66,7 +66,7 @@ pub struct SettingDef {
 
 /// The value a setting should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum WantedValue {
     /// This path as the host writes it.
     Path(String),
     /// This word.

@@ -30,7 +30,7 @@ pub struct StoreDef {
 #[derive(Clone, Debug)]
 pub enum Reach {
     /// Trustmason opens the store's own files and writes them.
-    Direct(Files),
+    Direct(FileStore),
     /// Certificate stores of the host's own Windows system, opened directly.
     System {
         /// The system's certificate stores that this store consists of.
@@ -45,7 +45,7 @@ pub enum Reach {
 
 /// The files of a store that trustmason writes.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct FileStore {
     /// The kind and the path of the files.
     pub kind: StoreKind,
     /// Whether trustmason may create the store if its folder exists.
@@ -228,7 +228,7 @@ impl StoreDef {
     /// The folder of PEM files that is the store, or the export of such a folder.
     pub fn folder(&self) -> Option<&HostPath> {
         match &self.reach {
-            Reach::Direct(Files { kind: StoreKind::PemFolder(path), .. })
+            Reach::Direct(FileStore { kind: StoreKind::PemFolder(path), .. })
             | Reach::Mirror(Mirror::Export { of: Exported::PemFolder, path, .. }) => Some(path),
             Reach::Direct(_) | Reach::System { .. } | Reach::Mirror(_) => None,
         }
@@ -237,7 +237,7 @@ impl StoreDef {
     /// The pair of files that is the store.
     pub fn pair(&self) -> Option<&PemPair> {
         match &self.reach {
-            Reach::Direct(Files { kind: StoreKind::PemPair(pair), .. }) | Reach::Mirror(Mirror::Pair(pair)) => {
+            Reach::Direct(FileStore { kind: StoreKind::PemPair(pair), .. }) | Reach::Mirror(Mirror::Pair(pair)) => {
                 Some(pair)
             }
             Reach::Direct(_) | Reach::System { .. } | Reach::Mirror(_) => None,
@@ -247,7 +247,7 @@ impl StoreDef {
     /// The PKCS#12 protection that the store's Java can open. For a store that is no keystore, the oldest one.
     pub fn scheme(&self) -> Pkcs12Scheme {
         match &self.reach {
-            Reach::Direct(Files { kind: StoreKind::Keystore(Keystore { scheme, .. }), .. })
+            Reach::Direct(FileStore { kind: StoreKind::Keystore(Keystore { scheme, .. }), .. })
             | Reach::Mirror(Mirror::Export { of: Exported::Keystore { scheme, .. }, .. }) => *scheme,
             Reach::Direct(_) | Reach::System { .. } | Reach::Mirror(_) => Pkcs12Scheme::default(),
         }

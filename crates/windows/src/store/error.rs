@@ -30,7 +30,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError {
     kind: Kind,
-    deed: &'static str,
+    action: &'static str,
     store: String,
     /// The system's code, if the system reported the failure.
     code: Option<u32>,
@@ -39,11 +39,11 @@ pub struct StoreError {
 
 impl StoreError {
     /// The failure of the last system call. `deed` continues "cannot …".
-    pub(super) fn last(deed: &'static str, store: &str) -> Self {
+    pub(super) fn last(action: &'static str, store: &str) -> Self {
         let code = io::Error::last_os_error().raw_os_error().unwrap_or_default().cast_unsigned();
         // Some calls fail without an error code.
         let why = (code == 0).then_some("the system did not say why");
-        Self { kind: Self::kind_of(code), deed, store: store.to_owned(), code: (code != 0).then_some(code), why }
+        Self { kind: Self::kind_of(code), action, store: store.to_owned(), code: (code != 0).then_some(code), why }
     }
 
     /// Replaces the kind, if the operation knows it better than the code does.
@@ -53,18 +53,18 @@ impl StoreError {
     }
 
     /// The failure for a certificate that the store does not have.
-    pub(super) fn absent(deed: &'static str, store: &str) -> Self {
+    pub(super) fn absent(action: &'static str, store: &str) -> Self {
         let code = Some(CRYPT_E_NOT_FOUND.cast_unsigned());
-        Self { kind: Kind::Absent, deed, store: store.to_owned(), code, why: None }
+        Self { kind: Kind::Absent, action, store: store.to_owned(), code, why: None }
     }
 
     /// The failure for an input that is wrong before the system is asked.
-    pub(super) fn refused(deed: &'static str, store: &str, why: &'static str) -> Self {
-        Self { kind: Kind::Other, deed, store: store.to_owned(), code: None, why: Some(why) }
+    pub(super) fn refused(action: &'static str, store: &str, why: &'static str) -> Self {
+        Self { kind: Kind::Other, action, store: store.to_owned(), code: None, why: Some(why) }
     }
 
     pub(super) fn unproven(store: String, why: &'static str) -> Self {
-        Self { kind: Kind::Unproven, deed: "prove the change of", store, code: None, why: Some(why) }
+        Self { kind: Kind::Unproven, action: "prove the change of", store, code: None, why: Some(why) }
     }
 
     /// The kind of the failure.
@@ -101,7 +101,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} the certificate store {}", self.deed, self.store)?;
+        write!(f, "cannot {} the certificate store {}", self.action, self.store)?;
         if let Some(why) = self.why {
             write!(f, ": {why}")?;
         }

@@ -36,12 +36,12 @@ rules:
 ";
 
 /// An estate on disk, for measuring.
-pub(crate) struct Estate {
+pub(crate) struct BenchEstate {
     pub(crate) folder: PathBuf,
     pub(crate) spec: PathBuf,
 }
 
-impl Estate {
+impl BenchEstate {
     /// Writes a spec with this many hosts of each role. Boxes get folders. Hubs are never opened.
     pub(crate) fn new(folder: &Path, boxes: usize, keys: usize, hubs: usize) -> Result<Self, Failure> {
         fs::create_dir_all(folder.join("certs"))?;

@@ -19,9 +19,9 @@ use sha2::Sha256;
 use crate::process::{self, Failure};
 use crate::tools;
 use clock::Cost;
-use estate::Estate;
+use estate::BenchEstate;
 use probe::Probed;
-use table::{Row, Table, Target};
+use table::{RatioTarget, Row, Table};
 
 pub(crate) use open::probe as open_probe;
 pub(crate) use probe::run as probe;
@@ -36,13 +36,13 @@ const KEYS_PER_STORE: usize = 3;
 
 /// The options of a measurement.
 #[derive(Clone, Copy)]
-pub(crate) struct Plan {
+pub(crate) struct BenchOptions {
     pub(crate) quick: bool,
     pub(crate) write: bool,
     pub(crate) strict: bool,
 }
 
-pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
+pub(crate) fn run(plan: BenchOptions) -> Result<(), Failure> {
     tools::ensure_judges()?;
     process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "trustmason"]))?;
     let folder = tempfile::Builder::new().prefix("trustmason-bench-").tempdir()?;
@@ -84,7 +84,7 @@ impl Size {
 
 /// Measures a plan without changes over many trust stores.
 fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(), Failure> {
-    let estate = Estate::new(folder, size.stores, 0, 1)?;
+    let estate = BenchEstate::new(folder, size.stores, 0, 1)?;
     let hubs = estate.export_hubs(1)?;
     let roots = estate::roots(ROOTS)?;
     let mut files = Vec::new();
@@ -114,7 +114,7 @@ fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(
 
     let ours = probed(&estate, size.stores)?;
     let pass = best(|| Ok(clock::here(|| hash_pass(&files))).and_then(|(done, cost)| done.map(|()| cost)))?;
-    let target = shared.then_some(Target::AtMost(1.5));
+    let target = shared.then_some(RatioTarget::AtMost(1.5));
     table.push(Row::slower(&subject, "our own pass: read, SHA-1, 2 × SHA-256", ours.cpu(), pass.cpu, target));
     let bytes = files.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
     let bare = best(|| Ok(clock::here(|| bytes.iter().for_each(|bytes| hash(bytes))).1))?;
@@ -137,7 +137,7 @@ fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(
     }
     let (stores, sampled) = (u32::try_from(size.stores)?, u32::try_from(sample.len())?);
     let per_store = listed.per(sampled).cpu;
-    let target = Some(Target::AtLeastLess(500.0));
+    let target = Some(RatioTarget::AtLeastLess(500.0));
     table.push(Row::faster(&format!("{subject}, per store"), "keytool -list", ours.cpu() / stores, per_store, target));
 
     let whole = best(|| Ok(clock::child(trustmason().arg("plan").arg(&estate.spec))?.1))?;
@@ -169,7 +169,7 @@ fn imports(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> 
     let mut applied = Vec::new();
     // Ten applies on ten estates, because the time of a child has only hundredths of a second.
     for round in 0..10 {
-        let estate = Estate::new(&folder.join(round.to_string()), 1, 0, size.imports)?;
+        let estate = BenchEstate::new(&folder.join(round.to_string()), 1, 0, size.imports)?;
         estate.export_hubs(size.imports)?;
         fs::write(estate.store("box", 0), &bytes)?;
         applied.push(estate);
@@ -203,7 +203,7 @@ fn imports(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> 
     }
     let subject = format!("{} imports into one JKS of {ROOTS}, the whole `trustmason apply`", size.imports);
     let reference = format!("{} × keytool -importcert", size.imports);
-    let target = (!table::is_small(size.imports)).then_some(Target::AtLeastLess(500.0));
+    let target = (!table::is_small(size.imports)).then_some(RatioTarget::AtLeastLess(500.0));
     table.push(Row::faster(&subject, &reference, ours.cpu, theirs.cpu, target));
     let waiting = ours.wall.saturating_sub(ours.cpu);
     table.push(Row::plain("of that, waiting (fsync and the like), not CPU", waiting));
@@ -212,7 +212,7 @@ fn imports(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> 
 
 /// Measures identity stores. Their cost comes from opening their keys each time.
 fn identities(table: &mut Table, size: Size, folder: &Path) -> Result<(), Failure> {
-    let estate = Estate::new(folder, 0, size.keystores, 0)?;
+    let estate = BenchEstate::new(folder, 0, size.keystores, 0)?;
     let first = estate.store("keys", 0);
     estate::jceks(&first, size.keystores)?;
     for i in 1..size.keystores {
@@ -244,7 +244,7 @@ fn md5_pass(runs: usize) {
 }
 
 /// The best of several plans without changes, each in a process of its own.
-fn probed(estate: &Estate, stores: usize) -> Result<Probed, Failure> {
+fn probed(estate: &BenchEstate, stores: usize) -> Result<Probed, Failure> {
     let mut found: Option<Probed> = None;
     for _ in 0..ROUNDS {
         let mut again = Command::new(std::env::current_exe()?);

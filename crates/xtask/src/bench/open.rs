@@ -18,7 +18,7 @@ use trustmason_keystore::{
 
 use super::clock::{self, Cost};
 use super::estate;
-use super::table::{Row, Table, Target};
+use super::table::{RatioTarget, Row, Table};
 use super::{ROOTS, best};
 use crate::process::{self, Failure};
 
@@ -88,7 +88,7 @@ pub(super) fn stores(table: &mut Table, quick: bool, folder: &Path) -> Result<()
         let subject = format!("opening a PKCS#12 of {number} certificates");
         let words = "two derivations, one decryption, one MAC, SHA-256 of each";
         let seen = format!("{subject}, seen before in the run");
-        table.push(Row::slower(&seen, words, again.cpu, reference.cpu, Some(Target::AtMost(1.2))));
+        table.push(Row::slower(&seen, words, again.cpu, reference.cpu, Some(RatioTarget::AtMost(1.2))));
         let first = repeated(times, || open(&bytes, &Interner::new()).map(drop))?;
         table.push(Row::slower(
             &format!("{subject}, each parsed for the first time"),
@@ -110,7 +110,7 @@ pub(super) fn stores(table: &mut Table, quick: bool, folder: &Path) -> Result<()
             Ok(clock::child(&mut keytool)?.1)
         })?;
         let subject = format!("opening a {kind} of 10,000 certificates");
-        table.push(Row::faster(&subject, "keytool -list", ours.cpu, keytool.cpu, Some(Target::AtLeastLess(20.0))));
+        table.push(Row::faster(&subject, "keytool -list", ours.cpu, keytool.cpu, Some(RatioTarget::AtLeastLess(20.0))));
         if kind == "PKCS#12" {
             let password = format!("pass:{}", estate::PASSWORD);
             let openssl = best(|| {
@@ -119,7 +119,13 @@ pub(super) fn stores(table: &mut Table, quick: bool, folder: &Path) -> Result<()
                 openssl.arg("-out").arg("/dev/null");
                 Ok(clock::child(&mut openssl)?.1)
             })?;
-            table.push(Row::faster(&subject, "openssl pkcs12", ours.cpu, openssl.cpu, Some(Target::AtLeastLess(1.0))));
+            table.push(Row::faster(
+                &subject,
+                "openssl pkcs12",
+                ours.cpu,
+                openssl.cpu,
+                Some(RatioTarget::AtLeastLess(1.0)),
+            ));
         }
         let mut again = Command::new(std::env::current_exe()?);
         let said = process::output(again.arg("bench-open").arg(&path))?;

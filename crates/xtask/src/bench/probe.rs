@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use trustmason_host::{look, record::ledger, secret::Secrets, state::State};
 use trustmason_keystore::Interner;
-use trustmason_plan::outline::Options;
+use trustmason_plan::outline::PlanOptions;
 use trustmason_spec::{profile, survey::Survey};
 
 use super::clock;
@@ -58,7 +58,7 @@ pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
         let (secrets, certificates) = (Secrets::of(&topology), Interner::default());
         let context = look::LookContext { state: &state, secrets: &secrets, certificates: &certificates };
         let observed = look::look(&Survey::of(&topology), &loaded, context);
-        trustmason_plan::plan(&topology, &observed, &Options::default(), Timestamp::now())
+        trustmason_plan::plan(&topology, &observed, &PlanOptions::default(), Timestamp::now())
     });
     let readable = plan.stores.iter().filter(|store| store.entries.is_some()).count();
     let mut probed = Probed {

@@ -10,7 +10,7 @@ use crate::process::{self, Failure};
 
 /// The target of a ratio.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum RatioTarget {
     /// Trustmason takes at most this many times the reference.
     AtMost(f64),
     /// The reference takes at least this many times as much as trustmason.
@@ -46,7 +46,7 @@ impl Row {
         reference: &str,
         ours: Duration,
         theirs: Duration,
-        target: Option<Target>,
+        target: Option<RatioTarget>,
     ) -> Self {
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         Self::compared(what, reference, ours, theirs, format!("{ratio:.2} ×"), target)
@@ -58,7 +58,7 @@ impl Row {
         reference: &str,
         ours: Duration,
         theirs: Duration,
-        target: Option<Target>,
+        target: Option<RatioTarget>,
     ) -> Self {
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
         Self::compared(what, reference, ours, theirs, format!("{ratio:.0} × less"), target)
@@ -70,13 +70,13 @@ impl Row {
         ours: Duration,
         theirs: Duration,
         ratio: String,
-        target: Option<Target>,
+        target: Option<RatioTarget>,
     ) -> Self {
         let (mine, other) = (ours.as_secs_f64(), theirs.as_secs_f64());
         let (text, met) = match target {
             None => (String::new(), true),
-            Some(Target::AtMost(most)) => (format!("≤ {most} ×"), mine <= most * other),
-            Some(Target::AtLeastLess(least)) => (format!("≥ {least} × less"), mine * least <= other),
+            Some(RatioTarget::AtMost(most)) => (format!("≤ {most} ×"), mine <= most * other),
+            Some(RatioTarget::AtLeastLess(least)) => (format!("≥ {least} × less"), mine * least <= other),
         };
         let reference = format!("{reference}: {}", shown(theirs));
         Self { what: what.to_owned(), ours: shown(ours), reference, ratio, target: text, missed: !met }

@@ -7,8 +7,8 @@
 //! wherever it is read. [`read`] is strict: one unreadable line makes the whole journal unreadable, except for the half
 //! line at the end that a power cut leaves.
 
-mod deed;
 mod read;
+mod replayed;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Digest, Fingerprint, Format, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
-use trustmason_plan::ledger::{HandOff, Placed, PlacedKey};
+use trustmason_plan::ledger::{HandOff, PlacedEntry, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
@@ -27,13 +27,13 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
+use crate::disk::{Attributes, Disk, DiskError, FileWriter, Owner, ReadLimit};
 use crate::record::approval::Approval;
 use crate::state::State;
-pub use deed::{Deed, Fate};
-pub(crate) use deed::{deeds, fates};
 pub(crate) use read::of_record;
 pub use read::{JournalError, check, digest, read};
+pub use replayed::{PieceOutcome, Replayed};
+pub(crate) use replayed::{fates, replay};
 
 /// The layout version that this program writes and reads. Version 1 had paths of the machine that wrote it.
 pub const VERSION: u32 = 2;
@@ -153,7 +153,7 @@ pub struct Intent {
     pub memory: Memory,
     /// What the ledger records of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub placed: BTreeMap<PlacedKey, Placed>,
+    pub placed: BTreeMap<PlacedKey, PlacedEntry>,
     /// What the identities that this store is to trust presented when the run was planned, if that was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Presented>,
@@ -204,7 +204,7 @@ pub struct Fact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<StoredAlias>,
     /// The kind of the entry.
-    pub kind: Kind,
+    pub kind: ChangedEntryKind,
     /// The certificate that is removed.
     pub before: Option<Fingerprint>,
     /// The certificate that is added.
@@ -219,7 +219,7 @@ pub struct Fact {
 /// The kinds of entry that a run changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ChangedEntryKind {
     /// A trusted certificate.
     TrustedCertificate,
     /// A private key with its chain.
@@ -325,7 +325,7 @@ mod staging_format {
 /// A journal being written. Threads may share it.
 #[derive(Debug)]
 pub struct Journal<'a> {
-    file: Mutex<Lines<'a>>,
+    file: Mutex<JournalFile<'a>>,
     /// The folder of the run's copies.
     backups: PathBuf,
 }
@@ -333,15 +333,15 @@ pub struct Journal<'a> {
 /// The file of a journal. A line that could be written only in part is cut off again before the next one, so only the
 /// last line of a journal can ever be incomplete.
 #[derive(Debug)]
-struct Lines<'a> {
-    file: Written<'a>,
+struct JournalFile<'a> {
+    file: FileWriter<'a>,
     /// The length of the complete lines, in bytes.
     whole: u64,
     /// Whether something follows the complete lines.
     torn: bool,
 }
 
-impl Lines<'_> {
+impl JournalFile<'_> {
     fn add(&mut self, line: &[u8]) -> Result<(), DiskError> {
         if self.torn {
             self.file.cut(self.whole)?;
@@ -365,7 +365,7 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// Fails if the file cannot be opened.
     pub fn open(disk: &'a Disk, state: &State, run: &RunId) -> Result<Self, DiskError> {
-        let file = Lines { file: disk.append(&state.journal(run), Limit::Journal)?, whole: 0, torn: false };
+        let file = JournalFile { file: disk.append(&state.journal(run), ReadLimit::Journal)?, whole: 0, torn: false };
         Ok(Self { file: Mutex::new(file), backups: state.backups(run) })
     }
 

@@ -10,7 +10,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::StoreId;
 
 use super::{Record, VERSION};
-use crate::disk::{self, DiskError, Limit};
+use crate::disk::{self, DiskError, ReadLimit};
 use crate::state::State;
 
 /// Why a journal cannot be used. It is then not known what its run did, and nothing may rely on it.
@@ -97,7 +97,7 @@ pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
 /// Reads a run's journal, and computes the digest of the very bytes that were read.
 fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Digest), JournalError> {
     let path = state.journal(run);
-    let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
+    let bytes = disk::read_if_there(&path, ReadLimit::Journal)?.unwrap_or_default();
     Ok((of_bytes(&bytes, run, &path.display().to_string())?, Digest::of(&bytes)))
 }
 
@@ -145,7 +145,7 @@ pub fn check(state: &State, record: &RunRecord) -> Result<(), JournalError> {
 /// # Errors
 /// Fails if the journal cannot be read.
 pub fn digest(state: &State, run: &RunId) -> Result<Option<Digest>, DiskError> {
-    let bytes = disk::read_if_there(&state.journal(run), Limit::Journal)?;
+    let bytes = disk::read_if_there(&state.journal(run), ReadLimit::Journal)?;
     Ok(bytes.map(|bytes| Digest::of(&bytes)))
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn of_bytes(bytes: &[u8], run: &RunId, path: &str) -> Result<Vec<Reco
     if records.is_empty() {
         return Err(JournalError::Missing { path: path(), run: run.clone() });
     }
-    let mut seen = Seen::default();
+    let mut seen = RecordsSoFar::default();
     for (index, record) in records.iter().enumerate() {
         seen.take(record, run, index == 0).map_err(|cause| JournalError::Damaged {
             path: path(),
@@ -196,13 +196,13 @@ fn version(line: &[u8]) -> Result<u64, String> {
 
 /// The records that were read so far.
 #[derive(Default)]
-struct Seen<'a> {
+struct RecordsSoFar<'a> {
     intents: BTreeSet<&'a StoreId>,
     outcomes: BTreeSet<&'a StoreId>,
     ended: bool,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> RecordsSoFar<'a> {
     /// Takes the next record, or says why no run writes it here.
     fn take(&mut self, record: &'a Record, run: &RunId, first: bool) -> Result<(), String> {
         if self.ended {

@@ -13,7 +13,7 @@ use trustmason_spec::topology::Topology;
 use super::{LedgerError, Loaded};
 use crate::disk;
 use crate::record::audit;
-use crate::record::journal::{self, Deed, Ended, JournalError, Record};
+use crate::record::journal::{self, Ended, JournalError, Record, Replayed};
 use crate::record::sites::Sites;
 use crate::state::State;
 
@@ -22,21 +22,21 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
     let sites = Sites::of(topology, state);
     let adopted = adopt(state, loaded)?;
     let open: Vec<RunRecord> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
-    let mut unsettled: Vec<(RunRecord, Deed)> = Vec::new();
+    let mut unsettled: Vec<(RunRecord, Replayed)> = Vec::new();
     for run in open {
         let (records, journal) = journal::of_record(state, &run)?;
         let again = !run.unclear.is_empty();
-        let deeds = journal::deeds(&records, &run.id, sites);
-        let (unseen, settled): (Vec<Deed>, Vec<Deed>) = deeds
+        let replays = journal::replay(&records, &run.id, sites);
+        let (unseen, settled): (Vec<Replayed>, Vec<Replayed>) = replays
             .into_iter()
             // After an earlier recovery, stores whose outcome was known then are in the ledger already.
-            .filter(|deed| !again || run.unclear.contains(&deed.intent.store))
-            .partition(|deed| deed.unseen().is_some());
-        for deed in &settled {
-            deed.enter(&mut loaded.ledger, &run.id, run.started);
+            .filter(|replayed| !again || run.unclear.contains(&replayed.intent.store))
+            .partition(|replayed| replayed.unseen().is_some());
+        for replayed in &settled {
+            replayed.enter(&mut loaded.ledger, &run.id, run.started);
         }
-        loaded.owed.extend(audit::of_deeds(&records, &settled, &run.id, sites));
-        let mut written = settled.iter().filter(|deed| !deed.is_untouched()).count();
+        loaded.owed.extend(audit::of_replayed(&records, &settled, &run.id, sites));
+        let mut written = settled.iter().filter(|replayed| !replayed.is_untouched()).count();
         let mut ended = run.started;
         for record in &records {
             match record {
@@ -57,7 +57,7 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
             written += usize::try_from(run.written).unwrap_or_default();
         }
         if let Some(record) = loaded.ledger.run_mut(&run.id) {
-            record.unclear = unseen.iter().map(|deed| deed.intent.store.clone()).collect();
+            record.unclear = unseen.iter().map(|replayed| replayed.intent.store.clone()).collect();
             record.written = u32::try_from(written).unwrap_or(u32::MAX);
             if unseen.is_empty() {
                 (record.finished, record.journal) = (Some(ended), Some(journal));
@@ -75,13 +75,13 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
         {
             record.undone_by = Some(run.id.clone());
         }
-        unsettled.extend(unseen.into_iter().map(|deed| (run.clone(), deed)));
+        unsettled.extend(unseen.into_iter().map(|replayed| (run.clone(), replayed)));
     }
     loaded.assumed = loaded.ledger.clone();
-    for (run, deed) in unsettled {
-        let Deed { intent, .. } = &deed;
+    for (run, replayed) in unsettled {
+        let Replayed { intent, .. } = &replayed;
         loaded.assumed.assume(&intent.store, &intent.memory, &run.id, run.started);
-        let why = deed.unseen().unwrap_or_default().to_owned();
+        let why = replayed.unseen().unwrap_or_default().to_owned();
         loaded.unclear.push(Unclear { run: run.id, store: intent.store.clone(), why });
     }
     Ok(())
@@ -123,14 +123,14 @@ fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerEr
 }
 
 /// Whether a rollback, by its journal, came to its end and restored everything.
-fn took_back(records: &[Record], settled: &[Deed], unseen: &[Deed]) -> bool {
+fn took_back(records: &[Record], settled: &[Replayed], unseen: &[Replayed]) -> bool {
     let whole = |record: &Record| match record {
         Record::Outcome { outcome, .. } => matches!(outcome, Ended::Written | Ended::Unchanged),
         _ => true,
     };
     matches!(records.last(), Some(Record::End { .. }))
         && records.iter().all(whole)
-        && settled.iter().all(Deed::is_done)
+        && settled.iter().all(Replayed::is_done)
         && unseen.is_empty()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trustmason_keystore::{EntryKey, Fingerprint};
-use trustmason_plan::ledger::{Placed, PlacedKey};
+use trustmason_plan::ledger::{PlacedEntry, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -17,9 +17,9 @@ fn run(name: &str) -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, Digest::of(name.as_bytes()))
 }
 
-fn placed(name: &str) -> Placed {
+fn placed(name: &str) -> PlacedEntry {
     let at = Timestamp::UNIX_EPOCH;
-    Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run(name), at }
+    PlacedEntry { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run(name), at }
 }
 
 fn key(alias: &str) -> PlacedKey {
@@ -136,7 +136,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     (state, topology)
 }
 
-fn names(claims: &BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>) -> Vec<&str> {
+fn names(claims: &BTreeMap<StoreId, BTreeMap<PlacedKey, PlacedEntry>>) -> Vec<&str> {
     claims.keys().map(|store| store.host.host()).collect()
 }
 

@@ -7,7 +7,7 @@
 //! Java 17: it lacks Diffie-Hellman (Java 8 uses a name for it that no provider has), OAEP, Triple DES and ChaCha20.
 
 use super::value::{NULL, OCTET_STRING, OID, Parsed, SEQUENCE, Stream, Value, doubt, refuse, require};
-use super::{Java, curves};
+use super::{JavaRelease, curves};
 use crate::der::dotted;
 
 /// An algorithm identifier whose parameters were read.
@@ -51,8 +51,8 @@ enum Parameters {
 
 impl Parameters {
     /// The class for an object identifier.
-    fn of(oid: &[u8], java: Java) -> Option<Self> {
-        let newer = java != Java::Java8;
+    fn of(oid: &[u8], java: JavaRelease) -> Option<Self> {
+        let newer = java != JavaRelease::Java8;
         Some(match dotted(oid)?.as_str() {
             "1.2.840.10040.4.1" | "1.3.14.3.2.12" => Self::Dsa,
             "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" if newer => Self::DiffieHellman,
@@ -191,7 +191,7 @@ fn pss(mut parts: Stream<'_>, depth: Depth) -> Parsed<()> {
         let inner = || part.stream().next();
         match part.tag & 0xdf {
             0x80 => drop(nested(&inner()?, depth)?),
-            0x81 => mask_generation(&inner()?, part.java != Java::Java8, depth)?,
+            0x81 => mask_generation(&inner()?, part.java != JavaRelease::Java8, depth)?,
             0x82 => require(inner()?.integer()? >= 0, "a negative salt length")?,
             0x83 => require(inner()?.integer()? == 1, "a trailer field other than 1")?,
             _ => return refuse("an unknown part of PSS parameters"),

@@ -1,9 +1,9 @@
 //! The class that the JDK has for each extension: `sun.security.x509.OIDMap`. The module takes an object identifier and
-//! gives a [`Class`]. It never reads the extension.
+//! gives a [`ExtensionClass`]. It never reads the extension.
 
 /// A class of the JDK for an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum ExtensionClass {
     SubjectKeyIdentifier,
     KeyUsage,
     PrivateKeyUsage,
@@ -30,7 +30,7 @@ pub(super) enum Class {
     OcspNoCheck,
 }
 
-impl Class {
+impl ExtensionClass {
     /// The class for an object identifier (`OIDMap.getClass`).
     pub(super) fn of(oid: &[u8]) -> Option<Self> {
         Some(match oid {
@@ -70,5 +70,5 @@ impl Class {
 
 /// Whether the JDK has a class for an extension of this type.
 pub(super) fn jdk_has_class(oid: &[u8]) -> bool {
-    Class::of(oid).is_some()
+    ExtensionClass::of(oid).is_some()
 }

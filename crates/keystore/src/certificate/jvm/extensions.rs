@@ -5,15 +5,15 @@
 //! If such a class refuses a critical extension, the whole certificate fails. If it refuses one that is not critical,
 //! the JDK keeps the extension as `UnparseableExtension` and goes on.
 
-use super::Java;
-use super::classes::Class;
-use super::names::{Purpose, general_name, general_names, relative, subtrees};
+use super::JavaRelease;
+use super::classes::ExtensionClass;
+use super::names::{NamePurpose, general_name, general_names, relative, subtrees};
 use super::time;
 use super::value::{BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, Parsed, SEQUENCE, SET, Stream, Value, refuse, require};
 
-impl Class {
+impl ExtensionClass {
     /// Reads the bytes of the extension's OCTET STRING as the constructor of the class does.
-    pub(super) fn read(self, critical: bool, bytes: &[u8], java: Java) -> Parsed<()> {
+    pub(super) fn read(self, critical: bool, bytes: &[u8], java: JavaRelease) -> Parsed<()> {
         let whole = || Value::whole(bytes, java);
         match self {
             Self::SubjectKeyIdentifier => whole()?.octets().map(|_| ()),
@@ -52,7 +52,7 @@ fn each<'a>(mut values: Stream<'a>, read: fn(&Value<'a>) -> Parsed<()>) -> Parse
 }
 
 /// `KeyUsageExtension`: a BIT STRING, or a BIT STRING in an OCTET STRING.
-fn key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
+fn key_usage(bytes: &[u8], java: JavaRelease) -> Parsed<()> {
     require(!bytes.is_empty(), "an empty key usage")?;
     let inner = match bytes.first() {
         Some(&OCTET_STRING) => Value::whole(bytes, java)?.octets()?,
@@ -62,7 +62,7 @@ fn key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
 }
 
 /// `PrivateKeyUsageExtension`: two times. Bytes after the SEQUENCE are ignored.
-fn private_key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
+fn private_key_usage(bytes: &[u8], java: JavaRelease) -> Parsed<()> {
     let mut seen = [false; 2];
     for part in Stream::new(bytes, java).sequence()? {
         let place = match part.tag {
@@ -227,5 +227,5 @@ fn policy_constraints(mut parts: Stream<'_>) -> Parsed<()> {
 fn access_description(description: &Value<'_>) -> Parsed<()> {
     let mut parts = description.stream();
     parts.oid()?;
-    general_name(&parts.next()?, Purpose::Name)
+    general_name(&parts.next()?, NamePurpose::Name)
 }

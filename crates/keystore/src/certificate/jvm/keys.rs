@@ -2,7 +2,7 @@
 //! under the algorithm's name. The module takes an element and says whether the JDK reads it as a key. A key of an
 //! algorithm that no provider knows may be anything.
 
-use super::Java;
+use super::JavaRelease;
 use super::algorithms::{Algorithm, algorithm, diffie_hellman};
 use super::curves::curve;
 use super::value::{Bits, Parsed, Stream, Value, doubt, refuse, require};
@@ -16,25 +16,25 @@ pub(super) fn public_key(value: &Value<'_>) -> Parsed<()> {
     let bits = parts.next()?;
     // Java 8 reads an empty BIT STRING as no bits.
     let bits = match (value.java, bits.tag, bits.body) {
-        (Java::Java8, super::value::BIT_STRING, []) => Bits { bytes: (&[]).into(), count: 0 },
+        (JavaRelease::Java8, super::value::BIT_STRING, []) => Bits { bytes: (&[]).into(), count: 0 },
         _ => bits.bits()?,
     };
     key(&algorithm, &bits, value.java).map_err(|stop| stop.about(algorithm.oid))?;
     // In Java 8 the BIT STRING takes all bytes that follow it.
-    require(parts.is_empty() || value.java == Java::Java8, "bytes after the key")
+    require(parts.is_empty() || value.java == JavaRelease::Java8, "bytes after the key")
 }
 
 /// Reads the key as the `KeyFactory` of the algorithm's name does.
-fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
+fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: JavaRelease) -> Parsed<()> {
     let Some(oid) = dotted(algorithm.oid) else {
         return Ok(());
     };
     match (oid.as_str(), java) {
         ("1.2.840.113549.1.1.1" | "2.5.8.1.1" | "1.2.840.113549.1.1.10", _) => rsa(bits, java),
-        ("1.2.840.113549.1.1", Java::Java17) => rsa(bits, java),
-        ("1.2.840.113549.1.1", Java::Java8) => refuse("an RSA key under the identifier of PKCS #1"),
+        ("1.2.840.113549.1.1", JavaRelease::Java17) => rsa(bits, java),
+        ("1.2.840.113549.1.1", JavaRelease::Java8) => refuse("an RSA key under the identifier of PKCS #1"),
         ("1.2.840.10040.4.1" | "1.3.14.3.2.12", _) => number(bits, java),
-        ("1.2.840.113549.1.3.1" | "1.2.840.10046.2.1", Java::Java17) => {
+        ("1.2.840.113549.1.3.1" | "1.2.840.10046.2.1", JavaRelease::Java17) => {
             let Some(parameters) = algorithm.parameters else {
                 return refuse("a Diffie-Hellman key without parameters");
             };
@@ -42,16 +42,16 @@ fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
             number(bits, java)
         }
         ("1.2.840.10045.2.1", _) => ec(algorithm, bits),
-        ("1.3.101.110" | "1.3.101.112", Java::Java17) => length(bits, 32),
-        ("1.3.101.111", Java::Java17) => length(bits, 56),
-        ("1.3.101.113", Java::Java17) => length(bits, 57),
+        ("1.3.101.110" | "1.3.101.112", JavaRelease::Java17) => length(bits, 32),
+        ("1.3.101.111", JavaRelease::Java17) => length(bits, 56),
+        ("1.3.101.113", JavaRelease::Java17) => length(bits, 57),
         // Newer updates of Java 17 know ML-DSA and ML-KEM, older ones do not.
-        ("2.16.840.1.101.3.4.3.17", Java::Java17) => lattice(algorithm, bits, 1312),
-        ("2.16.840.1.101.3.4.3.18", Java::Java17) => lattice(algorithm, bits, 1952),
-        ("2.16.840.1.101.3.4.3.19", Java::Java17) => lattice(algorithm, bits, 2592),
-        ("2.16.840.1.101.3.4.4.1", Java::Java17) => lattice(algorithm, bits, 800),
-        ("2.16.840.1.101.3.4.4.2", Java::Java17) => lattice(algorithm, bits, 1184),
-        ("2.16.840.1.101.3.4.4.3", Java::Java17) => lattice(algorithm, bits, 1568),
+        ("2.16.840.1.101.3.4.3.17", JavaRelease::Java17) => lattice(algorithm, bits, 1312),
+        ("2.16.840.1.101.3.4.3.18", JavaRelease::Java17) => lattice(algorithm, bits, 1952),
+        ("2.16.840.1.101.3.4.3.19", JavaRelease::Java17) => lattice(algorithm, bits, 2592),
+        ("2.16.840.1.101.3.4.4.1", JavaRelease::Java17) => lattice(algorithm, bits, 800),
+        ("2.16.840.1.101.3.4.4.2", JavaRelease::Java17) => lattice(algorithm, bits, 1184),
+        ("2.16.840.1.101.3.4.4.3", JavaRelease::Java17) => lattice(algorithm, bits, 1568),
         _ => Ok(()),
     }
 }
@@ -59,11 +59,11 @@ fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
 /// `sun.security.rsa.RSAPublicKeyImpl` and `RSAKeyFactory`: two numbers, read as positive. The modulus has 512 to 16384
 /// bits, rounded up to bytes. The exponent is at least 3 and below the modulus; with a modulus above 3072 bits it has
 /// at most 64 bits.
-fn rsa(bits: &Bits<'_>, java: Java) -> Parsed<()> {
+fn rsa(bits: &Bits<'_>, java: JavaRelease) -> Parsed<()> {
     let mut whole = Stream::new(&bits.bytes, java);
     let mut numbers = whole.next()?.sequence()?;
     // Java 8 ignores bytes after the numbers.
-    require(whole.is_empty() || java == Java::Java8, "bytes after the key's numbers")?;
+    require(whole.is_empty() || java == JavaRelease::Java8, "bytes after the key's numbers")?;
     let modulus = magnitude(numbers.next()?.big_integer()?);
     let exponent = magnitude(numbers.next()?.big_integer()?);
     require(numbers.is_empty(), "more than two numbers")?;
@@ -81,7 +81,7 @@ pub(super) fn magnitude(number: &[u8]) -> &[u8] {
 }
 
 /// One number; bytes after it are ignored (`DSAPublicKey`, `DHPublicKey`).
-fn number(bits: &Bits<'_>, java: Java) -> Parsed<()> {
+fn number(bits: &Bits<'_>, java: JavaRelease) -> Parsed<()> {
     Stream::new(&bits.bytes, java).next()?.big_integer().map(|_| ())
 }
 

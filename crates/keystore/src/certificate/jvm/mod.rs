@@ -31,7 +31,7 @@ use value::StopKind;
 
 /// A release of Java whose rules the model contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Java {
+enum JavaRelease {
     Java8,
     Java17,
 }
@@ -59,7 +59,7 @@ impl fmt::Display for JavaReleases {
 
 /// A part of a certificate (RFC 5280 §4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum CertificatePart {
     /// The structure around the fields.
     Encoding,
     /// The type of certificate that the entry of a store names.
@@ -88,7 +88,7 @@ pub enum Place {
     Extension(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CertificatePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Encoding => "its encoding",
@@ -110,13 +110,13 @@ impl fmt::Display for Place {
 
 /// A place in a certificate and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
-    place: Place,
+struct JvmFault {
+    place: CertificatePart,
     oid: Option<String>,
     what: &'static str,
 }
 
-impl Fault {
+impl JvmFault {
     fn new(objection: Objection) -> Self {
         Self { place: objection.place, oid: objection.stop.oid, what: objection.stop.what }
     }
@@ -124,13 +124,13 @@ impl Fault {
     /// The object identifier of the fault: that of the extension, else that of an algorithm or curve at the place.
     fn oid(&self) -> Option<&str> {
         match &self.place {
-            Place::Extension(oid) => Some(oid),
+            CertificatePart::Extension(oid) => Some(oid),
             _ => self.oid.as_deref(),
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JvmFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.what)?;
         match &self.oid {
@@ -144,13 +144,13 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JvmRefusal {
     releases: JavaReleases,
-    fault: Fault,
+    fault: JvmFault,
 }
 
 impl JvmRefusal {
     /// The refusal of an entry whose certificate type is not X.509.
     pub(super) fn of_type() -> Self {
-        let fault = Fault { place: Place::Type, oid: None, what: "another type than X.509" };
+        let fault = JvmFault { place: CertificatePart::Type, oid: None, what: "another type than X.509" };
         Self { releases: JavaReleases::Both, fault }
     }
 
@@ -163,7 +163,7 @@ impl JvmRefusal {
 
     /// The place of the reason in the certificate.
     #[must_use]
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &CertificatePart {
         &self.fault.place
     }
 
@@ -185,12 +185,12 @@ impl fmt::Display for JvmRefusal {
 
 /// Why it is not known whether a JVM loads a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JvmDoubt(Fault);
+pub struct JvmDoubt(JvmFault);
 
 impl JvmDoubt {
     /// The place of the reason in the certificate.
     #[must_use]
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &CertificatePart {
         &self.0.place
     }
 
@@ -224,8 +224,8 @@ impl JvmJudgement {
     /// certificate are ignored, as a JVM does.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let eight = certificate::check(bytes, Java::Java8).err();
-        let seventeen = certificate::check(bytes, Java::Java17).err();
+        let eight = certificate::check(bytes, JavaRelease::Java8).err();
+        let seventeen = certificate::check(bytes, JavaRelease::Java17).err();
         let refuses = |objection: &Option<Objection>| {
             objection.as_ref().is_some_and(|objection| objection.stop.kind == StopKind::Refused)
         };
@@ -235,13 +235,13 @@ impl JvmJudgement {
             (false, true) => (JavaReleases::Java17, seventeen),
             (false, false) => {
                 return match eight.or(seventeen) {
-                    Some(objection) => Self::CannotTell(JvmDoubt(Fault::new(objection))),
+                    Some(objection) => Self::CannotTell(JvmDoubt(JvmFault::new(objection))),
                     None => Self::Loads,
                 };
             }
         };
         match objection {
-            Some(objection) => Self::Refused(JvmRefusal { releases, fault: Fault::new(objection) }),
+            Some(objection) => Self::Refused(JvmRefusal { releases, fault: JvmFault::new(objection) }),
             None => Self::Loads,
         }
     }
@@ -282,7 +282,7 @@ mod tests {
         let algorithm = encode(0x30, &[oid(10), parameters].concat());
         let certificate = encode(0x30, &[encode(0x30, &[]), algorithm, encode(3, &[0, 1])].concat());
         let judgement = JvmJudgement::of(&certificate);
-        assert_eq!(judgement.doubt().map(JvmDoubt::place), Some(&Place::SignatureAlgorithm));
+        assert_eq!(judgement.doubt().map(JvmDoubt::place), Some(&CertificatePart::SignatureAlgorithm));
         for hostile in [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30; 1000]] {
             assert_ne!(JvmJudgement::of(hostile), JvmJudgement::Loads);
         }

@@ -7,11 +7,11 @@ use super::classes::jdk_has_class;
 use super::value::{
     INTEGER, OCTET_STRING, OID, Parsed, SEQUENCE, SET, StopKind, Stream, Value, doubt, refuse, require,
 };
-use super::{Java, uri};
+use super::{JavaRelease, uri};
 
 /// Whether a distinguished name holds any attribute (`X500Name.isEmpty`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum NameContent {
     /// The name has no attribute. It may contain relative names without attributes.
     Empty,
     /// The name has at least one attribute.
@@ -20,17 +20,17 @@ pub(super) enum Content {
 
 /// `X500Name(DerInputStream)`: a SEQUENCE of relative names. If the next element is no SEQUENCE, the JDK reads all
 /// remaining elements as the relative names.
-pub(super) fn directory(stream: &mut Stream<'_>) -> Parsed<Content> {
+pub(super) fn directory(stream: &mut Stream<'_>) -> Parsed<NameContent> {
     let whole = Value { tag: SEQUENCE, body: stream.rest(), java: stream.java() };
     let names = match stream.sequence() {
         Ok(names) => names,
         Err(stop) if stop.kind == StopKind::Doubt => return Err(stop),
         Err(_) => whole.stream().all()?,
     };
-    let mut content = Content::Empty;
+    let mut content = NameContent::Empty;
     for name in names {
         if relative(&name)? > 0 {
-            content = Content::Some;
+            content = NameContent::Some;
         }
     }
     Ok(content)
@@ -58,8 +58,8 @@ fn attribute(attribute: &Value<'_>) -> Parsed<()> {
         let what = "a BMPString with a surrogate";
         match (surrogate, value.java) {
             (false, _) => Ok(()),
-            (true, Java::Java8) => refuse(what),
-            (true, Java::Java17) => doubt(what),
+            (true, JavaRelease::Java8) => refuse(what),
+            (true, JavaRelease::Java17) => doubt(what),
         }
         .map_err(|stop| stop.about(oid))?;
     }
@@ -84,14 +84,14 @@ pub(super) fn general_names(value: &Value<'_>) -> Parsed<()> {
     let mut names = value.sequence()?;
     require(!names.is_empty(), "no general name")?;
     while !names.is_empty() {
-        general_name(&names.next()?, Purpose::Name)?;
+        general_name(&names.next()?, NamePurpose::Name)?;
     }
     Ok(())
 }
 
 /// The purpose of a general name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum NamePurpose {
     /// The general name names something.
     Name,
     /// The general name constrains other names (RFC 5280 §4.2.1.10).
@@ -99,7 +99,7 @@ pub(super) enum Purpose {
 }
 
 /// `GeneralName(DerValue, boolean)`.
-pub(super) fn general_name(name: &Value<'_>, purpose: Purpose) -> Parsed<()> {
+pub(super) fn general_name(name: &Value<'_>, purpose: NamePurpose) -> Parsed<()> {
     let primitive = |what| require(name.is_primitive_context(name.tag & 0x1f), what);
     let constructed = |what| require(name.is_constructed_context(name.tag & 0x1f), what);
     match name.tag & 0x1f {
@@ -119,7 +119,7 @@ pub(super) fn general_name(name: &Value<'_>, purpose: Purpose) -> Parsed<()> {
         2 => primitive("a DNS name that is constructed"),
         3 => {
             constructed("an X.400 address that is not constructed")?;
-            require(name.java != Java::Java8, "an X.400 address")
+            require(name.java != JavaRelease::Java8, "an X.400 address")
         }
         4 => {
             constructed("a directory name that is not constructed")?;
@@ -132,8 +132,8 @@ pub(super) fn general_name(name: &Value<'_>, purpose: Purpose) -> Parsed<()> {
         6 => {
             primitive("a URI that is constructed")?;
             match purpose {
-                Purpose::Name => uri::name(name.body, name.java),
-                Purpose::Constraint => uri::constraint(name.body, name.java),
+                NamePurpose::Name => uri::name(name.body, name.java),
+                NamePurpose::Constraint => uri::constraint(name.body, name.java),
             }
         }
         7 => {
@@ -159,9 +159,9 @@ fn mail(text: &[u8]) -> Parsed<()> {
 
 /// `IPAddressName(byte[])`: an address, or an address and a mask. Newer updates of Java 17 turn a mapped IPv4 address
 /// with a mask into one of version 4; then the mask must begin with 96 ones.
-fn address(bytes: &[u8], java: Java) -> Parsed<()> {
+fn address(bytes: &[u8], java: JavaRelease) -> Parsed<()> {
     require(matches!(bytes.len(), 4 | 8 | 16 | 32), "an IP address of another length than 4, 8, 16 or 32 bytes")?;
-    if java == Java::Java17
+    if java == JavaRelease::Java17
         && let Some((address, mask)) = bytes.split_at_checked(16)
         && address.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
         && !mask.is_empty()
@@ -194,7 +194,7 @@ fn edi_party(name: &Value<'_>) -> Parsed<()> {
 fn is_string(value: &Value<'_>) -> bool {
     match value.tag {
         0x0c | 0x13 | 0x14 | 0x16 | 0x1b | 0x1e => true,
-        0x1c => value.java == Java::Java17,
+        0x1c => value.java == JavaRelease::Java17,
         _ => false,
     }
 }
@@ -202,7 +202,7 @@ fn is_string(value: &Value<'_>) -> bool {
 /// `GeneralSubtree(DerValue)`.
 fn subtree(value: &Value<'_>) -> Parsed<()> {
     let mut parts = value.sequence()?;
-    general_name(&parts.next()?, Purpose::Constraint)?;
+    general_name(&parts.next()?, NamePurpose::Constraint)?;
     while !parts.is_empty() {
         let part = parts.next()?;
         require(part.is_primitive_context(0) || part.is_primitive_context(1), "an unknown part of a subtree")?;

@@ -6,7 +6,7 @@
 //! bytes that no service can use. For Ed25519, Ed448, X25519 and X448 only Java 17 is asked, because Java 8 has no such
 //! keys.
 
-use super::Java;
+use super::JavaRelease;
 use super::algorithms::{Algorithm, algorithm};
 use super::keys::magnitude;
 use super::value::{OCTET_STRING, Parsed, Stream, Value, refuse, require};
@@ -15,11 +15,14 @@ use crate::der::dotted;
 
 /// Why Java 8 or Java 17 cannot recover an unprotected PKCS#8 key; `None` if no reason is known.
 pub(crate) fn unrecoverable(pkcs8: &[u8]) -> Option<&'static str> {
-    [Java::Java8, Java::Java17].into_iter().find_map(|java| private_key(pkcs8, java).err()).map(|stop| stop.what)
+    [JavaRelease::Java8, JavaRelease::Java17]
+        .into_iter()
+        .find_map(|java| private_key(pkcs8, java).err())
+        .map(|stop| stop.what)
 }
 
 /// `PKCS8Key.decode`: version 0 (Java 17 reads 1 in a JKS, Java 8 and JCEKS do not), an algorithm, the key, attributes.
-fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
+fn private_key(bytes: &[u8], java: JavaRelease) -> Parsed<()> {
     let mut parts = Value::whole(bytes, java)?.sequence()?;
     require(parts.next()?.integer()? == 0, "a PKCS #8 key of another version than 0")?;
     let algorithm = algorithm(&parts.next()?)?;
@@ -42,7 +45,7 @@ fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
 
 /// `RSAPrivateCrtKeyImpl` and `RSAKeyFactory`: version 0, eight numbers and nothing else; the modulus as in a public
 /// key.
-fn rsa(key: &[u8], java: Java) -> Parsed<()> {
+fn rsa(key: &[u8], java: JavaRelease) -> Parsed<()> {
     let mut numbers = Value::whole(key, java)?.sequence()?;
     require(numbers.next()?.integer()? == 0, "an RSA key of another version than 0")?;
     let modulus = magnitude(numbers.next()?.big_integer()?);
@@ -58,7 +61,7 @@ fn rsa(key: &[u8], java: Java) -> Parsed<()> {
 
 /// `ECPrivateKeyImpl`: version 1, the number, and parameters or the public key, which the JDK does not read. The curve
 /// is that of the algorithm.
-fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
+fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: JavaRelease) -> Parsed<()> {
     let mut parts = Stream::new(key, java).next()?.sequence()?;
     require(parts.next()?.integer()? == 1, "an elliptic curve key of another version than 1")?;
     parts.octets()?;
@@ -72,7 +75,7 @@ fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
 
 /// `XDHPrivateKeyImpl`, `EdDSAPrivateKeyImpl`: an OCTET STRING of exactly this number of bytes.
 fn named(key: &[u8], length: usize) -> Parsed<()> {
-    let inner = Stream::new(key, Java::Java17).next()?;
+    let inner = Stream::new(key, JavaRelease::Java17).next()?;
     require(inner.tag == OCTET_STRING && inner.body.len() == length, "a key of the wrong length")
 }
 

@@ -4,7 +4,7 @@
 //! The module says "cannot tell" in three cases: the JDK would look up the host's address in the network, the host is
 //! written as an IPv6 address, or the host contains escapes.
 
-use super::Java;
+use super::JavaRelease;
 use super::value::{Parsed, doubt, refuse, require};
 
 fn is_unreserved(byte: u8) -> bool {
@@ -48,7 +48,7 @@ fn ascii(text: &[u8]) -> Parsed<()> {
 }
 
 /// `URIName(DerValue)`: a URI with a scheme.
-pub(super) fn name(text: &[u8], java: Java) -> Parsed<()> {
+pub(super) fn name(text: &[u8], java: JavaRelease) -> Parsed<()> {
     ascii(text)?;
     let (scheme, rest) = until(text, b":/?#");
     let Some((b':', rest)) = rest.split_first() else {
@@ -82,7 +82,7 @@ fn path(text: &[u8]) -> Parsed<()> {
 
 /// The text after two slashes. The JDK takes a text that is no host for the name of a registry, and does not check it.
 /// A host must be a `DNSName` or an address.
-fn authority(text: &[u8], java: Java) -> Parsed<()> {
+fn authority(text: &[u8], java: JavaRelease) -> Parsed<()> {
     if text.iter().any(|byte| b"%[]".contains(byte)) {
         return doubt("a URI whose host has brackets or escapes");
     }
@@ -90,14 +90,14 @@ fn authority(text: &[u8], java: Java) -> Parsed<()> {
     let (user, host) = until(text, b"@");
     let (host, _) = until(host.split_first().map_or(user, |(_, host)| host), b":");
     let long = host.len() > 253 || host.split(|byte| *byte == b'.').any(|label| label.len() > 63);
-    if host.ends_with(b".") || (long && java == Java::Java17) {
+    if host.ends_with(b".") || (long && java == JavaRelease::Java17) {
         return doubt("a URI whose host the JDK may look up in the network");
     }
     Ok(())
 }
 
 /// `URIName.nameConstraint(DerValue)`: a host, or a dot and a domain, without a scheme.
-pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
+pub(super) fn constraint(text: &[u8], java: JavaRelease) -> Parsed<()> {
     ascii(text)?;
     if text.iter().any(|byte| b"#%".contains(byte)) {
         return doubt("a URI constraint with escapes or a fragment");
@@ -107,7 +107,7 @@ pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
     require(labels().all(is_label), "a URI constraint that is no host or domain, such as one with a scheme")?;
     // Newer updates of Java 17 require more.
     let strict = host.len() <= 253 && labels().all(|label| label.len() <= 63 && !label.ends_with(b"-"));
-    if strict || java == Java::Java8 {
+    if strict || java == JavaRelease::Java8 {
         Ok(())
     } else {
         doubt("a URI constraint with a host that is too long or ends in -")

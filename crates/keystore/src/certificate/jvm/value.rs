@@ -8,11 +8,11 @@
 
 use std::borrow::Cow;
 
-use super::Java;
+use super::JavaRelease;
 
 /// Why a class of the JDK stops reading, or why this model does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stop {
+pub(super) struct JvmStop {
     pub(super) kind: StopKind,
     pub(super) what: &'static str,
     /// The object identifier of the reason, if it differs from that of the place.
@@ -28,7 +28,7 @@ pub(super) enum StopKind {
     Doubt,
 }
 
-impl Stop {
+impl JvmStop {
     /// Adds the object identifier of the reason, unless the reason has one.
     pub(super) fn about(mut self, oid: &[u8]) -> Self {
         self.oid = self.oid.or_else(|| crate::der::dotted(oid));
@@ -36,16 +36,16 @@ impl Stop {
     }
 }
 
-pub(super) type Parsed<T> = Result<T, Stop>;
+pub(super) type Parsed<T> = Result<T, JvmStop>;
 
 /// The JDK throws an exception.
 pub(super) fn refuse<T>(what: &'static str) -> Parsed<T> {
-    Err(Stop { kind: StopKind::Refused, what, oid: None })
+    Err(JvmStop { kind: StopKind::Refused, what, oid: None })
 }
 
 /// The behaviour of the JDK is not modelled.
 pub(super) fn doubt<T>(what: &'static str) -> Parsed<T> {
-    Err(Stop { kind: StopKind::Doubt, what, oid: None })
+    Err(JvmStop { kind: StopKind::Doubt, what, oid: None })
 }
 
 /// The JDK throws an exception unless this condition holds.
@@ -58,14 +58,14 @@ pub(super) fn require(holds: bool, what: &'static str) -> Parsed<()> {
 pub(super) struct Value<'a> {
     pub(super) tag: u8,
     pub(super) body: &'a [u8],
-    pub(super) java: Java,
+    pub(super) java: JavaRelease,
 }
 
 /// Elements one after another.
 #[derive(Debug, Clone)]
 pub(super) struct Stream<'a> {
     rest: &'a [u8],
-    java: Java,
+    java: JavaRelease,
 }
 
 /// A bit string: its bytes with the unused bits cleared, and the number of its bits.
@@ -75,7 +75,7 @@ pub(super) struct Bits<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(bytes: &'a [u8], java: Java) -> Self {
+    pub(super) fn new(bytes: &'a [u8], java: JavaRelease) -> Self {
         Self { rest: bytes, java }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Stream<'a> {
         self.rest
     }
 
-    pub(super) fn java(&self) -> Java {
+    pub(super) fn java(&self) -> JavaRelease {
         self.java
     }
 
@@ -97,7 +97,7 @@ impl<'a> Stream<'a> {
             Some(parts) => parts,
             None => return refuse("an element is cut short"),
         };
-        if tag & 0x1f == 0x1f && self.java == Java::Java17 {
+        if tag & 0x1f == 0x1f && self.java == JavaRelease::Java17 {
             return refuse("a tag number above 30");
         }
         let (length, after) = match first {
@@ -146,7 +146,7 @@ impl<'a> Stream<'a> {
 pub(super) fn definite(first: u8, after: &[u8]) -> Parsed<(&[u8], &[u8])> {
     let (length, after) = match first {
         0..=0x7f => (usize::from(first), after),
-        _ => long_length(usize::from(first & 0x7f), after, Java::Java17)?,
+        _ => long_length(usize::from(first & 0x7f), after, JavaRelease::Java17)?,
     };
     match after.split_at_checked(length) {
         Some(parts) => Ok(parts),
@@ -155,7 +155,7 @@ pub(super) fn definite(first: u8, after: &[u8]) -> Parsed<(&[u8], &[u8])> {
 }
 
 /// A length in several bytes, and the bytes that follow it.
-fn long_length(count: usize, after: &[u8], java: Java) -> Parsed<(usize, &[u8])> {
+fn long_length(count: usize, after: &[u8], java: JavaRelease) -> Parsed<(usize, &[u8])> {
     let Some((bytes, rest)) = after.split_at_checked(count).filter(|_| count <= 4) else {
         return refuse("a length that is cut short or too long");
     };
@@ -163,7 +163,7 @@ fn long_length(count: usize, after: &[u8], java: Java) -> Parsed<(usize, &[u8])>
     if length > i32::MAX.unsigned_abs() {
         return refuse("a length above 2³¹");
     }
-    if java == Java::Java8 && (bytes.first() == Some(&0) || length < 0x80) {
+    if java == JavaRelease::Java8 && (bytes.first() == Some(&0) || length < 0x80) {
         return refuse("a length that is not in its shortest form");
     }
     Ok((usize::try_from(length).unwrap_or(usize::MAX), rest))
@@ -181,7 +181,7 @@ pub(super) const SET: u8 = 0x31;
 
 impl<'a> Value<'a> {
     /// Bytes that are one element and nothing more (`new DerValue(byte[])`).
-    pub(super) fn whole(bytes: &'a [u8], java: Java) -> Parsed<Self> {
+    pub(super) fn whole(bytes: &'a [u8], java: JavaRelease) -> Parsed<Self> {
         let mut stream = Stream::new(bytes, java);
         let value = stream.next()?;
         require(stream.is_empty(), "bytes after the end of an element")?;

@@ -11,7 +11,7 @@ fn seq(parts: &[&[u8]]) -> Vec<u8> {
     encode(der::SEQUENCE, &parts.concat())
 }
 
-fn refused(bytes: &[u8]) -> (Option<&'static str>, Class, &'static str) {
+fn refused(bytes: &[u8]) -> (Option<&'static str>, ErrorClass, &'static str) {
     match detect(bytes) {
         Detected::Refused { format, class, what, hint } => {
             assert!(hint.len() > 8 && !what.contains("password") && !what.contains("damaged"), "{what}; {hint}");
@@ -49,7 +49,7 @@ fn stores_of_other_makers_have_names() {
     ];
     for (name, bytes) in cases {
         assert_eq!(refused(&bytes).0, Some(name), "{bytes:x?}");
-        assert_eq!(refused(&bytes).1, Class::Unsupported, "{bytes:x?}");
+        assert_eq!(refused(&bytes).1, ErrorClass::Unsupported, "{bytes:x?}");
     }
 }
 
@@ -76,7 +76,7 @@ fn keys_requests_and_lists_in_der_are_no_certificates() {
     ];
     for (word, bytes) in cases {
         let (format, class, what) = refused(&bytes);
-        assert_eq!((format, class), (None, Class::NotAStore), "{what}");
+        assert_eq!((format, class), (None, ErrorClass::NotAStore), "{what}");
         assert!(what.contains(word), "{word}: {what}");
     }
 }
@@ -132,7 +132,7 @@ fn other_files_have_names() {
     ];
     for (word, bytes) in cases {
         let (format, class, what) = refused(bytes);
-        assert_eq!((format, class), (None, Class::NotAStore), "{what}");
+        assert_eq!((format, class), (None, ErrorClass::NotAStore), "{what}");
         assert!(what.contains(word), "{word}: {what}");
     }
 }

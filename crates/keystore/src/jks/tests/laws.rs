@@ -31,7 +31,7 @@ fn step_strategy() -> impl Strategy<Value = Step> {
 fn store_strategy() -> impl Strategy<Value = Store> {
     let entry = (alias_strategy(), 0usize..5, any::<i64>());
     (proptest::collection::vec(entry, 0..6), any::<bool>(), 1u32..=2).prop_map(|(entries, jceks, version)| {
-        let kind = if jceks { Kind::Jceks } else { Kind::Jks };
+        let kind = if jceks { JavaFormat::Jceks } else { JavaFormat::Jks };
         let mut body = kind.magic().to_vec();
         body.extend(version.to_be_bytes());
         body.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());

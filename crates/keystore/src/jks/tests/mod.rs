@@ -75,7 +75,7 @@ fn raw(store: &Store, id: EntryId) -> &[u8] {
 
 /// The bytes of an entry without its alias.
 fn raw_but_alias(store: &Store, id: EntryId) -> Vec<u8> {
-    let place = store.content::<Java>().unwrap().entries.place(id).unwrap();
+    let place = store.content::<JavaStore>().unwrap().entries.place(id).unwrap();
     let bytes = store.bytes();
     [&bytes[place.whole.start..place.alias.start - 2], &bytes[place.alias.end..place.whole.end]].concat()
 }
@@ -100,7 +100,7 @@ fn a_store_made_from_nothing_reads_back() {
         assert_eq!(store.open_key(EntryId(1), Credential::NotNeeded).err(), Some(KeyError::WrongPassword));
         assert_eq!(store.open_key(EntryId(0), &password()).err(), Some(KeyError::NotAKey));
         let without = Store::open(store.bytes().to_vec(), Credential::NotNeeded, &Interner::new());
-        assert_eq!(without.map(|_| ()).unwrap_err().class, crate::Class::WrongPassword);
+        assert_eq!(without.map(|_| ()).unwrap_err().class, crate::ErrorClass::WrongPassword);
         let refused = store.edit(&Edits::default(), Credential::Withheld, &mut rng());
         assert_eq!(refused, Err(EditError::PasswordNeeded { format }));
         assert!(!format!("{store:?} {key:?} {:?}", store.sealed_key(EntryId(1))).contains("changeit"));

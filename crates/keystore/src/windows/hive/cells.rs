@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::windows::fault::corrupt;
 
 /// The length of the base block; bins follow it.
@@ -32,7 +32,7 @@ pub(super) struct Hive<'a> {
 }
 
 /// A key of the registry.
-pub(super) struct Key<'a> {
+pub(super) struct HiveKey<'a> {
     pub(super) name: String,
     cell: &'a [u8],
     at: u32,
@@ -83,8 +83,9 @@ fn check(base: &[u8]) -> Result<()> {
     if sum != number(508) {
         return Err(corrupt("the checksum of the hive's base block does not match", 508));
     }
-    let unsupported =
-        |cause: String, hint: &'static str, at: usize| Err(ReadError::new(Class::Unsupported, cause, hint).offset(at));
+    let unsupported = |cause: String, hint: &'static str, at: usize| {
+        Err(ReadError::new(ErrorClass::Unsupported, cause, hint).offset(at))
+    };
     if number(4) != number(8) {
         let cause = "this registry hive is dirty: its logs (.LOG1, .LOG2) were not yet applied to it";
         return unsupported(cause.to_owned(), "save the key with reg save, which writes a clean hive", 4);
@@ -108,7 +109,7 @@ impl<'a> Hive<'a> {
         Ok(Self { bins, left: Cell::new(bins.len().saturating_mul(BUDGET)), root })
     }
 
-    pub(super) fn root(&self) -> Result<Key<'a>> {
+    pub(super) fn root(&self) -> Result<HiveKey<'a>> {
         self.key(self.root)
     }
 
@@ -132,7 +133,7 @@ impl<'a> Hive<'a> {
         cell.ok_or_else(|| bad("a cell reaches beyond the end of the hive", at))
     }
 
-    fn key(&self, at: u32) -> Result<Key<'a>> {
+    fn key(&self, at: u32) -> Result<HiveKey<'a>> {
         let cell = self.cell(at)?;
         let parts = || {
             let flags = cell.starts_with(b"nk").then(|| u16_at(cell, 2))??;
@@ -141,11 +142,11 @@ impl<'a> Hive<'a> {
         };
         let name = parts().ok_or_else(|| bad("a cell that should be a key is none", at))?;
         self.spend(name.len(), at)?;
-        Ok(Key { name, cell, at })
+        Ok(HiveKey { name, cell, at })
     }
 
     /// The keys below a key.
-    pub(super) fn below(&self, key: &Key<'a>) -> Result<Vec<Key<'a>>> {
+    pub(super) fn below(&self, key: &HiveKey<'a>) -> Result<Vec<HiveKey<'a>>> {
         let number = |at| u32_at(key.cell, at).ok_or_else(|| bad("a key is cut", key.at));
         let (count, list) = (number(20)?, number(28)?);
         if count == 0 {
@@ -159,7 +160,7 @@ impl<'a> Hive<'a> {
     }
 
     /// The key with this name below a key. The case does not count.
-    pub(super) fn child(&self, key: &Key<'a>, name: &str) -> Result<Option<Key<'a>>> {
+    pub(super) fn child(&self, key: &HiveKey<'a>, name: &str) -> Result<Option<HiveKey<'a>>> {
         Ok(self.below(key)?.into_iter().find(|child| child.name.eq_ignore_ascii_case(name)))
     }
 
@@ -189,7 +190,7 @@ impl<'a> Hive<'a> {
     }
 
     /// The data of a key's binary value; `None` if there is no such value.
-    pub(super) fn binary(&self, key: &Key<'a>, wanted: &str) -> Result<Option<Data<'a>>> {
+    pub(super) fn binary(&self, key: &HiveKey<'a>, wanted: &str) -> Result<Option<Data<'a>>> {
         const BINARY: u32 = 3;
         let number = |at| u32_at(key.cell, at).ok_or_else(|| bad("a key is cut", key.at));
         let (count, list) = (number(36)? as usize, number(40)?);

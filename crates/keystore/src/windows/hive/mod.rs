@@ -4,14 +4,14 @@
 mod cells;
 
 use super::element;
-use super::store::{Kind, Place, RegistryKey, Windows, take_in};
+use super::store::{RegistryKey, WindowsFileKind, WindowsPlace, WindowsStore, take_in};
 use crate::entries::Entries;
 use crate::entry::EntryKind;
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::intern::Interner;
 use crate::remark::Remark;
 
-use cells::{Hive, Key};
+use cells::{Hive, HiveKey};
 
 /// The keys that contain stores (Microsoft, System Store Locations), in `SOFTWARE` or below `Software` of `NTUSER.DAT`.
 const PLACES: [&[&str]; 3] = [
@@ -20,7 +20,7 @@ const PLACES: [&[&str]; 3] = [
     &["Microsoft", "EnterpriseCertificates"],
 ];
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<WindowsStore, ReadError> {
     let mut entries = Entries::new();
     let hive = Hive::new(&bytes)?;
     let root = hive.root()?;
@@ -43,16 +43,16 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
     if stores == 0 {
         let cause = "this registry hive holds no certificate store";
         return Err(ReadError::new(
-            Class::NotAStore,
+            ErrorClass::NotAStore,
             cause,
             "take the hive SOFTWARE of a machine or NTUSER.DAT of a user",
         ));
     }
-    Ok(Windows { kind: Kind::Hive, bytes, entries })
+    Ok(WindowsStore { kind: WindowsFileKind::Hive, bytes, entries })
 }
 
-fn descend<'a>(hive: &Hive<'a>, root: &Key<'a>, path: &[&str]) -> Result<Option<Key<'a>>, ReadError> {
-    let mut at: Option<Key<'a>> = None;
+fn descend<'a>(hive: &Hive<'a>, root: &HiveKey<'a>, path: &[&str]) -> Result<Option<HiveKey<'a>>, ReadError> {
+    let mut at: Option<HiveKey<'a>> = None;
     for name in path {
         match hive.child(at.as_ref().unwrap_or(root), name)? {
             None => return Ok(None),
@@ -63,9 +63,9 @@ fn descend<'a>(hive: &Hive<'a>, root: &Key<'a>, path: &[&str]) -> Result<Option<
 }
 
 fn take_store(
-    entries: &mut Entries<Place>,
+    entries: &mut Entries<WindowsPlace>,
     hive: &Hive<'_>,
-    home: &Key<'_>,
+    home: &HiveKey<'_>,
     path: &str,
     certificates: &Interner,
 ) -> Result<(), ReadError> {
@@ -84,7 +84,7 @@ fn take_store(
         };
         let entry = entries.next_id();
         entries.remark(Remark::UnreadCertificate { entry, alias: Some(key.name), why });
-        let place = Place { whole, label: None, store_key: Some(path.to_owned()) };
+        let place = WindowsPlace { whole, label: None, store_key: Some(path.to_owned()) };
         entries.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
     }
     Ok(())

@@ -11,18 +11,18 @@ pub(crate) use text::looks_like;
 
 use super::element;
 use super::fault::corrupt;
-use super::store::{Kind, Place, RegistryKey, Windows, take_in};
+use super::store::{RegistryKey, WindowsFileKind, WindowsPlace, WindowsStore, take_in};
 use crate::entries::Entries;
 use crate::entry::EntryKind;
-use crate::error::{Class, ReadError};
+use crate::error::{ErrorClass, ReadError};
 use crate::intern::Interner;
 use crate::remark::Remark;
 
-use scan::Document;
+use scan::RegDocument;
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<WindowsStore, ReadError> {
     let mut entries = Entries::new();
-    let document = Document::read(&bytes)?;
+    let document = RegDocument::read(&bytes)?;
     let mut first_bad = None;
     for section in &document.sections {
         let key = RegistryKey { store: section.store_key(), name: &section.name };
@@ -35,7 +35,7 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
                 let line = section.lines.start as u64 + 1;
                 first_bad.get_or_insert_with(|| (whole.start, format!("the key at line {line}: {why}")));
                 entries.remark(Remark::BadBlock { entry: entries.next_id(), line, file: None, why });
-                let place = Place { whole: Some(whole), label: None, store_key: Some(key.store.to_owned()) };
+                let place = WindowsPlace { whole: Some(whole), label: None, store_key: Some(key.store.to_owned()) };
                 entries.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
             }
         }
@@ -46,11 +46,11 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
         _ if document.homes.is_empty() => {
             let cause = "this registry export holds no certificate store";
             let hint = r"export a key like HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
-            return Err(ReadError::new(Class::NotAStore, cause, hint));
+            return Err(ReadError::new(ErrorClass::NotAStore, cause, hint));
         }
         _ => {}
     }
-    Ok(Windows { kind: Kind::Reg, bytes, entries })
+    Ok(WindowsStore { kind: WindowsFileKind::Reg, bytes, entries })
 }
 
 /// The cause of an error in a Blob, with its place in words, because an offset inside a Blob is no offset of the file.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::text::Text;
+use super::text::RegText;
 use crate::error::ReadError;
 
 /// The key of a certificate, with its values.
@@ -27,8 +27,8 @@ impl Section {
 }
 
 /// The lines of an export, with everything that was found in them.
-pub(super) struct Document<'a> {
-    pub(super) text: Text<'a>,
+pub(super) struct RegDocument<'a> {
+    pub(super) text: RegText<'a>,
     pub(super) sections: Vec<Section>,
     /// Every key `…\Certificates`: in lower case → in its last spelling.
     pub(super) homes: BTreeMap<String, String>,
@@ -38,9 +38,9 @@ pub(super) struct Document<'a> {
 
 const NO_BLOB: &str = "it has no value `Blob`";
 
-impl<'a> Document<'a> {
+impl<'a> RegDocument<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, ReadError> {
-        let text = Text::new(bytes)?;
+        let text = RegText::new(bytes)?;
         let mut document = Self { text, sections: Vec::new(), homes: BTreeMap::new(), home_stands: false };
         let mut in_section = false;
         // The first line is the title.
@@ -113,7 +113,7 @@ fn is_home(key: &str) -> bool {
 
 /// Reads the value that begins at this line: gives the line after it, its name, and its data with continued lines
 /// joined.
-fn value(text: &Text<'_>, at: usize) -> (usize, String, String) {
+fn value(text: &RegText<'_>, at: usize) -> (usize, String, String) {
     let line = text.line(at);
     let Some((name, data)) = split(line.trim()) else {
         return (at + 1, String::new(), String::new());
@@ -153,7 +153,7 @@ fn quote(text: &str, escaped: &mut bool) -> Option<usize> {
 
 /// The line after a string, which may contain line breaks. A string without an end counts as one line, so that it does
 /// not hide what follows.
-fn string_end(text: &Text<'_>, at: usize, rest: &str) -> usize {
+fn string_end(text: &RegText<'_>, at: usize, rest: &str) -> usize {
     let mut escaped = false;
     if quote(rest, &mut escaped).is_some() {
         return at + 1;

@@ -17,7 +17,7 @@ pub(super) enum Encoding {
 }
 
 /// The text of a file.
-pub(super) struct Text<'a> {
+pub(super) struct RegText<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) encoding: Encoding,
     /// The range of each line, with its line break.
@@ -43,7 +43,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     ["Windows Registry Editor Version 5.00", "REGEDIT4"].iter().any(|title| first.eq_ignore_ascii_case(title))
 }
 
-impl<'a> Text<'a> {
+impl<'a> RegText<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let (start, encoding) = sniff(bytes);
         if encoding == Encoding::Utf16 && !bytes.len().is_multiple_of(2) {

@@ -4,51 +4,51 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::scan::Document;
-use super::text::Text;
+use super::scan::RegDocument;
+use super::text::RegText;
 use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::windows::element::key_name;
-use crate::windows::store::{Windows, Wish};
+use crate::windows::store::{CheckedEdit, WindowsStore};
 
 /// The longest line, including the backslash, as regedit breaks lines.
 const WIDTH: usize = 78;
 
 /// The next content of the file.
-pub(in crate::windows) fn edit(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
-    let image = image(store, wish)?;
-    still_read(store, wish, &image)?;
+pub(in crate::windows) fn edit(store: &WindowsStore, checked: &CheckedEdit) -> Result<Vec<u8>, EditError> {
+    let image = image(store, checked)?;
+    still_read(store, checked, &image)?;
     Ok(image)
 }
 
-fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
+fn image(store: &WindowsStore, checked: &CheckedEdit) -> Result<Vec<u8>, EditError> {
     let refuse = |why: String| EditError::NotRepresentable { format: Format::WindowsReg, why };
     if store.bytes.is_empty() {
         return Err(refuse(
             "the file does not name its store; begin with an export of the key of the store".to_owned(),
         ));
     }
-    let document = Document::read(&store.bytes).map_err(|error| refuse(error.to_string()))?;
+    let document = RegDocument::read(&store.bytes).map_err(|error| refuse(error.to_string()))?;
     let section = |id: &EntryId| document.sections.get(id.position());
-    if wish.stays.is_empty() && wish.added.is_empty() && !document.home_stands && !wish.leaves.is_empty() {
+    if checked.stays.is_empty() && checked.added.is_empty() && !document.home_stands && !checked.leaves.is_empty() {
         let why = "no certificate would be left, and the file would not name its store; delete the file instead";
         return Err(refuse(why.to_owned()));
     }
-    let mut lines = Lines::new(&document.text);
+    let mut lines = KeptLines::new(&document.text);
     // The last section is cut first, so that removing the sections of an earlier addition gives the bytes from before
     // it.
-    for section in wish.leaves.iter().filter_map(section).rev() {
+    for section in checked.leaves.iter().filter_map(section).rev() {
         lines.cut(section.lines.clone());
     }
     let mut out = lines.finish();
-    if wish.added.is_empty() {
+    if checked.added.is_empty() {
         return Ok(out);
     }
     let home = home(&document).map_err(refuse)?;
-    let mut names: Vec<&str> = wish.stays.iter().filter_map(section).map(|section| section.name.as_str()).collect();
-    for new in &wish.added {
+    let mut names: Vec<&str> = checked.stays.iter().filter_map(section).map(|section| section.name.as_str()).collect();
+    for new in &checked.added {
         if names.iter().any(|name| name.eq_ignore_ascii_case(&new.name)) {
             return Err(refuse(format!(
                 "the certificate {} would be there twice; keep the one that is there",
@@ -63,17 +63,17 @@ fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
 
 /// Refuses an edit after which the file would be read differently. The last line of a damaged section may continue into
 /// the next section, or a string without an end may end in the appended text.
-fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
+fn still_read(store: &WindowsStore, checked: &CheckedEdit, image: &[u8]) -> Result<(), EditError> {
     let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
     let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
     let mut now = after.entries.list().iter();
-    for id in &wish.stays {
+    for id in &checked.stays {
         if now.next().map(|entry| after.raw(entry.id)) != Some(store.raw(*id)) {
             return Err(refuse("a damaged section next to it has no end and would change; remove that section first"));
         }
     }
     let name = |entry: &Entry| entry.certificates().first().map(|slot| key_name(slot.der()));
-    if !now.map(name).eq(wish.added.iter().map(|new| Some(new.name.clone()))) {
+    if !now.map(name).eq(checked.added.iter().map(|new| Some(new.name.clone()))) {
         return Err(refuse(
             "a value of the file has no end and would swallow the added certificate; repair or remove that value first",
         ));
@@ -82,7 +82,7 @@ fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditErro
 }
 
 /// The only key `…\Certificates` of the file.
-fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
+fn home<'d>(document: &'d RegDocument<'_>) -> Result<&'d str, String> {
     let mut homes = document.homes.values();
     match (homes.next(), homes.next()) {
         (Some(home), None) if !home.contains('\u{fffd}') => Ok(home),
@@ -95,13 +95,13 @@ fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
 }
 
 /// The lines of a file that stay.
-struct Lines<'t, 'a> {
-    text: &'t Text<'a>,
+struct KeptLines<'t, 'a> {
+    text: &'t RegText<'a>,
     stays: Vec<bool>,
 }
 
-impl<'t, 'a> Lines<'t, 'a> {
-    fn new(text: &'t Text<'a>) -> Self {
+impl<'t, 'a> KeptLines<'t, 'a> {
+    fn new(text: &'t RegText<'a>) -> Self {
         Self { text, stays: vec![true; text.lines.len()] }
     }
 
@@ -146,7 +146,7 @@ impl<'t, 'a> Lines<'t, 'a> {
 }
 
 /// Appends a section in the style of the file, with a blank line after it if the file ends with one.
-fn append(out: &mut Vec<u8>, text: &Text<'_>, key: &str, blob: &[u8]) {
+fn append(out: &mut Vec<u8>, text: &RegText<'_>, key: &str, blob: &[u8]) {
     let newline = if text.line_break(0).first() == Some(&b'\n') { "\n" } else { "\r\n" };
     let two = newline.repeat(2);
     let (before, after) = match text.breaks_at_end(out) {

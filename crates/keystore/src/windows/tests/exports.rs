@@ -147,7 +147,7 @@ fn bad_sections_do_not_hide_good_ones() {
         );
         assert_eq!(write(&store, &remove(&[0])).unwrap(), (title("\n") + &good).as_bytes());
         let alone = try_open(format!("{}{key}{value}", title("\n")).as_bytes()).unwrap_err();
-        assert_eq!((alone.class, alone.offset), (Class::Corrupt, Some(38)), "{alone}");
+        assert_eq!((alone.class, alone.offset), (ErrorClass::Corrupt, Some(38)), "{alone}");
     }
     // A string without an end counts as one line.
     let open = format!("{}{good}{key}\"Blob\"=\"open\n\"a\"=dword:1\n", title("\n")).replacen("\"a\"", "@", 1);
@@ -170,11 +170,11 @@ fn other_texts_are_no_stores() {
         (bom16(&title("\r\n")), "no certificate store"),
     ] {
         let error = try_open(&bytes).unwrap_err();
-        assert!(error.class == Class::NotAStore && error.to_string().contains(what), "{error}");
+        assert!(error.class == ErrorClass::NotAStore && error.to_string().contains(what), "{error}");
     }
     let mut odd = bom16(&exported("\r\n"));
     odd.pop();
-    assert_eq!(try_open(&odd).unwrap_err().class, Class::Corrupt);
+    assert_eq!(try_open(&odd).unwrap_err().class, ErrorClass::Corrupt);
 }
 
 /// Found by fuzzing: a continued last line swallows the appended text.

@@ -31,7 +31,7 @@ fn a_dirty_hive_is_refused_by_name() {
     dirty[4] ^= 1;
     dirty[508] ^= 1;
     let error = try_open(&dirty).unwrap_err();
-    assert!(error.class == Class::Unsupported && error.to_string().contains("dirty"), "{error}");
+    assert!(error.class == ErrorClass::Unsupported && error.to_string().contains("dirty"), "{error}");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn lists_that_multiply_end_as_an_error() {
     (0..4).for_each(|n| bytes[508 + n] ^= bytes[40 + n] ^ size[n]);
     bytes[40..44].copy_from_slice(&size);
     let error = try_open(&bytes).unwrap_err();
-    assert_eq!((error.class, error.format), (Class::Corrupt, Some("windows-hive")), "{error}");
+    assert_eq!((error.class, error.format), (ErrorClass::Corrupt, Some("windows-hive")), "{error}");
     assert!(error.to_string().contains("more often"), "{error}");
 }
 

@@ -16,7 +16,7 @@ use crate::certificate::Certificate;
 use crate::detect::detect;
 use crate::edit::{Disposition, NewEntry};
 use crate::entry::Credential;
-use crate::error::Class;
+use crate::error::ErrorClass;
 use crate::intern::Interner;
 use crate::never::Never;
 use crate::remark::Remark;
@@ -196,10 +196,10 @@ fn damage_is_named_with_its_byte() {
     ] {
         let error = try_open(&bytes).unwrap_err();
         let found = (error.class, error.offset, error.to_string().contains(what));
-        assert_eq!(found, (Class::Corrupt, Some(offset as u64), true), "{error} ({what})");
+        assert_eq!(found, (ErrorClass::Corrupt, Some(offset as u64), true), "{error} ({what})");
         assert!(error.format.is_some() && !error.hint().is_empty());
     }
-    assert_eq!(try_open(&record(33, b"crl")).unwrap_err().class, Class::NotAStore);
+    assert_eq!(try_open(&record(33, b"crl")).unwrap_err().class, ErrorClass::NotAStore);
 }
 
 #[test]

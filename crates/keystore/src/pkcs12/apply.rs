@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bag::{self, Attributes, What};
-use super::draft::{Draft, Tag, unreadable};
-use super::view::{self, Placed, Role, Seen};
+use super::bag::{self, AttributeChange, BagContent};
+use super::draft::{Pkcs12Draft, Tag, unreadable};
+use super::view::{self, BagRole, BagView, PlacedBag};
 use crate::alias::{Alias, StoredAlias};
 use crate::edit::{Disposition, Edits, NewEntry};
 use crate::entry::{Entry, EntryId, EntryKind};
@@ -25,16 +25,16 @@ struct Pin {
     key_id: Option<Vec<u8>>,
 }
 
-impl Draft<'_> {
+impl Pkcs12Draft<'_> {
     /// Reads the draft by the JDK's rules. The names and ties that the JDK only guesses are written into the file where
     /// the guess would change. After that every entry must be as before, or as the edit asks.
-    pub(super) fn settle(&mut self, edits: &Edits) -> Result<(), EditError> {
+    pub(super) fn apply(&mut self, edits: &Edits) -> Result<(), EditError> {
         if let Some(pins) = self.pins(edits) {
             for (part, position, pin) in pins {
                 let raw =
                     self.parts.get(part).and_then(|p| p.bags.get(position)).map(|next| (next.tag, next.raw.to_vec()));
                 let Some((tag, raw)) = raw else { continue };
-                let attributes = Attributes {
+                let attributes = AttributeChange {
                     name: pin.name.as_deref().map(Some),
                     key_id: pin.key_id.as_deref().map(Some),
                     distrust: false,
@@ -55,12 +55,12 @@ impl Draft<'_> {
     }
 
     /// The draft as a JVM reads it.
-    fn next(&self) -> (Vec<Placed<'_>>, Vec<Tag>, Vec<Seen>) {
+    fn next(&self) -> (Vec<PlacedBag<'_>>, Vec<Tag>, Vec<BagView>) {
         let mut placed = Vec::new();
         let mut tags = Vec::new();
         for (part, one) in self.parts.iter().enumerate() {
             for (position, next) in one.bags.iter().enumerate() {
-                placed.push(Placed { bag: &next.bag, part, position, text: next.text() });
+                placed.push(PlacedBag { bag: &next.bag, part, position, text: next.text() });
                 tags.push(next.tag);
             }
         }
@@ -81,14 +81,14 @@ impl Draft<'_> {
                 pins.entry(number).or_default().name.clone_from(&entry.alias);
             }
             // A key that a JVM shows, or ties to its certificate, only because the key comes first.
-            if let (EntryKind::PrivateKey { chain }, Role::Key(next)) = (&entry.kind, &now.role)
-                && matches!(place.bag.what, What::SealedKey(_))
+            if let (EntryKind::PrivateKey { chain }, BagRole::Key(next)) = (&entry.kind, &now.role)
+                && matches!(place.bag.what, BagContent::SealedKey(_))
                 && (next.is_empty() && !chain.is_empty() || now.hidden.is_some() && !self.was_hidden(*id))
             {
                 let id = place.bag.key_id.as_deref().unwrap_or(ONLY).to_vec();
                 pins.entry(number).or_default().key_id = Some(id.clone());
                 let Some(leaf) = chain.first() else { continue };
-                let own = |placed: &Placed<'_>| {
+                let own = |placed: &PlacedBag<'_>| {
                     placed.bag.key_id.is_none()
                         && !placed.bag.trusted
                         && placed.bag.certificate().is_some_and(|slot| slot.fingerprint() == leaf.fingerprint())
@@ -111,8 +111,8 @@ impl Draft<'_> {
     /// Describes the first entry that a JVM would show neither as before nor as the edit asks; `None` if there is none.
     fn changed(&self, edits: &Edits) -> Option<String> {
         let (placed, tags, seen) = self.next();
-        let prints = |role: &Role| match role {
-            Role::Key(chain) => chain
+        let prints = |role: &BagRole| match role {
+            BagRole::Key(chain) => chain
                 .iter()
                 .filter_map(|number| placed.get(*number)?.bag.certificate())
                 .map(CertificateSlot::fingerprint)

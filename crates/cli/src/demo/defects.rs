@@ -3,7 +3,7 @@
 
 /// A defect. Hosts have their short names; all are in `acme.example`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sin {
+pub(super) enum SeededDefect {
     /// The installer wrote the short name into the certificate (document 003 L71).
     ShortName { identity: &'static str },
     /// The identity's certificate ends soon.
@@ -21,17 +21,17 @@ pub(super) enum Sin {
 }
 
 /// All defects.
-pub(super) const SINS: &[Sin] = &[
-    Sin::ShortName { identity: "cvp1/wsm" },
-    Sin::Ending { identity: "cvp2/vxml", days: 20 },
-    Sin::Missing { store: "adsa/cacerts", subject: "rgrb/iis" },
-    Sin::Missing { store: "adsb/cacerts", subject: "cuic1/tomcat" },
-    Sin::Missing { store: "rgrb/cacerts", subject: "adsb/iis" },
-    Sin::Stale { store: "adsa/cacerts", subject: "fina/tomcat" },
-    Sin::Stale { store: "pga/cacerts", subject: "cucmpub/tomcat" },
-    Sin::OlderAlias { store: "adsb/cacerts", subject: "rgra/iis", alias: "rgra.acme.example" },
-    Sin::OlderAlias { store: "cvp2/keystore", subject: "adsa/iis", alias: "aw_cert" },
-    Sin::Leftover { store: "adsa/cacerts", host: "cvp9" },
-    Sin::Leftover { store: "adsb/cacerts", host: "cvp9" },
-    Sin::Stranger { store: "adsa/cacerts", alias: "corp-proxy-root", cn: "Acme Corporate Proxy" },
+pub(super) const SINS: &[SeededDefect] = &[
+    SeededDefect::ShortName { identity: "cvp1/wsm" },
+    SeededDefect::Ending { identity: "cvp2/vxml", days: 20 },
+    SeededDefect::Missing { store: "adsa/cacerts", subject: "rgrb/iis" },
+    SeededDefect::Missing { store: "adsb/cacerts", subject: "cuic1/tomcat" },
+    SeededDefect::Missing { store: "rgrb/cacerts", subject: "adsb/iis" },
+    SeededDefect::Stale { store: "adsa/cacerts", subject: "fina/tomcat" },
+    SeededDefect::Stale { store: "pga/cacerts", subject: "cucmpub/tomcat" },
+    SeededDefect::OlderAlias { store: "adsb/cacerts", subject: "rgra/iis", alias: "rgra.acme.example" },
+    SeededDefect::OlderAlias { store: "cvp2/keystore", subject: "adsa/iis", alias: "aw_cert" },
+    SeededDefect::Leftover { store: "adsa/cacerts", host: "cvp9" },
+    SeededDefect::Leftover { store: "adsb/cacerts", host: "cvp9" },
+    SeededDefect::Stranger { store: "adsa/cacerts", alias: "corp-proxy-root", cn: "Acme Corporate Proxy" },
 ];

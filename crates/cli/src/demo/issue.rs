@@ -23,7 +23,7 @@ pub(super) struct Made {
 
 /// The contents of a certificate to make.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
+pub(super) struct CertificateContent {
     /// The common name.
     pub(super) cn: String,
     /// Whether the common name is a subject alternative name too.
@@ -35,12 +35,12 @@ pub(super) struct Wish {
 }
 
 /// A host's certificate with an RSA key, as the products' installers make it.
-pub(super) fn host(wish: &Wish) -> Result<Made, DemoError> {
+pub(super) fn host(content: &CertificateContent) -> Result<Made, DemoError> {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(failed("an RSA key"))?;
-    let names = if wish.san { vec![wish.cn.clone()] } else { Vec::new() };
+    let names = if content.san { vec![content.cn.clone()] } else { Vec::new() };
     let mut params = CertificateParams::new(names).map_err(failed("a subject alternative name"))?;
-    params.distinguished_name = subject(&wish.cn)?;
-    dates(&mut params, wish.from, wish.to)?;
+    params.distinguished_name = subject(&content.cn)?;
+    dates(&mut params, content.from, content.to)?;
     sign(params, &key)
 }
 
@@ -89,17 +89,17 @@ fn sign(params: CertificateParams, key: &KeyPair) -> Result<Made, DemoError> {
 
 /// Makes many certificates in parallel, because making a key takes long.
 pub(super) fn all<T: Sync>(
-    wishes: &[T],
+    contents: &[T],
     make: impl Fn(&T) -> Result<Made, DemoError> + Sync,
 ) -> Result<Vec<Made>, DemoError> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wishes.len().max(1));
-    let size = wishes.len().div_ceil(workers).max(1);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(contents.len().max(1));
+    let size = contents.len().div_ceil(workers).max(1);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = wishes
+        let threads: Vec<_> = contents
             .chunks(size)
             .map(|chunk| scope.spawn(|| chunk.iter().map(&make).collect::<Result<Vec<_>, _>>()))
             .collect();
-        let mut made = Vec::with_capacity(wishes.len());
+        let mut made = Vec::with_capacity(contents.len());
         for thread in threads {
             made.extend(thread.join().map_err(|_| DemoError("a worker stopped".to_owned()))??);
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use trustmason_host::disk::{self, Limit};
+use trustmason_host::disk::{self, ReadLimit};
 use trustmason_keystore::Fingerprint;
 use trustmason_keystore::{Interner, Store};
 use trustmason_spec::name::StoreId;
@@ -13,21 +13,21 @@ use super::layout::place;
 use super::{DemoError, failed};
 
 #[derive(Deserialize)]
-struct Pack {
-    add: Vec<Item>,
-    remove: Vec<Item>,
+struct HandOffPack {
+    add: Vec<HandOffItem>,
+    remove: Vec<HandOffItem>,
 }
 
 #[derive(Deserialize)]
-struct Item {
+struct HandOffItem {
     file: Option<String>,
     sha256: Option<String>,
 }
 
 /// Carries out the pack for one store. Gives the numbers of certificates added and removed.
 pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) -> Result<(usize, usize), DemoError> {
-    let text = disk::read(&folder.join("pack.json"), Limit::Plan).map_err(failed("a pack"))?;
-    let pack: Pack = serde_json::from_slice(&text).map_err(failed("a pack"))?;
+    let text = disk::read(&folder.join("pack.json"), ReadLimit::Plan).map_err(failed("a pack"))?;
+    let pack: HandOffPack = serde_json::from_slice(&text).map_err(failed("a pack"))?;
     let Some(mirror) = topology.stores.get(target).filter(|def| def.is_hand_off()).and_then(StoreDef::folder) else {
         return Err(DemoError(format!("{target} has no mirror")));
     };
@@ -45,7 +45,7 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
     }
     let mut come = 0;
     for name in pack.add.iter().filter_map(|i| i.file.as_ref()) {
-        let bytes = disk::read(&folder.join(name), Limit::Certificate).map_err(failed("a pack"))?;
+        let bytes = disk::read(&folder.join(name), ReadLimit::Certificate).map_err(failed("a pack"))?;
         fs_err::write(mirror.join(name), bytes).map_err(failed("a mirror"))?;
         come += 1;
     }
@@ -53,7 +53,7 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
 }
 
 fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
-    let bytes = disk::read(file, Limit::Store).map_err(failed("a mirror"))?;
+    let bytes = disk::read(file, ReadLimit::Store).map_err(failed("a mirror"))?;
     let store = Store::open(bytes, trustmason_keystore::Credential::Withheld, &Interner::new());
     Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
 }

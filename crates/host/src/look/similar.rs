@@ -19,7 +19,7 @@ const MOST_OPENED: usize = 200;
 
 /// What is known about the certificate files of an estate.
 #[derive(Clone, Default)]
-pub(super) struct Near<'a> {
+pub(super) struct SimilarFiles<'a> {
     /// The host whose certificate is missing.
     host: Option<&'a Fqdn>,
     /// The folders of exported certificates.
@@ -29,7 +29,7 @@ pub(super) struct Near<'a> {
     wanted: BTreeSet<String>,
 }
 
-impl<'a> Near<'a> {
+impl<'a> SimilarFiles<'a> {
     pub(super) fn of(survey: &'a Survey) -> Self {
         let mut near = Self::default();
         for look in &survey.looks {

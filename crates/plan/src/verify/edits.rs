@@ -6,57 +6,57 @@ use trustmason_keystore::{Alias, EntryId, StoredAlias};
 use trustmason_spec::name::StoreId;
 
 use super::Verifier;
-use crate::change::{After, Change, Deed, DeleteReason, Material};
-use crate::finding::Kind;
+use crate::change::{Change, DeleteReason, Edit, EntryAfter, Material};
+use crate::finding::FindingKind;
 use crate::outline::EdgeVerdict;
 
 /// Whether a deletion for this reason repairs a finding.
-fn mends(because: DeleteReason, finding: Kind) -> bool {
+fn mends(because: DeleteReason, finding: FindingKind) -> bool {
     match because {
         // The last phase of a rotation also deletes predecessors.
-        DeleteReason::Predecessor => matches!(finding, Kind::Stale | Kind::RotationWaiting),
-        DeleteReason::NoLongerWanted => finding == Kind::Stale,
-        DeleteReason::Retired => finding == Kind::Retired,
-        DeleteReason::Distrust => finding == Kind::Distrusted,
-        DeleteReason::Exclusive => finding == Kind::Unmanaged,
+        DeleteReason::Predecessor => matches!(finding, FindingKind::Stale | FindingKind::RotationWaiting),
+        DeleteReason::NoLongerWanted => finding == FindingKind::Stale,
+        DeleteReason::Retired => finding == FindingKind::Retired,
+        DeleteReason::Distrust => finding == FindingKind::Distrusted,
+        DeleteReason::Exclusive => finding == FindingKind::Unmanaged,
     }
 }
 
 /// The entries that a change removes or overwrites.
-fn touched(deed: &Deed) -> Vec<EntryId> {
-    match deed {
-        Deed::Import { .. } => Vec::new(),
-        Deed::Replace { entries, .. } => entries.clone(),
-        Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-        Deed::InstallKey { entry, .. } => entry.iter().copied().collect(),
+fn touched(edit: &Edit) -> Vec<EntryId> {
+    match edit {
+        Edit::Import { .. } => Vec::new(),
+        Edit::Replace { entries, .. } => entries.clone(),
+        Edit::Rename { entry, .. } | Edit::Delete { entry, .. } => vec![*entry],
+        Edit::InstallKey { entry, .. } => entry.iter().copied().collect(),
     }
 }
 
 /// The alias that a change gives to an entry that had another one, or to a new entry.
-fn given(deed: &Deed) -> Option<&Alias> {
-    match deed {
-        Deed::Import { alias, .. } => alias.as_ref(),
-        Deed::Rename { to, .. } => Some(to),
-        Deed::InstallKey { entry: None, at, .. } => at.alias(),
-        Deed::Replace { .. } | Deed::Delete { .. } | Deed::InstallKey { entry: Some(_), .. } => None,
+fn given(edit: &Edit) -> Option<&Alias> {
+    match edit {
+        Edit::Import { alias, .. } => alias.as_ref(),
+        Edit::Rename { to, .. } => Some(to),
+        Edit::InstallKey { entry: None, at, .. } => at.alias(),
+        Edit::Replace { .. } | Edit::Delete { .. } | Edit::InstallKey { entry: Some(_), .. } => None,
     }
 }
 
 /// Whether the state that a change announces is what the change writes.
 fn leaves(change: &Change) -> bool {
-    match (&change.deed, &change.after) {
+    match (&change.edit, &change.after) {
         (
-            Deed::Import { material: Material::Known(certificate), .. }
-            | Deed::Replace { material: Material::Known(certificate), .. },
-            After::Known(view),
+            Edit::Import { material: Material::Known(certificate), .. }
+            | Edit::Replace { material: Material::Known(certificate), .. },
+            EntryAfter::Known(view),
         ) => view.sha256 == certificate.fingerprint(),
         (
-            Deed::Import { material: Material::Minted(_), .. } | Deed::Replace { material: Material::Minted(_), .. },
-            After::Minted { .. },
+            Edit::Import { material: Material::Minted(_), .. } | Edit::Replace { material: Material::Minted(_), .. },
+            EntryAfter::Minted { .. },
         )
-        | (Deed::InstallKey { .. }, After::Known(_) | After::Minted { .. })
-        | (Deed::Delete { .. }, After::Gone) => true,
-        (Deed::Rename { to, .. }, After::Alias(after)) => to == after,
+        | (Edit::InstallKey { .. }, EntryAfter::Known(_) | EntryAfter::Minted { .. })
+        | (Edit::Delete { .. }, EntryAfter::Gone) => true,
+        (Edit::Rename { to, .. }, EntryAfter::Alias(after)) => to == after,
         _ => false,
     }
 }
@@ -64,7 +64,7 @@ fn leaves(change: &Change) -> bool {
 impl Verifier<'_> {
     /// Checks that each change leaves what it announces, that each entry is in one change, and that each new alias is
     /// given once.
-    pub(super) fn deeds(&mut self) {
+    pub(super) fn edits(&mut self) {
         let plan = self.plan;
         let mut entries: BTreeSet<(&StoreId, EntryId)> = BTreeSet::new();
         let mut aliases: BTreeSet<(&StoreId, &Alias)> = BTreeSet::new();
@@ -73,15 +73,15 @@ impl Verifier<'_> {
             if !leaves(change) {
                 self.contradiction(&place, "what stands there afterwards is not what it puts there");
             }
-            for entry in touched(&change.deed) {
+            for entry in touched(&change.edit) {
                 if !entries.insert((&change.store, entry)) {
                     self.contradiction(&place, "another change is about the same entry");
                 }
             }
-            if given(&change.deed).is_some_and(|alias| !aliases.insert((&change.store, alias))) {
+            if given(&change.edit).is_some_and(|alias| !aliases.insert((&change.store, alias))) {
                 self.contradiction(&place, "another change gives the same alias");
             }
-            if let Deed::Replace { entries, .. } = &change.deed
+            if let Edit::Replace { entries, .. } = &change.edit
                 && entries.is_empty()
             {
                 self.contradiction(&place, "it replaces nothing");
@@ -100,7 +100,7 @@ impl Verifier<'_> {
             }
         }
         for change in &plan.changes {
-            let Deed::Delete { because, .. } = &change.deed else { continue };
+            let Edit::Delete { because, .. } = &change.edit else { continue };
             let place = format!("change {}", change.id);
             if !mends(*because, change.finding) {
                 self.contradiction(

@@ -14,7 +14,7 @@ use crate::record::sites::{PieceHere, SiteError, Sites};
 
 /// What was done to one part of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum PieceOutcome {
     /// The part got its new content.
     Written,
     /// The part was not changed.
@@ -29,34 +29,36 @@ pub enum Fate {
 
 /// An intent and what was done for it.
 #[derive(Clone, Debug)]
-pub struct Deed {
+pub struct Replayed {
     /// The intent.
     pub intent: Intent,
     /// What was done to each part, in the order of the intent's pieces.
-    pub fates: Vec<Fate>,
+    pub fates: Vec<PieceOutcome>,
 }
 
-impl Deed {
+impl Replayed {
     /// Whether everything was done.
     pub fn is_done(&self) -> bool {
-        self.fates.iter().all(|fate| *fate == Fate::Written)
+        self.fates.iter().all(|fate| *fate == PieceOutcome::Written)
     }
 
     /// Whether nothing was done.
     pub fn is_untouched(&self) -> bool {
-        self.fates.iter().all(|fate| *fate == Fate::Untouched)
+        self.fates.iter().all(|fate| *fate == PieceOutcome::Untouched)
     }
 
     /// Whether something was certainly done.
     pub fn wrote(&self) -> bool {
-        self.fates.contains(&Fate::Written)
+        self.fates.contains(&PieceOutcome::Written)
     }
 
     /// Why it cannot be told yet what was done; `None` if that is known, or never will be.
     pub fn unseen(&self) -> Option<&str> {
         self.fates.iter().find_map(|fate| match fate {
-            Fate::Unseen(why) => Some(why.as_str()),
-            Fate::Written | Fate::Untouched | Fate::Changed | Fate::Undeclared(_) => None,
+            PieceOutcome::Unseen(why) => Some(why.as_str()),
+            PieceOutcome::Written | PieceOutcome::Untouched | PieceOutcome::Changed | PieceOutcome::Undeclared(_) => {
+                None
+            }
         })
     }
 
@@ -72,7 +74,7 @@ impl Deed {
     }
 
     /// Each part with what was done to it.
-    pub fn pieces(&self) -> impl Iterator<Item = (&Piece, &Fate)> {
+    pub fn pieces(&self) -> impl Iterator<Item = (&Piece, &PieceOutcome)> {
         self.intent.pieces.iter().zip(&self.fates)
     }
 }
@@ -80,7 +82,7 @@ impl Deed {
 /// What a run did to each store, in the order of the journal. An outcome in the journal counts, whatever the store
 /// holds now. Without one, or where the run could not tell, the digests on the disks count: a part is written by the
 /// step that gives the file its name, not by the line that announces it.
-pub(crate) fn deeds(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Deed> {
+pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Replayed> {
     let outcomes: BTreeMap<&StoreId, (Ended, &Vec<PieceAt>, &Vec<PieceAt>)> = records
         .iter()
         .filter_map(|record| match record {
@@ -92,41 +94,41 @@ pub(crate) fn deeds(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<De
         Record::Intent(intent) => Some((**intent).clone()),
         _ => None,
     });
-    let deed = |intent: Intent| {
+    let replayed = |intent: Intent| {
         let fates = match outcomes.get(&intent.store) {
-            Some((Ended::Written, ..)) => intent.pieces.iter().map(|_| Fate::Written).collect(),
+            Some((Ended::Written, ..)) => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
             Some((_, written, unclear)) => {
                 let noted = |piece: &Piece| {
                     if written.contains(&piece.at) {
-                        Fate::Written
+                        PieceOutcome::Written
                     } else if unclear.contains(&piece.at) {
                         fate(piece, &intent.store, run, sites)
                     } else {
-                        Fate::Untouched
+                        PieceOutcome::Untouched
                     }
                 };
                 intent.pieces.iter().map(noted).collect()
             }
             None => fates(&intent, run, sites),
         };
-        Deed { fates, intent }
+        Replayed { fates, intent }
     };
-    intents.map(deed).collect()
+    intents.map(replayed).collect()
 }
 
 /// What the disks tell now about each part of an intent.
-pub(crate) fn fates(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<Fate> {
+pub(crate) fn fates(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<PieceOutcome> {
     intent.pieces.iter().map(|piece| fate(piece, &intent.store, run, sites)).collect()
 }
 
-fn fate(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> Fate {
+fn fate(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> PieceOutcome {
     match sites.digest(store, &piece.at) {
         // If another program's file was displaced, it is put back, and then this part was not written.
-        Ok(now) if now == piece.after && !displaced(piece, store, run, sites) => Fate::Written,
-        Ok(now) if now == piece.before || now == piece.after => Fate::Untouched,
-        Ok(_) => Fate::Changed,
-        Err(SiteError::Unseen(why)) => Fate::Unseen(why),
-        Err(SiteError::Undeclared(why)) => Fate::Undeclared(why),
+        Ok(now) if now == piece.after && !displaced(piece, store, run, sites) => PieceOutcome::Written,
+        Ok(now) if now == piece.before || now == piece.after => PieceOutcome::Untouched,
+        Ok(_) => PieceOutcome::Changed,
+        Err(SiteError::Unseen(why)) => PieceOutcome::Unseen(why),
+        Err(SiteError::Undeclared(why)) => PieceOutcome::Undeclared(why),
     }
 }
 

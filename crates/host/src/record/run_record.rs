@@ -13,7 +13,7 @@ use trustmason_spec::topology::{Policy, Side, Topology};
 use crate::disk::{self, Disk, DiskError};
 use crate::machine;
 use crate::record::audit::{self, Audit, Author};
-use crate::record::journal::{self, Deed, Intent, Journal, Record};
+use crate::record::journal::{self, Intent, Journal, Record, Replayed};
 use crate::record::ledger::{self, Loaded};
 use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
@@ -57,7 +57,7 @@ pub enum HaltError {
 }
 
 /// The record of a run at work.
-pub(crate) struct Books<'a> {
+pub(crate) struct RunRecorder<'a> {
     pub disk: &'a Disk,
     pub state: State,
     pub run: RunId,
@@ -98,7 +98,7 @@ pub(crate) struct Counts {
     pub skipped: u32,
 }
 
-impl<'a> Books<'a> {
+impl<'a> RunRecorder<'a> {
     /// Opens the record. Only the state folder is touched.
     pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, BeginError> {
         let Beginning { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
@@ -160,15 +160,15 @@ impl<'a> Books<'a> {
 
     /// Enters into the ledger what was done to a store, or what may have been done. If a part cannot be looked at, or
     /// the run left a temporary file beside it, the ledger's entry stays open.
-    pub(crate) fn take(&mut self, deed: &Deed) {
-        let Intent { store, pieces, .. } = &deed.intent;
+    pub(crate) fn take(&mut self, replayed: &Replayed) {
+        let Intent { store, pieces, .. } = &replayed.intent;
         let beside = pieces.iter().filter_map(|piece| match self.sites().locate(store, &piece.at) {
             Ok(PieceHere::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
             Ok(PieceHere::System(..)) | Err(_) => None,
         });
         let left = beside.flatten().any(|path| !matches!(disk::named_if_there(&path), Ok(None)));
-        self.open |= left || deed.unseen().is_some();
-        deed.enter(&mut self.ledger, &self.run, self.now);
+        self.open |= left || replayed.unseen().is_some();
+        replayed.enter(&mut self.ledger, &self.run, self.now);
     }
 
     /// Does something whose failure stops no store.
@@ -206,14 +206,15 @@ impl<'a> Books<'a> {
         if written > 0 {
             self.prune(policy);
         }
-        self.trouble(|books| books.journal.note(&Record::End { at: finished }));
-        self.trouble(|books| {
-            let journal = journal::digest(&books.state, &books.run)?;
-            if let Some(record) = books.ledger.run_mut(&books.run) {
+        self.trouble(|recorder| recorder.journal.note(&Record::End { at: finished }));
+        self.trouble(|recorder| {
+            let journal = journal::digest(&recorder.state, &recorder.run)?;
+            if let Some(record) = recorder.ledger.run_mut(&recorder.run) {
                 record.journal = journal.filter(|_| closed.is_some());
             }
-            let stored = ledger::store(books.disk, &books.state, &books.ledger, books.stored, &books.run)?;
-            books.stored = Some(stored);
+            let stored =
+                ledger::store(recorder.disk, &recorder.state, &recorder.ledger, recorder.stored, &recorder.run)?;
+            recorder.stored = Some(stored);
             Ok(())
         });
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Answers every question on as many threads as there are processors. Each question is answered on one thread.
-pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
+pub(crate) fn map<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(questions.len());
     if workers <= 1 {
         return questions.iter().map(answer).collect();
@@ -29,7 +29,7 @@ pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + 
 }
 
 /// Reported for one question while all questions are answered.
-pub(crate) enum News<'a, A> {
+pub(crate) enum Progress<'a, A> {
     /// Work on the question with this index has begun.
     Begun(usize),
     /// The answer to the question with this index.
@@ -38,18 +38,18 @@ pub(crate) enum News<'a, A> {
 
 /// Answers every question on at most `threads` threads, which take the questions in their order. `tell` hears of each
 /// question as it begins and ends, on the caller's own thread. The answers come in the order of the questions.
-pub(crate) fn told<Q: Sync, A: Send>(
+pub(crate) fn map_with_events<Q: Sync, A: Send>(
     threads: usize,
     questions: &[Q],
     answer: impl Fn(&Q) -> A + Sync,
-    mut tell: impl FnMut(News<'_, A>),
+    mut tell: impl FnMut(Progress<'_, A>),
 ) -> Vec<A> {
     let workers = threads.min(questions.len());
     if workers <= 1 {
         let one = |(index, question)| {
-            tell(News::Begun(index));
+            tell(Progress::Begun(index));
             let one = answer(question);
-            tell(News::Done(index, &one));
+            tell(Progress::Done(index, &one));
             one
         };
         return questions.iter().enumerate().map(one).collect();
@@ -71,9 +71,9 @@ pub(crate) fn told<Q: Sync, A: Send>(
         drop(sender);
         for (index, news) in receiver {
             match news {
-                None => tell(News::Begun(index)),
+                None => tell(Progress::Begun(index)),
                 Some(one) => {
-                    tell(News::Done(index, &one));
+                    tell(Progress::Done(index, &one));
                     answers.push((index, one));
                 }
             }
@@ -95,23 +95,23 @@ mod tests {
     #[test]
     fn answers_come_in_the_order_of_the_questions() {
         let questions: Vec<usize> = (0..500).collect();
-        let answers = out(&questions, |q| {
+        let answers = map(&questions, |q| {
             if q % 7 == 0 {
                 thread::yield_now();
             }
             q * 2
         });
         assert_eq!(answers, questions.iter().map(|q| q * 2).collect::<Vec<_>>());
-        assert!(out(&Vec::<usize>::new(), |q| *q).is_empty());
+        assert!(map(&Vec::<usize>::new(), |q| *q).is_empty());
         for threads in [0, 1, 4] {
             let (mut begun, mut done) = (0, 0);
-            let answers = told(
+            let answers = map_with_events(
                 threads,
                 &questions,
                 |q| q * 2,
                 |news| match news {
-                    News::Begun(_) => begun += 1,
-                    News::Done(index, answer) => done += usize::from(*answer == index * 2),
+                    Progress::Begun(_) => begun += 1,
+                    Progress::Done(index, answer) => done += usize::from(*answer == index * 2),
                 },
             );
             assert_eq!(answers, questions.iter().map(|q| q * 2).collect::<Vec<_>>());

@@ -15,7 +15,13 @@ use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
 
 /// Clears one folder for a run. A file that cannot be judged is left and reported.
-pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, folder: &Path) -> Result<(), DiskError> {
+pub(crate) fn remove_leftovers(
+    disk: &Disk,
+    state: &State,
+    sites: Sites<'_>,
+    run: &RunId,
+    folder: &Path,
+) -> Result<(), DiskError> {
     let inside = folder.starts_with(state.root());
     if inside {
         state.is_inside(folder)?;
