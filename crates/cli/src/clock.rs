@@ -13,7 +13,7 @@ use trustmason_host::state::lock::Lock;
 use trustmason_plan::clock::{ClockVerdict, Evidence, judge};
 use trustmason_plan::text;
 
-use crate::console::{Console, person};
+use crate::console::{Console, account};
 use crate::stop::Stop;
 
 /// The advice for a person whose clock is doubted.
@@ -72,7 +72,11 @@ pub(crate) struct VouchedClock(Option<ClockVerdict>);
 
 /// Refuses a clock that cannot be right, unless a person says that it is right. Every command that writes a date into the
 /// ledger calls this.
-pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Observation, vouched: bool) -> Result<VouchedClock, Stop> {
+pub(crate) fn require_plausible(
+    reconciler: &Reconciler<'_>,
+    sight: &Observation,
+    vouched: bool,
+) -> Result<VouchedClock, Stop> {
     match reconciler.doubt(sight) {
         Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
         doubt => Ok(VouchedClock(doubt)),
@@ -95,7 +99,7 @@ impl VouchedClock {
         lock: &mut Lock,
     ) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
-        reconciler.vouch(&verdict, &person(), sight, lock).map_err(|e| {
+        reconciler.vouch(&verdict, &account(), sight, lock).map_err(|e| {
             Stop::refused(format!(
                 "the confirmation of the clock (--clock-is-right) could not be recorded: {e}; nothing was done"
             ))

@@ -123,7 +123,7 @@ fn quiet(result: io::Result<()>) {
 
 /// The person who runs the command: the account of this process as the system names it, not as a variable names it. The
 /// value of `SUDO_USER` is added and labelled with the variable's name.
-pub(crate) fn person() -> String {
+pub(crate) fn account() -> String {
     let account = whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(nameless);
     match std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != account) {
         Some(caller) => format!("{} (SUDO_USER: {})", escape(&account), escape(&caller)),

@@ -102,7 +102,7 @@ fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {
 
 /// The options of a command that affect its plan.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Question {
+pub(crate) struct PlanRequest {
     pub(crate) select: Select,
     pub(crate) replace: Vec<IdentityId>,
     pub(crate) allow_deletes: Option<u32>,
@@ -112,7 +112,7 @@ pub(crate) struct Question {
 impl Estate {
     /// The options of a plan. A selection without any host is refused, because the plan would say "No changes." about
     /// nothing.
-    pub(crate) fn options(&self, question: Question) -> Result<PlanOptions, Stop> {
+    pub(crate) fn options(&self, question: PlanRequest) -> Result<PlanOptions, Stop> {
         for glob in &question.select.host {
             let matcher = GlobBuilder::new(glob).build().map(|g| g.compile_matcher());
             let any = matcher.is_ok_and(|m| self.topology.hosts.keys().any(|h| m.is_match(h.as_str())));

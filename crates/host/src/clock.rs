@@ -16,7 +16,7 @@ use crate::word::decision::{self, Decision, DecisionError};
 
 /// Why an operator's statement about the clock was not recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum VouchError {
+pub enum AcceptClockError {
     /// The statement could not be recorded.
     #[error(transparent)]
     Decision(#[from] DecisionError),
@@ -29,8 +29,8 @@ pub enum VouchError {
 /// then.
 ///
 /// # Errors
-/// [`VouchError`]; the run must not begin.
-pub fn vouch(
+/// [`AcceptClockError`]; the run must not begin.
+pub fn accept(
     verdict: &ClockVerdict,
     now: Timestamp,
     by: &str,
@@ -38,7 +38,7 @@ pub fn vouch(
     loaded: &Loaded,
     disk: &Disk,
     lock: &mut Lock,
-) -> Result<Loaded, VouchError> {
+) -> Result<Loaded, AcceptClockError> {
     let words = verdict.to_string();
     let mut ledger = loaded.ledger.clone();
     ledger.not_after(now);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use trustmason_keystore::{HashAlgorithm, KeyAlgorithm, SignatureCheck};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, StoreId};
-use trustmason_spec::topology::{Constraints, Issuer, KeyAt, KeyPlace, Rotation, Source, Write};
+use trustmason_spec::topology::{CertificateSource, Constraints, Issuer, KeyAt, KeyPlace, Rotation, WriteMode};
 
 use super::*;
 
@@ -23,11 +23,11 @@ fn identity() -> IdentityDef {
     let attribute = |k: &str, v: &str| (k.to_owned(), v.to_owned());
     IdentityDef {
         id: IdentityId::new(host.clone(), "wsm"),
-        source: Source::KeyEntry(KeyPlace {
+        source: CertificateSource::KeyEntry(KeyPlace {
             store: StoreId::new(host, "keystore"),
             at: KeyAt::Alias("wsm_certificate".into()),
         }),
-        write: Write::Direct,
+        write: WriteMode::Direct,
         constraints: Constraints {
             key: Some(KeyKind::Rsa(2048)),
             signature: vec![SignatureHash::Sha256],

@@ -83,8 +83,12 @@ pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted,
     let program = argv.first().cloned().unwrap_or_default();
     let patience = Duration::from_secs(u64::from(*timeout_seconds));
     let begun = Instant::now();
-    let ran =
-        process::run(&Call { argv, timeout: patience, without_env: secrets.withheld(), purpose: CallPurpose::Effect });
+    let ran = process::run(&Call {
+        argv,
+        timeout: patience,
+        without_env: secrets.withheld(),
+        purpose: CallPurpose::SideEffect,
+    });
     let seconds = begun.elapsed().as_secs();
     match ran {
         Ok(ran) => {

@@ -23,7 +23,7 @@ pub(crate) struct ContentInput<'a> {
 }
 
 /// The content of a store in one format.
-pub(crate) trait Content: Any + Send + Sync {
+pub(crate) trait StoreContent: Any + Send + Sync {
     /// The format of the content.
     fn format(&self) -> Format;
 

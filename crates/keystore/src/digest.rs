@@ -72,7 +72,7 @@ impl fmt::Debug for Digest {
 
 /// Why a text is not a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FingerprintError {
+pub enum HexDigestError {
     /// A character that is neither a hex digit, a colon nor a blank.
     #[error(
         "`{found}` at character {at} is not a hex digit; a SHA-256 fingerprint has 64 hex digits; colons and spaces are allowed"
@@ -92,7 +92,7 @@ pub enum FingerprintError {
 }
 
 impl FromStr for Digest {
-    type Err = FingerprintError;
+    type Err = HexDigestError;
 
     /// Reads 64 hex digits in upper or lower case. Colons and blanks between them are ignored, because `openssl` and
     /// `keytool` print colons.
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// Reads 32 bytes from 64 hex digits.
-fn read(text: &str) -> Result<[u8; 32], FingerprintError> {
+fn read(text: &str) -> Result<[u8; 32], HexDigestError> {
     let mut bytes = [0u8; 32];
     let mut digits = 0usize;
     for (index, found) in text.chars().enumerate() {
@@ -122,14 +122,14 @@ fn read(text: &str) -> Result<[u8; 32], FingerprintError> {
             continue;
         }
         let Some(value) = found.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
-            return Err(FingerprintError::Character { found, at: index + 1 });
+            return Err(HexDigestError::Character { found, at: index + 1 });
         };
         if let Some(byte) = bytes.get_mut(digits / 2) {
             *byte = (*byte << 4) | value;
         }
         digits += 1;
     }
-    if digits == 64 { Ok(bytes) } else { Err(FingerprintError::Length { digits }) }
+    if digits == 64 { Ok(bytes) } else { Err(HexDigestError::Length { digits }) }
 }
 
 /// The bytes in lower-case hex.

@@ -111,7 +111,7 @@ impl<P> Entries<P> {
                 remarks.push(if other == exact {
                     Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
                 } else {
-                    Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
+                    Remark::AliasCaseCollision { entry: entry.id, earlier, alias: alias() }
                 });
             }
         }

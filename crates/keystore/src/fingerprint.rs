@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, FingerprintError};
+use crate::digest::{Digest, HexDigestError};
 
 /// SHA-256 over the DER encoding of a certificate. In JSON and YAML it is written as its text, also as the key of a
 /// map.
@@ -67,7 +67,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 impl FromStr for Fingerprint {
-    type Err = FingerprintError;
+    type Err = HexDigestError;
 
     /// Reads 64 hex digits in upper or lower case. Colons and blanks between them are ignored, because `openssl` and
     /// `keytool` print colons.
@@ -96,10 +96,10 @@ mod tests {
     #[test]
     fn errors_name_the_place_and_the_likely_mistake() {
         let at = "ba78g".parse::<Fingerprint>().unwrap_err();
-        assert_eq!(at, FingerprintError::Character { found: 'g', at: 5 });
+        assert_eq!(at, HexDigestError::Character { found: 'g', at: 5 });
         let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d".parse::<Fingerprint>().unwrap_err();
         assert!(sha1.to_string().contains("SHA-1"), "{sha1}");
         let long = "00".repeat(33).parse::<Fingerprint>().unwrap_err();
-        assert_eq!(long, FingerprintError::Length { digits: 66 });
+        assert_eq!(long, HexDigestError::Length { digits: 66 });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::fingerprint::Fingerprint;
-use crate::tried::PasswordTrials;
+use crate::tried::KeyTrials;
 
 /// The number of shards: enough that threads which read different stores seldom wait for each other.
 const SHARDS: usize = 32;
@@ -15,18 +15,18 @@ const SHARDS: usize = 32;
 /// it. Nothing iterates over it, so nothing depends on its order.
 pub struct Interner {
     shards: [Mutex<HashMap<Fingerprint, CertificateSlot>>; SHARDS],
-    tried: PasswordTrials,
+    tried: KeyTrials,
 }
 
 impl Interner {
     /// An interner without certificates.
     #[must_use]
     pub fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), tried: PasswordTrials::default() }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), tried: KeyTrials::default() }
     }
 
     /// The protected keys that the run has tried to open.
-    pub(crate) fn tried(&self) -> &PasswordTrials {
+    pub(crate) fn tried(&self) -> &KeyTrials {
         &self.tried
     }
 

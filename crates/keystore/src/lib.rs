@@ -117,7 +117,7 @@ pub use certificate::{
     JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey, Signature, SignatureCheck,
 };
 pub use detect::{Detected, detect};
-pub use digest::{Digest, FingerprintError};
+pub use digest::{Digest, HexDigestError};
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use entry::{Credential, Entry, EntryId, EntryKey, EntryKind};
 pub use error::{EditError, ErrorClass, KeyError, ReadError};

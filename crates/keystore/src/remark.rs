@@ -60,7 +60,7 @@ pub enum Remark {
         alias: String,
     },
     /// The aliases of two entries differ in case only.
-    CaseTwins {
+    AliasCaseCollision {
         /// The later entry.
         entry: EntryId,
         /// The earlier entry.
@@ -257,7 +257,7 @@ impl Remark {
             | Self::HiddenKey { entry, .. }
             | Self::UntrustedBag { entry, .. }
             | Self::DuplicateAlias { entry, .. }
-            | Self::CaseTwins { entry, .. }
+            | Self::AliasCaseCollision { entry, .. }
             | Self::UpperCaseAlias { entry, .. }
             | Self::AliasNotText { entry, .. }
             | Self::JvmUnloadable { entry, .. }
@@ -345,7 +345,7 @@ impl fmt::Display for Remark {
                 earlier.position(),
                 entry.position()
             ),
-            Self::CaseTwins { alias, earlier, entry } => write!(
+            Self::AliasCaseCollision { alias, earlier, entry } => write!(
                 f,
                 "alias `{}` (position {}) differs only in upper and lower case from the alias at position {}",
                 visible(alias),

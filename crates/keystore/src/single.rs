@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, ContentInput};
+use crate::content::{ContentInput, StoreContent};
 use crate::der;
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
@@ -58,7 +58,7 @@ pub(crate) fn open(file: ContentInput<'_>) -> Result<DerFile, ReadError> {
     Ok(DerFile { bytes, entries })
 }
 
-impl Content for DerFile {
+impl StoreContent for DerFile {
     fn format(&self) -> Format {
         Format::Der
     }

@@ -1,16 +1,16 @@
 //! A store, whatever its format. This is the only module that knows all formats: [`origin`] names each of them once,
-//! and every other function goes through [`Content`], which the type of each format implements. The module takes and
+//! and every other function goes through [`StoreContent`], which the type of each format implements. The module takes and
 //! gives bytes; it never opens a file.
 //!
-//! A further format that is only read needs a folder (a reader, and a type that implements [`Content`]), a variant of
+//! A further format that is only read needs a folder (a reader, and a type that implements [`StoreContent`]), a variant of
 //! [`Format`](crate::format), a rule in `detect`, and one line in [`origin`].
 
 use std::any::Any;
 
 use crate::alias::Alias;
 use crate::certificate::unrecoverable;
-use crate::content::{Content, ContentInput};
-use crate::detect::{Detected, detect, ruin};
+use crate::content::{ContentInput, StoreContent};
+use crate::detect::{Detected, damage, detect};
 use crate::digest::Digest;
 use crate::edit::{Edits, Image, check_positions};
 use crate::entry::{Credential, Entry, EntryId};
@@ -26,7 +26,7 @@ use crate::pem::{self, Pem};
 use crate::pkcs12::{self, Pkcs12, Protection};
 use crate::remark::Remark;
 use crate::single::{self, DerFile};
-use crate::tried::Trial;
+use crate::tried::KeyTrial;
 use crate::windows::{self, WindowsStore};
 
 /// An opened store, or a new one without entries. The value itself never changes: [`Store::edit`] gives the bytes of
@@ -53,11 +53,11 @@ use crate::windows::{self, WindowsStore};
 /// # }
 /// ```
 pub struct Store {
-    content: Box<dyn Content>,
+    content: Box<dyn StoreContent>,
 }
 
-type Open = fn(ContentInput<'_>) -> Result<Box<dyn Content>, ReadError>;
-type Empty = fn() -> Box<dyn Content>;
+type Open = fn(ContentInput<'_>) -> Result<Box<dyn StoreContent>, ReadError>;
+type Empty = fn() -> Box<dyn StoreContent>;
 
 /// How a store of a format is made.
 struct Origin {
@@ -67,13 +67,13 @@ struct Origin {
     empty: Empty,
 }
 
-fn boxed<C: Content>(content: C) -> Box<dyn Content> {
+fn boxed<C: StoreContent>(content: C) -> Box<dyn StoreContent> {
     Box::new(content)
 }
 
 /// Refuses one file for a format of several files: [`Store::open_directory`] and [`Store::open_pair`] open such a
 /// store.
-fn several_files(_: ContentInput<'_>) -> Result<Box<dyn Content>, ReadError> {
+fn several_files(_: ContentInput<'_>) -> Result<Box<dyn StoreContent>, ReadError> {
     Err(ReadError::new(ErrorClass::NotAStore, "a folder was given as a file", "open it as a folder"))
 }
 
@@ -115,7 +115,7 @@ impl Store {
             return Err(error.format(format.as_str()));
         }
         let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
-        let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
+        let text_mode = damage::crlf_only(&bytes).filter(|_| binary);
         let opened = (origin(format).open)(ContentInput { bytes, credential, certificates });
         opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
             (ErrorClass::Corrupt | ErrorClass::WrongPassword, Some(first)) => ReadError::new(
@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// The content of the store, if it has this type.
-    pub(crate) fn content<C: Content>(&self) -> Option<&C> {
+    pub(crate) fn content<C: StoreContent>(&self) -> Option<&C> {
         let content: &dyn Any = &*self.content;
         content.downcast_ref()
     }
@@ -334,7 +334,7 @@ impl Store {
         };
         let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         let leaf = chain.first().map(CertificateSlot::der).unwrap_or_default();
-        known.tried().once(Trial::of(self.format(), sealed, leaf, password), open)
+        known.tried().once(KeyTrial::of(self.format(), sealed, leaf, password), open)
     }
 
     /// The protected key as the file holds it. It can be copied, without being opened, into a store of the same format

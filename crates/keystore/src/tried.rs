@@ -14,9 +14,9 @@ use crate::password::Password;
 /// Everything that decides whether a protected key opens: SHA-256 over the format, the protected key, its certificate
 /// and the password. The digest stays in the memory of the process, as the password does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Trial([u8; 32]);
+pub(crate) struct KeyTrial([u8; 32]);
 
-impl Trial {
+impl KeyTrial {
     pub(crate) fn of(format: Format, sealed: &[u8], leaf: &[u8], password: &Password) -> Self {
         let mut digest = Sha256::new();
         for part in [format.as_str().as_bytes(), sealed, leaf, password.expose().as_bytes()] {
@@ -30,13 +30,13 @@ impl Trial {
 
 /// The result of each trial. Threads may share it. Nothing iterates over it, so nothing depends on its order.
 #[derive(Default)]
-pub(crate) struct PasswordTrials(Mutex<HashMap<Trial, Result<KeyMatch, KeyError>>>);
+pub(crate) struct KeyTrials(Mutex<HashMap<KeyTrial, Result<KeyMatch, KeyError>>>);
 
-impl PasswordTrials {
+impl KeyTrials {
     /// Gives the result of this trial, and opens the key only if the trial is new.
     pub(crate) fn once(
         &self,
-        trial: Trial,
+        trial: KeyTrial,
         open: impl FnOnce() -> Result<KeyMatch, KeyError>,
     ) -> Result<KeyMatch, KeyError> {
         // A poisoned map still holds complete results, because each is inserted in one step.

@@ -277,7 +277,7 @@ impl<'a> Assembly<'a> {
             restarts: self.restarts(&extending),
             forecast: self.forecast(),
             barriers: self.barriers(&extending),
-            first: Self::first(&extending),
+            first: Self::hand_offs_before_restart(&extending),
             readers: self.readers(),
             interruptions: self.interruptions(),
             stores: self.stores,
@@ -288,8 +288,8 @@ impl<'a> Assembly<'a> {
             blocked: Vec::new(),
             summary: Summary::default(),
         };
-        plan.blocked = plan.obstructed();
-        plan.summary = plan.counted();
+        plan.blocked = plan.list_blocked();
+        plan.summary = plan.summarise();
         plan
     }
 

@@ -17,7 +17,7 @@ use trustmason_keystore::path::{self, Refused};
 use trustmason_keystore::{Alias, Certificate, EntryKind, Fingerprint, SignatureCheck};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, KeyAt, Source, Subject, Topology, Write,
+    Anchor, AnchorDef, AuthorityDef, CertificateSource, Edge, IdentityDef, Issuer, KeyAt, Subject, Topology, WriteMode,
 };
 
 pub(crate) use reply::{ReplyVerdict, reply};
@@ -335,7 +335,7 @@ pub(crate) fn anchors_of(authorities: &Authorities<'_>, leaf: &Certificate, now:
 /// The certificate that an identity has now, if it was seen.
 pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
     match &def.source {
-        Source::KeyEntry(place) => {
+        CertificateSource::KeyEntry(place) => {
             let StoreLook::Readable(facts) = observed.stores.get(&place.store)? else { return None };
             let KeyAt::Alias(alias) = &place.at else { return facts.only_key()?.1.first()?.certificate() };
             let entry = facts.entries.iter().rev().find(|entry| entry.is_spelled(alias))?;
@@ -344,7 +344,9 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
                 _ => None,
             }
         }
-        Source::Exported { .. } | Source::File(_) => observed.source(&Subject::Identity(def.id.clone())),
+        CertificateSource::Exported { .. } | CertificateSource::File(_) => {
+            observed.source(&Subject::Identity(def.id.clone()))
+        }
     }
 }
 
@@ -447,7 +449,7 @@ fn need(
     }
     // A leaf that no authority issued is trusted itself. A leaf that is to become self-signed is trusted before its
     // service presents it.
-    let back = def.issuer == Issuer::SelfSigned && def.issuer_explicit && def.write == Write::Direct;
+    let back = def.issuer == Issuer::SelfSigned && def.issuer_explicit && def.write == WriteMode::Direct;
     let to_come = matches!(def.issuer, Issuer::Authority(_)) && present.is_none();
     need.leaf = vouched.is_none() && !to_come || back;
     need

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Fingerprint};
-use trustmason_spec::topology::{IdentityDef, KeyPlace, Source, Subject, Topology};
+use trustmason_spec::topology::{CertificateSource, IdentityDef, KeyPlace, Subject, Topology};
 
 use crate::days;
 use crate::ledger::Moment;
@@ -186,8 +186,10 @@ fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<I
 /// The certificates that an identity presents, if they were seen: in its store or file, and by its service.
 fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
     let kept = match &def.source {
-        Source::KeyEntry(place) => key_entry(observed, place),
-        Source::Exported { .. } | Source::File(_) => observed.source(&Subject::Identity(def.id.clone())),
+        CertificateSource::KeyEntry(place) => key_entry(observed, place),
+        CertificateSource::Exported { .. } | CertificateSource::File(_) => {
+            observed.source(&Subject::Identity(def.id.clone()))
+        }
     };
     let served = observed.served.get(&def.id).and_then(|look| match look {
         ServedLook::Presented(slot) => slot.certificate(),

@@ -15,7 +15,7 @@ use crate::why::Why;
 impl Plan {
     /// Everything that is blocked, each once: the edges, the stores without a blocked edge, and the identities that
     /// neither an edge nor a store reports.
-    pub(crate) fn obstructed(&self) -> Vec<Blocked> {
+    pub(crate) fn list_blocked(&self) -> Vec<Blocked> {
         let of = |what: String, why: &Why| {
             let Obstacle { kind, why } = Obstacle::of(why);
             Blocked { what, kind, why }
@@ -61,7 +61,7 @@ impl Plan {
     }
 
     /// The counts of the last line. The plan must already have its list of what is blocked.
-    pub(crate) fn counted(&self) -> Summary {
+    pub(crate) fn summarise(&self) -> Summary {
         let mut all = Summary { blocked: self.blocked.len(), ..Summary::default() };
         for change in &self.changes {
             *match change.edit.action() {

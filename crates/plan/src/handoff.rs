@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{IdentityDef, Issuer, Source, StoreDef, Subject, Topology, Write};
+use trustmason_spec::topology::{CertificateSource, IdentityDef, Issuer, StoreDef, Subject, Topology, WriteMode};
 
 use crate::change::Material;
 use crate::context::PlanContext;
@@ -245,7 +245,7 @@ fn waiting(context: &PlanContext<'_>, id: &StoreId, manual: &mut Manual, finding
     manual.waiting_since = written;
     match written {
         Some(at) => {
-            let late = overlap::grace_period(context, at) == Severity::Error;
+            let late = overlap::wait_severity(context, at) == Severity::Error;
             let message = format!(
                 "a pack has been waiting for a person since {}; carry it out, then: {}",
                 text::day(at.as_second()),
@@ -304,7 +304,7 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
     }
     let folder = topology.certificates_dir.display();
     let place = match &def.source {
-        Source::Exported { names } => match names.split_first() {
+        CertificateSource::Exported { names } => match names.split_first() {
             Some((name, [])) => format!("{name} in the folder {folder}"),
             Some((name, others)) => {
                 format!(
@@ -314,8 +314,8 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
             }
             None => return steps,
         },
-        Source::File(path) => path.display().to_string(),
-        Source::KeyEntry(_) => return steps,
+        CertificateSource::File(path) => path.display().to_string(),
+        CertificateSource::KeyEntry(_) => return steps,
     };
     steps.push(format!("On the machine where trustmason runs, save the certificate in Base-64 (PEM) as {place}."));
     steps
@@ -392,7 +392,7 @@ pub(crate) fn identities(context: &PlanContext<'_>, settled: &BTreeMap<Subject, 
         let Subject::Identity(id) = subject else {
             continue;
         };
-        let Some(def) = context.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
+        let Some(def) = context.topology.identities.get(id).filter(|d| d.write != WriteMode::Direct) else {
             continue;
         };
         let (kind, (steps, reason, verify)) = match (&one.course, &one.asked) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject, Topology};
+use trustmason_spec::topology::{CertificateSource, Edge, IdentityDef, Subject, Topology};
 
 /// Lookups that a plan does once for every store or subject. Made once for a plan.
 pub(crate) struct Index<'a> {
@@ -31,7 +31,7 @@ impl<'a> Index<'a> {
             index.trusters_of.entry(&edge.subject).or_default().push(edge);
         }
         for def in wide.identities.values() {
-            if let Source::KeyEntry(place) = &def.source {
+            if let CertificateSource::KeyEntry(place) = &def.source {
                 index.homes.entry(&place.store).or_default().push(def);
             }
         }

@@ -30,7 +30,7 @@ pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(FindingKind, Option
 
 fn remark_kind(remark: &Remark) -> Option<FindingKind> {
     match remark {
-        Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
+        Remark::DuplicateAlias { .. } | Remark::AliasCaseCollision { .. } | Remark::UpperCaseAlias { .. } => {
             Some(FindingKind::JvmInvisible)
         }
         Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } | Remark::JvmCannotOpen { .. } => {

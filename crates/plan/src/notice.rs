@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use trustmason_keystore::{Alias, Fingerprint};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{IdentityDef, Rotation, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{CertificateSource, IdentityDef, Rotation, Subject, Topology, WriteMode};
 
 use crate::ledger::{Ledger, PendingRestart, Predecessor};
 use crate::observed::{Observed, StoreLook, certificate};
@@ -16,7 +16,7 @@ use crate::{authority, constraints, overlap};
 /// nothing more.
 pub fn notice(ledger: &mut Ledger, topology: &Topology, observed: &Observed, now: Timestamp) {
     for def in topology.identities.values() {
-        let at_home = matches!(def.source, Source::KeyEntry(_)) && def.write == Write::Direct;
+        let at_home = matches!(def.source, CertificateSource::KeyEntry(_)) && def.write == WriteMode::Direct;
         let Some(current) = authority::present(observed, def).filter(|_| at_home) else { continue };
         let print = current.fingerprint();
         let known = ledger.presented.insert(def.id.clone(), print);

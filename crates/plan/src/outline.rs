@@ -17,7 +17,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::ledger::ServiceReading;
 use crate::observed::Input;
 use crate::site::Site;
-use crate::target::{Called, HandOffTarget};
+use crate::target::{HandOffTarget, TargetName};
 use crate::why::Why;
 
 /// The options that a person gives beside the spec.
@@ -248,7 +248,7 @@ pub enum Wait {
     /// The restart of a service.
     Restart(ServiceId),
     /// The confirmation of a pack.
-    HandOff(Called),
+    HandOff(TargetName),
     /// The reply of a CA for this identity.
     Reply(IdentityId),
 }
@@ -351,7 +351,7 @@ pub struct Restart {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manual {
     /// The store or identity, by the name that people use.
-    pub called: Called,
+    pub called: TargetName,
     /// The kind of work.
     pub kind: ManualKind,
     /// Why the work must be done, if none of its certificates says so.
@@ -365,7 +365,7 @@ pub struct Manual {
     /// For a Windows store: the system stores of which it is made.
     pub system: Option<SystemPlace>,
     /// The certificates that the pack of another store adds to the same system store of this host.
-    pub elsewhere: BTreeMap<Material, Called>,
+    pub elsewhere: BTreeMap<Material, TargetName>,
     /// The steps, one for each line.
     pub steps: Vec<String>,
     /// The services to restart afterwards.
@@ -537,7 +537,7 @@ pub struct Plan {
     pub barriers: Vec<Barrier>,
     /// The hand-offs that must be confirmed before a restart counts for the rotations that wait for it. Until then the
     /// service has nothing new to read.
-    pub first: BTreeMap<ServiceId, BTreeSet<Called>>,
+    pub first: BTreeMap<ServiceId, BTreeSet<TargetName>>,
     /// For each service, the content that it reads if it restarts now.
     pub readers: BTreeMap<ServiceId, ServiceReading>,
     /// Trust that fails for a while.

@@ -48,7 +48,7 @@ pub(crate) fn next_alias(alias: &Alias) -> Alias {
 }
 
 /// The severity of a wait that began at `since`: information during the grace period, then an error.
-pub(crate) fn grace_period(context: &PlanContext<'_>, since: Timestamp) -> Severity {
+pub(crate) fn wait_severity(context: &PlanContext<'_>, since: Timestamp) -> Severity {
     let waited = days::between(since.as_second(), context.now.as_second());
     if waited <= days::term(context.topology.policy.grace_days) { Severity::Info } else { Severity::Error }
 }
@@ -365,7 +365,7 @@ pub(crate) fn findings(context: &PlanContext<'_>, def: &IdentityDef, overlap: &O
     let mut findings = Vec::new();
     if let Some(next) = overlap.next() {
         let day = text::day(next.since.as_second());
-        let severity = grace_period(context, next.since);
+        let severity = wait_severity(context, next.since);
         let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
         let message = match (&overlap.stage, overlap.awaits()) {
             (Stage::Begin(_) | Stage::Extend(_), Some(waits)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::{CertificateSlot, Fingerprint};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{IdentityDef, Source, Subject};
+use trustmason_spec::topology::{CertificateSource, IdentityDef, Subject};
 
 use crate::context::PlanContext;
 use crate::course::Settled;
@@ -48,18 +48,20 @@ fn differs(context: &PlanContext<'_>, def: &IdentityDef, slot: &CertificateSlot,
         None => "a certificate that does not parse".to_owned(),
     };
     let place = match &def.source {
-        Source::KeyEntry(place) => place.path(),
-        Source::Exported { .. } => "the exported file".to_owned(),
-        Source::File(file) => file.display().to_string(),
+        CertificateSource::KeyEntry(place) => place.path(),
+        CertificateSource::Exported { .. } => "the exported file".to_owned(),
+        CertificateSource::File(file) => file.display().to_string(),
     };
     let former = context.observed.ledger.predecessors.contains_key(&served);
     let advice = match &def.source {
-        Source::KeyEntry(_) if former => {
+        CertificateSource::KeyEntry(_) if former => {
             "that is its former certificate, so the service was not restarted yet; restart it"
         }
-        Source::KeyEntry(_) => "restart the service, or check whether it reads another store",
-        Source::Exported { .. } => "check which one is right; `trustmason collect` fetches the presented certificate",
-        Source::File(_) => "check which one is right, and export it again",
+        CertificateSource::KeyEntry(_) => "restart the service, or check whether it reads another store",
+        CertificateSource::Exported { .. } => {
+            "check which one is right; `trustmason collect` fetches the presented certificate"
+        }
+        CertificateSource::File(_) => "check which one is right, and export it again",
     };
     format!("{port}presents {what} (sha256 {served}), but {place} holds sha256 {known}; {advice}")
 }

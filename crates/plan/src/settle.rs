@@ -3,7 +3,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod issued;
-mod renew;
+mod present_key;
 mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use trustmason_keystore::{Alias, AliasModel, Certificate, Entry, EntryKind, Fingerprint};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{IdentityDef, Issuer, KeyAt, KeyPlace, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{
+    CertificateSource, IdentityDef, Issuer, KeyAt, KeyPlace, Subject, Topology, WriteMode,
+};
 
 use crate::authority::{self, Authority};
 use crate::by_name::{named_in_full, served};
@@ -77,8 +79,8 @@ pub(crate) fn settle<'a>(context: &PlanContext<'a>) -> Settlement<'a> {
     let mut settled = BTreeMap::new();
     for def in context.topology.identities.values() {
         let one = match &def.source {
-            Source::KeyEntry(place) => key_entry(context, def, place),
-            Source::Exported { .. } | Source::File(_) => exported(context, def),
+            CertificateSource::KeyEntry(place) => key_entry(context, def, place),
+            CertificateSource::Exported { .. } | CertificateSource::File(_) => exported(context, def),
         };
         settled.insert(Subject::Identity(def.id.clone()), one);
     }
@@ -90,7 +92,7 @@ pub(crate) fn settle<'a>(context: &PlanContext<'a>) -> Settlement<'a> {
     for authority in context.authorities.values() {
         for (subject, certificate) in authority.certificates() {
             let subject = Subject::Certificate(subject);
-            let one = vouching(context, authority.place(certificate), certificate);
+            let one = settle_authority_certificate(context, authority.place(certificate), certificate);
             let mut findings: Vec<Finding> = ended(context, &subject, certificate).into_iter().collect();
             if authority.is_root(certificate) {
                 findings.extend(withheld(authority));
@@ -138,7 +140,7 @@ fn key_entry(context: &PlanContext<'_>, def: &IdentityDef, place: &KeyPlace) -> 
         return Settled::unknown(why);
     }
     match find_key(context, facts, &place.at) {
-        Held::Key(entry, chain) => renew::present(context, def, status, place, entry, chain),
+        Held::Key(entry, chain) => present_key::present(context, def, status, place, entry, chain),
         Held::Nothing => missing(context, def, status, place),
         Held::Other { alias, holder } => {
             let why = Why::AliasConflict {
@@ -249,17 +251,17 @@ fn exported(context: &PlanContext<'_>, def: &IdentityDef) -> Settled {
     // Only its owner can renew it, and that takes longer than one command.
     let handoff = context.observed.ledger.handoffs.get(&HandOffTarget::Identity(def.id.clone()));
     let still_asked = handoff.is_some_and(|pack| pack.replaces == Some(fingerprint) && pack.confirmed.is_none());
-    if (context.options.replace.contains(&def.id) || still_asked) && def.write == Write::HandOff {
+    if (context.options.replace.contains(&def.id) || still_asked) && def.write == WriteMode::HandOff {
         by_hand = Some((FindingKind::Stale, "asked for with --replace".to_owned()));
     }
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         let message = format!("{fault}; its owner must make a new certificate by hand");
         findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
-        if def.write == Write::HandOff && context.selection.takes(context.topology, &def.id.host) {
+        if def.write == WriteMode::HandOff && context.selection.takes(context.topology, &def.id.host) {
             by_hand = Some((fault.kind(), fault.to_string()));
         }
     }
-    if let (Issuer::Authority(name), Write::HandOff, None) = (&def.issuer, def.write, &by_hand) {
+    if let (Issuer::Authority(name), WriteMode::HandOff, None) = (&def.issuer, def.write, &by_hand) {
         let authority = context.authorities.get(name.as_str());
         if authority.is_some_and(|a| a.fault().is_none() && a.chain(&certificate).is_none()) {
             let is = if certificate.is_self_issued() { "is self-signed" } else { "was not issued by it" };
@@ -330,7 +332,7 @@ fn pinned(
 }
 
 /// Settles a certificate of an authority, which is trusted because of its own pin or its root's.
-fn vouching(context: &PlanContext<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
+fn settle_authority_certificate(context: &PlanContext<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
     let from = CertificateOrigin { kind: FromKind::File, place, sha256: Some(certificate.fingerprint()) };
     pinned(context, Arc::clone(certificate), text::escape(certificate.subject()), from)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobMatcher};
 use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{Access, KeystoreFormat, Reach, Side, StoreDef, StoreKind, Topology, Write};
+use trustmason_spec::topology::{Access, KeystoreFormat, Reach, Side, StoreDef, StoreKind, Topology, WriteMode};
 
 use crate::finding::FindingKind;
 use crate::index::Index;
@@ -230,7 +230,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
 
 /// Why an empty identity store is blocked: filled with trust, it would look like a store that only lost its keys.
 fn emptied(index: &Index<'_>, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
-    let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == Write::Direct);
+    let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == WriteMode::Direct);
     (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.clone() })
 }
 

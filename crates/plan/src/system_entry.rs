@@ -14,7 +14,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::observed::{ManagedBy, SystemStoreEntry, certificate, trusted};
 use crate::outline::Manual;
 use crate::status::StoreStatus;
-use crate::target::Called;
+use crate::target::TargetName;
 
 impl StoreStatus<'_> {
     fn system_entry(&self, entry: &Entry) -> Option<&SystemStoreEntry> {
@@ -92,7 +92,7 @@ pub(crate) fn findings(
 
 /// Two stores of one machine may be one store of its system. If both want a certificate, only the first pack adds it.
 pub(crate) fn once_per_machine(manual: &mut [Manual]) {
-    let mut brought: BTreeMap<(Fqdn, String, Material), Called> = BTreeMap::new();
+    let mut brought: BTreeMap<(Fqdn, String, Material), TargetName> = BTreeMap::new();
     for work in manual {
         let Some(place) = work.system.clone() else { continue };
         for item in work.add.iter().chain(&work.verify) {

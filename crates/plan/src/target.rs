@@ -6,10 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trustmason_spec::name::{Fqdn, IdentityId, NameError, StoreId};
-use trustmason_spec::topology::{Access, Topology, Write};
+use trustmason_spec::topology::{Access, Topology, WriteMode};
 
 /// The target of a hand-off. Its one spelling in files is `store:FQDN/NAME` or `identity:FQDN/NAME`. People mostly read
-/// and type [`Called`].
+/// and type [`TargetName`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HandOffTarget {
     /// People change the certificates in this store.
@@ -165,15 +165,15 @@ impl HandOffTarget {
                 let never_opened = topology.hosts.get(&id.host).is_some_and(|host| host.access == Access::None);
                 def.is_hand_off() || never_opened
             }),
-            Self::Identity(id) => topology.identities.get(id).is_some_and(|def| def.write != Write::Direct),
+            Self::Identity(id) => topology.identities.get(id).is_some_and(|def| def.write != WriteMode::Direct),
         }
     }
 
     /// The name that people use for the target in this estate. It includes the kind if a store and an identity of that
     /// name may both have a pack.
-    pub fn called(&self, topology: &Topology) -> Called {
+    pub fn called(&self, topology: &Topology) -> TargetName {
         let both = Self::by_name(self.host(), self.name()).iter().all(|target| target.is_by_hand(topology));
-        Called { target: self.clone(), full: both }
+        TargetName { target: self.clone(), full: both }
     }
 }
 
@@ -205,19 +205,19 @@ impl<'de> Deserialize<'de> for HandOffTarget {
 /// A target with the name that people read and type. A target itself cannot be displayed. Code that shows one must ask
 /// for its name in the estate, so that no two targets look alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Called {
+pub struct TargetName {
     target: HandOffTarget,
     full: bool,
 }
 
-impl Called {
+impl TargetName {
     /// The target with this name.
     pub fn target(&self) -> &HandOffTarget {
         &self.target
     }
 }
 
-impl fmt::Display for Called {
+impl fmt::Display for TargetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&if self.full { self.target.full() } else { self.target.id() })
     }

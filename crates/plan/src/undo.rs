@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, Format, path};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Edge, IdentityDef, KeyAt, KeyPlace, Rotation, Source, Subject, Topology};
+use trustmason_spec::topology::{CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, Rotation, Subject, Topology};
 
 use crate::constraints::{self, Terms};
 use crate::context::PlanContext;
@@ -179,11 +179,11 @@ pub fn presented(topology: &Topology, observed: &Observed) -> BTreeMap<StoreId, 
     let seen = topology.identities.values().filter_map(|def| {
         let certificate = authority::present(observed, def)?;
         let home = match &def.source {
-            Source::KeyEntry(place) => match observed.stores.get(&place.store) {
+            CertificateSource::KeyEntry(place) => match observed.stores.get(&place.store) {
                 Some(StoreLook::Readable(facts)) => Some(facts.seen()),
                 _ => None,
             },
-            Source::Exported { .. } | Source::File(_) => None,
+            CertificateSource::Exported { .. } | CertificateSource::File(_) => None,
         };
         Some((&def.id, Presented { sha256: certificate.fingerprint(), store: home }))
     });
@@ -232,8 +232,8 @@ impl View<'_, '_> {
     fn breaks(&self) -> Vec<(bool, BreakCause)> {
         let truster = self.undo.stores.get(&self.edge.store);
         let home = match &self.def.source {
-            Source::KeyEntry(place) => self.undo.stores.get(&place.store),
-            Source::Exported { .. } | Source::File(_) => None,
+            CertificateSource::KeyEntry(place) => self.undo.stores.get(&place.store),
+            CertificateSource::Exported { .. } | CertificateSource::File(_) => None,
         };
         if truster.is_none() && home.is_none() {
             return Vec::new();
@@ -353,7 +353,7 @@ impl View<'_, '_> {
     /// Whether a service of the identity surely presents the certificate that its store holds now. It restarted since
     /// the store was written, or the store is unchanged since the run was planned and no restart is pending.
     fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
-        let Source::KeyEntry(place) = &self.def.source else { return true };
+        let CertificateSource::KeyEntry(place) = &self.def.source else { return true };
         let Some(home) = self.context.statuses.get(&place.store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
         let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
@@ -390,13 +390,13 @@ impl View<'_, '_> {
 
     fn presents_now(&self) -> Presents {
         match &self.def.source {
-            Source::KeyEntry(KeyPlace { store, at }) => {
+            CertificateSource::KeyEntry(KeyPlace { store, at }) => {
                 let Some(facts) = self.context.statuses.get(store).and_then(|status| status.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be read"));
                 };
                 key_in(&facts.entries, at)
             }
-            Source::Exported { .. } | Source::File(_) => {
+            CertificateSource::Exported { .. } | CertificateSource::File(_) => {
                 let subject = Subject::Identity(self.def.id.clone());
                 match self.context.observed.source(&subject) {
                     Some(leaf) => Presents::This(Sent { leaf: Arc::clone(leaf), chain: Vec::new() }),
@@ -408,7 +408,7 @@ impl View<'_, '_> {
 
     fn presents_in(&self, after: &StoreAfter) -> Presents {
         match (after, &self.def.source) {
-            (StoreAfter::Holds(_, entries), Source::KeyEntry(place)) => key_in(entries, &place.at),
+            (StoreAfter::Holds(_, entries), CertificateSource::KeyEntry(place)) => key_in(entries, &place.at),
             (StoreAfter::Unreadable(why), _) => Presents::Unseen(why.clone()),
             (StoreAfter::Gone | StoreAfter::Holds(..), _) => Presents::Nothing,
         }

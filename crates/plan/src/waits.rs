@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use trustmason_spec::name::ServiceId;
 
 use crate::outline::{Plan, Restart, Wait};
-use crate::target::Called;
+use crate::target::TargetName;
 
 /// The restarts, hand-offs and replies that a plan waits for now.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Waits<'a> {
     /// The restarts that count now, in their order.
     pub restarts: Vec<&'a Restart>,
     /// The restarts that count only after these hand-offs are confirmed, in their order.
-    pub later: Vec<(&'a Restart, &'a BTreeSet<Called>)>,
+    pub later: Vec<(&'a Restart, &'a BTreeSet<TargetName>)>,
     /// The hand-offs and replies that a rotation waits for.
     pub others: Vec<&'a Wait>,
 }

@@ -13,7 +13,7 @@ use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AnchorDef, AuthorityDef, KeyPlace, Ownership, Source, Subject};
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, CertificateSource, KeyPlace, Ownership, Subject};
 use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
 
 /// One certificate of the pool.
@@ -267,7 +267,7 @@ fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
         plan.changes.iter().any(|c| matches!(&c.edit, Edit::InstallKey { identity, .. } if identity == id))
     };
     world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
-        Source::KeyEntry(KeyPlace { store, at }) => {
+        CertificateSource::KeyEntry(KeyPlace { store, at }) => {
             !world.unreachable.contains(&store.host)
                 && world.open(store).is_some_and(|open| {
                     let of_key = |entry: &&Entry| {
@@ -280,7 +280,7 @@ fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
                         .is_some_and(|entry| entry.certificates()[0].fingerprint() == print)
                 })
         }
-        Source::Exported { .. } | Source::File(_) => {
+        CertificateSource::Exported { .. } | CertificateSource::File(_) => {
             let look = world.sources.get(&Subject::Identity(def.id.clone()));
             matches!(look, Some(SourceLook::Found { certificate, .. }) if certificate.fingerprint() == print)
         }

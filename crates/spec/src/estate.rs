@@ -7,7 +7,7 @@ use trustmason_keystore::{Fingerprint, Password};
 
 use crate::fault::{At, SourceText, Span};
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, Write};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, WriteMode};
 use crate::windows::{Placement, SystemStore};
 
 /// An estate spec that was read. [`crate::parse`] makes it, and [`crate::resolve`] turns it into a topology.
@@ -217,7 +217,7 @@ pub(crate) struct StoreOverride {
     pub(crate) exclusive: Option<At<bool>>,
     pub(crate) create: Option<At<bool>>,
     pub(crate) scheme: Option<At<Pkcs12Scheme>>,
-    pub(crate) write: Option<At<Write>>,
+    pub(crate) write: Option<At<WriteMode>>,
     pub(crate) place: Option<At<PlacementSpec>>,
 }
 

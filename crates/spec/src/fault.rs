@@ -138,7 +138,7 @@ impl Faults {
     }
 
     /// Adds several faults.
-    pub(crate) fn all_of(&mut self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
         self.all.extend(faults);
     }
 
@@ -164,15 +164,15 @@ impl Faults {
 
     /// Sorts the faults by file and place, and drops repeated ones.
     #[must_use]
-    pub fn settled(mut self) -> Self {
+    pub fn sorted(mut self) -> Self {
         self.all.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
         self.all.dedup();
         self
     }
 
     /// Gives the value if the list is empty, else the faults in order.
-    pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() { Ok(value) } else { Err(self.settled()) }
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self.sorted()) }
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) use estate::SPEC;
 pub(crate) use role::PROFILE;
 
 use crate::lexeme::Lexeme;
-use crate::shape::{KnownFields, Shape, may, record};
+use crate::shape::{KnownFields, Shape, optional, record};
 
 const TEXT: Shape = Shape::Scalar(Lexeme::Text);
 const NAME: Shape = Shape::Scalar(Lexeme::Name);
@@ -83,22 +83,22 @@ const SYSTEM_STORE: Shape = Shape::Words(&["Root", "CA", "My"]);
 static PLACEMENT: KnownFields = record(
     "a placement",
     &[
-        may("root", SYSTEM_STORE, "where self-signed certificates go"),
-        may("intermediate", SYSTEM_STORE, "where authorities below a root go"),
-        may("leaf", SYSTEM_STORE, "where all others go"),
+        optional("root", SYSTEM_STORE, "where self-signed certificates go"),
+        optional("intermediate", SYSTEM_STORE, "where authorities below a root go"),
+        optional("leaf", SYSTEM_STORE, "where all others go"),
     ],
 );
 
 static SECRET: KnownFields = KnownFields {
     what: "a secret",
     fields: &[
-        may("literal", TEXT, "the value itself; only for the public default `changeit`"),
-        may("env", VARIABLE, "an environment variable"),
-        may("file", TEXT, "a file whose first line is the value"),
-        may("properties", HOST_PATH, "a Java properties file on the store's host"),
-        may("key", TEXT, "the key in the properties file"),
-        may("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),
-        may("empty", Shape::Flag, "`true`: the store's password is the empty one"),
+        optional("literal", TEXT, "the value itself; only for the public default `changeit`"),
+        optional("env", VARIABLE, "an environment variable"),
+        optional("file", TEXT, "a file whose first line is the value"),
+        optional("properties", HOST_PATH, "a Java properties file on the store's host"),
+        optional("key", TEXT, "the key in the properties file"),
+        optional("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),
+        optional("empty", Shape::Flag, "`true`: the store's password is the empty one"),
     ],
     one_of: &["literal", "env", "file", "properties", "command", "empty"],
 };

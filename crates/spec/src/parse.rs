@@ -34,7 +34,7 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
         return Ok(spec);
     }
     faults.append(beyond(&spec, &faults));
-    Err(explained(&spec.source, faults.settled()))
+    Err(explained(&spec.source, faults.sorted()))
 }
 
 /// Replaces the faults of a line that has a slip by the slip itself, because they may follow from it: one cause, one fault.
@@ -45,12 +45,12 @@ fn explained(source: &SourceText, faults: Faults) -> Faults {
     // A slip on a line without a fault may be intended. Invalid YAML is noticed lines after the slip, so all slips
     // count then.
     let unread = faults.iter().any(|fault| fault.message.starts_with("this is not valid YAML"));
-    all.all_of(slips.iter().filter(|slip| unread || lines.contains(&slip.place.line)).cloned());
+    all.extend(slips.iter().filter(|slip| unread || lines.contains(&slip.place.line)).cloned());
     let told: BTreeSet<usize> = all.iter().map(|slip| slip.place.line).collect();
     let rest = faults.iter().filter(|fault| !told.contains(&fault.place.line));
     let rest: Vec<_> = rest.cloned().collect();
-    all.all_of(rest);
-    all.settled()
+    all.extend(rest);
+    all.sorted()
 }
 
 /// The faults that resolving finds in a file with faults already known. Places that were reported before are left out: one

@@ -9,7 +9,7 @@ use crate::estate::{AnchorSpec, PlacementSpec, ProfileRef, SecretSpec};
 use crate::fault::At;
 use crate::lexeme;
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash, Write};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash, WriteMode};
 use crate::tree::{Node, NodeKind};
 use crate::windows::SystemStore;
 
@@ -116,10 +116,10 @@ pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
 }
 
 /// Reads a value of `write:`: `direct` or `hand-off`.
-pub(crate) fn write(text: &str) -> Option<Write> {
+pub(crate) fn write(text: &str) -> Option<WriteMode> {
     match text {
-        "direct" => Some(Write::Direct),
-        "hand-off" => Some(Write::HandOff),
+        "direct" => Some(WriteMode::Direct),
+        "hand-off" => Some(WriteMode::HandOff),
         _ => None,
     }
 }

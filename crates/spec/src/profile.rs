@@ -11,12 +11,12 @@ mod read;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
+pub(crate) use catalog::{Catalog, JoinedProfile, dangling, takes_alias};
 pub(crate) use options::{Expected, Options, Setting};
 
 use crate::estate::{PlacementSpec, ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, SourceText, Span};
-use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, WriteMode};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 6] = [
@@ -107,7 +107,7 @@ pub fn load(
             Err(fault) => faults.push(fault),
         }
     }
-    faults.or(loaded)
+    faults.into_result(loaded)
 }
 
 /// Joins a path of the spec with the spec's folder. `\\server` and `C:\x` are absolute on every machine.
@@ -188,7 +188,7 @@ pub(crate) struct StoreTemplate {
     pub(crate) spot: Spot,
     pub(crate) format: DeclaredFormat,
     pub(crate) password: Option<String>,
-    pub(crate) write: Write,
+    pub(crate) write: WriteMode,
     pub(crate) create: bool,
     pub(crate) scheme: Pkcs12Scheme,
     pub(crate) placement: PlacementSpec,

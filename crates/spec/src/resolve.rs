@@ -107,5 +107,5 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             keep_days: spec.keep_days.unwrap_or(90),
         },
     };
-    faults.or(Resolved { topology, warnings: warnings.settled() })
+    faults.into_result(Resolved { topology, warnings: warnings.sorted() })
 }

@@ -54,12 +54,12 @@ pub(crate) struct Field {
 }
 
 /// An optional field.
-pub(crate) const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+pub(crate) const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: false }
 }
 
 /// A required field.
-pub(crate) const fn must(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+pub(crate) const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Field {
     Field { name, shape, doc, required: true }
 }
 

@@ -7,8 +7,8 @@ use trustmason_keystore::Alias;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
 use crate::topology::{
-    Access, AuthorityDef, Host, HostPath, KeyPlace, Mirror, OptionsDef, Reach, SecretRef, Source, StoreDef, StoreKind,
-    Subject, Topology, Write,
+    Access, AuthorityDef, CertificateSource, Host, HostPath, KeyPlace, Mirror, OptionsDef, Reach, SecretRef, StoreDef,
+    StoreKind, Subject, Topology, WriteMode,
 };
 use crate::windows::SystemPlace;
 
@@ -145,11 +145,11 @@ impl Survey {
         }
         looks.extend(topology.identities.values().filter_map(|identity| {
             let at = match &identity.source {
-                Source::KeyEntry(_) => return None,
-                Source::Exported { names } => {
+                CertificateSource::KeyEntry(_) => return None,
+                CertificateSource::Exported { names } => {
                     CertificateAt::Named { folder: topology.certificates_dir.clone(), names: names.clone() }
                 }
-                Source::File(file) => CertificateAt::File(file.clone()),
+                CertificateSource::File(file) => CertificateAt::File(file.clone()),
             };
             Some(Look::Certificate { subject: Subject::Identity(identity.id.clone()), at })
         }));
@@ -180,7 +180,9 @@ impl Survey {
             }
         }
         for identity in topology.identities.values() {
-            if let (Source::KeyEntry(KeyPlace { store, .. }), Write::Direct) = (&identity.source, identity.write) {
+            if let (CertificateSource::KeyEntry(KeyPlace { store, .. }), WriteMode::Direct) =
+                (&identity.source, identity.write)
+            {
                 let password = topology.stores.get(store).and_then(|store| store.password().cloned());
                 looks.push(Look::Staging { identity: identity.id.clone(), password });
             }
@@ -196,8 +198,8 @@ fn keys(topology: &Topology, id: &StoreId) -> Vec<Alias> {
         .identities
         .values()
         .filter_map(|identity| match &identity.source {
-            Source::KeyEntry(place) if place.store == *id => place.at.alias().cloned(),
-            Source::KeyEntry(_) | Source::Exported { .. } | Source::File(_) => None,
+            CertificateSource::KeyEntry(place) if place.store == *id => place.at.alias().cloned(),
+            CertificateSource::KeyEntry(_) | CertificateSource::Exported { .. } | CertificateSource::File(_) => None,
         })
         .collect();
     keys.sort();

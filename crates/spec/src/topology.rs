@@ -158,7 +158,7 @@ impl DeclaredFormat {
 
 /// How changes reach a store or an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum WriteMode {
     /// Trustmason writes the file.
     Direct,
     /// A person makes the change with a pack. Trustmason only reads.
@@ -222,9 +222,9 @@ pub struct IdentityDef {
     /// The id of the identity.
     pub id: IdentityId,
     /// Where the certificate is found.
-    pub source: Source,
+    pub source: CertificateSource,
     /// How the certificate is changed: by trustmason in its store, or by a person.
-    pub write: Write,
+    pub write: WriteMode,
     /// The demands of the role on the certificate.
     pub constraints: Constraints,
     /// Subject attributes beside the CN, as (short name, value), most specific first (OU, O, L, ST, C).
@@ -267,7 +267,7 @@ pub struct IdentityDef {
 
 /// Where an identity's certificate is found. Each identity has exactly one such place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum CertificateSource {
     /// A private key entry in the store of the identity's own host.
     KeyEntry(KeyPlace),
     /// A file exported by hand into `certificates_dir`, with one of these names in any case.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::Alias;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Disks, Drives, Issuer, KeyKind, Ownership, Rotation, SecretSource, ServiceDef, SignatureHash,
-    Source, StoreDef, Topology, Write,
+    Access, Anchor, CertificateSource, Disks, Drives, Issuer, KeyKind, Ownership, Rotation, SecretSource, ServiceDef,
+    SignatureHash, StoreDef, Topology, WriteMode,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -266,10 +266,10 @@ fn a_host_that_is_never_opened_is_only_trusted() {
     assert!(topology.stores.keys().all(|id| id.host.as_str() == "a.x.example"));
     assert!(topology.edges.iter().all(|e| e.store.host.as_str() == "a.x.example"));
     let wsm = &topology.identities[&IdentityId::parse("c.x.example/wsm").unwrap()];
-    assert_eq!(wsm.write, Write::Never);
+    assert_eq!(wsm.write, WriteMode::Never);
     assert_eq!(
         wsm.source,
-        Source::Exported {
+        CertificateSource::Exported {
             names: ["wsmc.crt", "c.x.example_wsm.cer", "c.x.example_wsm.pem"].map(str::to_owned).to_vec()
         }
     );
@@ -287,7 +287,7 @@ fn roles_on_one_host_merge_and_so_do_their_edges() {
     assert_eq!((edge.rule.as_str(), &edge.alias), ("pcce-12.5/T3", &Some("b.x.example_iis".into())));
     assert_eq!(edge.was, ["b.x.example".into()]);
     let iis = &topology.identities[&IdentityId::parse("a.x.example/iis").unwrap()];
-    assert_eq!(iis.source, Source::Exported { names: vec!["ADSa.cer".to_owned(), "ICMa.cer".to_owned()] });
+    assert_eq!(iis.source, CertificateSource::Exported { names: vec!["ADSa.cer".to_owned(), "ICMa.cer".to_owned()] });
 }
 
 #[test]
@@ -338,10 +338,13 @@ hosts:
 ",
     );
     let of = |name: &str| &topology.identities[&IdentityId::parse(name).unwrap()];
-    assert_eq!(of("f.x.example/tomcat").source, Source::File(PathBuf::from("/estate/certs/x.pem")));
+    assert_eq!(of("f.x.example/tomcat").source, CertificateSource::File(PathBuf::from("/estate/certs/x.pem")));
     assert_eq!(of("f.x.example/tomcat").names, [Fqdn::parse("fin-ms.x.example").unwrap()]);
-    assert_eq!(of("g.x.example/tomcat").source, Source::Exported { names: vec!["g.x.example.pem".to_owned()] });
-    assert_eq!(of("g.x.example/tomcat").write, Write::HandOff);
+    assert_eq!(
+        of("g.x.example/tomcat").source,
+        CertificateSource::Exported { names: vec!["g.x.example.pem".to_owned()] }
+    );
+    assert_eq!(of("g.x.example/tomcat").write, WriteMode::HandOff);
     assert!(
         of("g.x.example/tomcat").renew_steps.iter().any(|step| step.contains("https://g.x.example:8443/cmplatform"))
     );

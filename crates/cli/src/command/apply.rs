@@ -16,9 +16,9 @@ use trustmason_spec::topology::Side;
 use crate::args::{ApplyArgs, ReportFormat};
 use crate::causes::Causes;
 use crate::clock::{self, ProcessClock};
-use crate::console::{Console, person};
+use crate::console::{Console, account};
 use crate::exit::ExitFacts;
-use crate::load::{self, Question};
+use crate::load::{self, PlanRequest};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::apply::Report;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
     // The lock is held from the first look to the last write, so that nobody changes the state in between.
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
+    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
     if let Some(saved) = &saved {
         clock::is_past(&saved.name, saved.created, reconciler.now())?;
     }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
         Some(saved) => (saved.options.clone(), saved.created),
         None => {
             let (select, replace) = (args.select, args.replace);
-            let question = Question { select, replace, allow_deletes: args.allow_deletes, ..Question::default() };
+            let question = PlanRequest { select, replace, allow_deletes: args.allow_deletes, ..PlanRequest::default() };
             (estate.options(question)?, reconciler.now())
         }
     };
@@ -64,7 +64,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
     };
     word.record(&reconciler, &mut sight, &mut lock)?;
     signals::heed(&reconciler)?;
-    let author = Author { who: &person(), approval };
+    let author = Author { who: &account(), approval };
     let begun = Begun { sight, plan, author };
     let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
     drop(lock);

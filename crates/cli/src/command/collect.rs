@@ -14,14 +14,14 @@ use trustmason_plan::constraints;
 use trustmason_plan::observed::ServedLook;
 use trustmason_plan::text::{count, escape};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{IdentityDef, Source};
+use trustmason_spec::topology::{CertificateSource, IdentityDef};
 
 use super::apply::approve_with;
 use crate::args::CollectArgs;
 use crate::clock::ProcessClock;
-use crate::console::{Console, person};
+use crate::console::{Console, account};
 use crate::exit::ExitFacts;
-use crate::load::{self, Estate, Question};
+use crate::load::{self, Estate, PlanRequest};
 use crate::network::probe;
 use crate::stop::Stop;
 use crate::view;
@@ -33,14 +33,14 @@ const HOW: &str =
 
 pub(crate) fn run(args: CollectArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let options = estate.options(Question { select: args.select, ..Question::default() })?;
+    let options = estate.options(PlanRequest { select: args.select, ..PlanRequest::default() })?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
     let wanted: Vec<(&IdentityDef, u16, &[String])> =
         estate.topology.identities.values().filter(selected).filter_map(exported).collect();
     for def in estate.topology.identities.values().filter(selected) {
-        if let Source::File(path) = &def.source {
+        if let CertificateSource::File(path) = &def.source {
             let path = escape(&path.display().to_string());
             console.note(&format!(
                 "{} was not asked, because the spec names the file {path} for it; update that file yourself",
@@ -69,11 +69,11 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<ExitFacts, Stop
     if !new.is_empty() {
         let pins: BTreeSet<Fingerprint> = args.pin.into_iter().collect();
         let approval = approval(&new, &pins, console)?;
-        let who = person();
+        let who = account();
         let author = Author { who: &who, approval };
         let outcomes = reconciler.file(&new, author, &mut lock).map_err(Stop::because)?;
         for (one, outcome) in new.iter().zip(outcomes) {
-            let stands = outcome.map_err(|e| e.to_string()).and_then(|()| stands(&estate, &reconciler, one));
+            let stands = outcome.map_err(|e| e.to_string()).and_then(|()| verify_filed(&estate, &reconciler, one));
             match stands {
                 Ok(()) => tally.written += 1,
                 Err(why) => {
@@ -91,8 +91,10 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<ExitFacts, Stop
 /// An identity that a service presents and that is exported into `certificates_dir`, with its port and file names.
 fn exported(def: &IdentityDef) -> Option<(&IdentityDef, u16, &[String])> {
     match (&def.source, def.served_at) {
-        (Source::Exported { names }, Some(port)) => Some((def, port, names)),
-        (Source::Exported { .. } | Source::KeyEntry { .. } | Source::File(_), _) => None,
+        (CertificateSource::Exported { names }, Some(port)) => Some((def, port, names)),
+        (CertificateSource::Exported { .. } | CertificateSource::KeyEntry { .. } | CertificateSource::File(_), _) => {
+            None
+        }
     }
 }
 
@@ -168,7 +170,7 @@ fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console)
 }
 
 /// Checks that the next plan will find the written certificate.
-fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Result<(), String> {
+fn verify_filed(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Result<(), String> {
     let def = estate.topology.identities.get(one.identity);
     let Some((_, _, names)) = def.and_then(exported) else { return Ok(()) };
     let filed = Filed::of(&estate.topology.certificates_dir, names, reconciler.certificates())?;

@@ -8,9 +8,9 @@ use trustmason_plan::text::{count, escape};
 
 use crate::args::ConfirmArgs;
 use crate::clock::{self, ProcessClock};
-use crate::console::{Console, person};
+use crate::console::{Console, account};
 use crate::exit::ExitFacts;
-use crate::load::{self, Estate, Question, did_you_mean};
+use crate::load::{self, Estate, PlanRequest, did_you_mean};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::ladder::{self, Onward};
@@ -25,13 +25,13 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<ExitFacts, Sto
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
-    let plan = reconciler.plan(&sight, &estate.options(Question::default())?);
+    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
+    let plan = reconciler.plan(&sight, &estate.options(PlanRequest::default())?);
     let target = match declared.next() {
         Some(other) => meant(target, other, &plan, &sight.ledger).map_err(Stop::because)?,
         None => target,
     };
-    let by = person();
+    let by = account();
     word.record(&reconciler, &mut sight, &mut lock)?;
     let claim = Claim {
         target: &target,

@@ -15,7 +15,7 @@ use crate::causes::Causes;
 use crate::clock::ProcessClock;
 use crate::console::{self, Console};
 use crate::exit::ExitFacts;
-use crate::load::{self, Estate, Question};
+use crate::load::{self, Estate, PlanRequest};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::apply::Report;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
     let estate = load::estate(Some(&written.spec), console)?;
     let reconciler = estate.reconciler(clock);
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let options = estate.options(Question::default())?;
+    let options = estate.options(PlanRequest::default())?;
     let plan = reconciler.plan(&sight, &options);
     console.report(&view::plan::plan(&plan, console.verbose()));
 
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
     for _ in 0..ROUNDS {
         step(console, Command::here("trustmason apply").file(&spec).own("--auto-approve"));
         let mut lock = reconciler.lock().map_err(Stop::because)?;
-        let author = Author { who: &console::person(), approval: Approval::Auto };
+        let author = Author { who: &console::account(), approval: Approval::Auto };
         let begun = Begun { sight, plan, author };
         let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
         drop(lock);

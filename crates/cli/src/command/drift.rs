@@ -9,7 +9,7 @@ use crate::args::{DriftArgs, DriftFormat};
 use crate::clock::{self, ProcessClock};
 use crate::console::Console;
 use crate::exit::ExitFacts;
-use crate::load::{self, Estate, Question};
+use crate::load::{self, Estate, PlanRequest};
 use crate::network::probe;
 use crate::progress::painted;
 use crate::stop::Stop;
@@ -18,7 +18,7 @@ use crate::view::prometheus;
 
 pub(crate) fn run(args: DriftArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let options = estate.options(Question { select: args.select, ..Question::default() })?;
+    let options = estate.options(PlanRequest { select: args.select, ..PlanRequest::default() })?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     clock::warn(&reconciler, &sight, console);

@@ -9,7 +9,7 @@ use crate::args::ExplainArgs;
 use crate::clock::ProcessClock;
 use crate::console::Console;
 use crate::exit::ExitFacts;
-use crate::load::{self, Question, did_you_mean};
+use crate::load::{self, PlanRequest, did_you_mean};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
@@ -17,7 +17,7 @@ use crate::view::explain::{self, Case};
 pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let target = ExplainTarget::find(&estate.topology, &args.target)?;
-    let options = estate.options(Question::default())?;
+    let options = estate.options(PlanRequest::default())?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let plan = reconciler.plan(&sight, &options);

@@ -9,7 +9,7 @@ use crate::args::{PlanArgs, PlanFormat};
 use crate::clock::{self, ProcessClock};
 use crate::console::Console;
 use crate::exit::ExitFacts;
-use crate::load::{self, Question};
+use crate::load::{self, PlanRequest};
 use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view;
@@ -17,7 +17,7 @@ use crate::view;
 pub(crate) fn run(args: PlanArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let question =
-        Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
+        PlanRequest { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;

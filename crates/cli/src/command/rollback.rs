@@ -13,7 +13,7 @@ use trustmason_plan::text::{count, time};
 use super::apply::approve;
 use crate::args::RollbackArgs;
 use crate::clock::{self, ProcessClock};
-use crate::console::{Console, person};
+use crate::console::{Console, account};
 use crate::exit::ExitFacts;
 use crate::load;
 use crate::progress::painted;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<ExitFacts, St
     let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
     let run = run.transpose()?;
     let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
+    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
     let outlook = reconciler.outlook(&sight, run.as_ref()).map_err(Stop::because)?;
     console.report(&preview(&outlook));
     let approval = if args.auto_approve {
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<ExitFacts, St
     };
     let mut sight = reconciler.approved(sight, approval, &mut painted(console)).map_err(Stop::because)?;
     word.record(&reconciler, &mut sight, &mut lock)?;
-    let author = Author { who: &person(), approval };
+    let author = Author { who: &account(), approval };
     let whole = estate.whole();
     let taken = reconciler
         .roll_back(&outlook.run, &sight, author, &whole, &mut lock, &mut painted(console))

@@ -12,8 +12,8 @@ use trustmason_keystore::{Alias, Certificate, Edits, Format, Image, NewEntry, Ne
 use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Edge, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, Reach, SecretSource, Source,
-    StoreDef, StoreKind, Subject, Topology,
+    CertificateSource, Edge, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, Reach,
+    SecretSource, StoreDef, StoreKind, Subject, Topology,
 };
 use zeroize::Zeroizing;
 
@@ -153,7 +153,7 @@ impl<'a> Layout<'a> {
         }
         for (id, made) in &self.identities {
             let identity = self.topology.identities.get(id).map(|d| &d.source);
-            if let Some(Source::KeyEntry(place)) = identity
+            if let Some(CertificateSource::KeyEntry(place)) = identity
                 && place.store == def.id
             {
                 add.push(NewEntry::PrivateKey {
@@ -235,7 +235,9 @@ impl<'a> Layout<'a> {
     fn exports(&self) -> Result<usize, DemoError> {
         let mut n = 0;
         for (id, def) in &self.topology.identities {
-            let (Source::Exported { names }, Some(made)) = (&def.source, self.identities.get(id)) else { continue };
+            let (CertificateSource::Exported { names }, Some(made)) = (&def.source, self.identities.get(id)) else {
+                continue;
+            };
             if let Some(name) = names.first() {
                 put(&self.topology.certificates_dir.join(name), pem(&made.certificate).as_bytes())?;
                 n += 1;

@@ -10,7 +10,7 @@ use trustmason_plan::site::Site;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, Edge, IdentityDef, Issuer, KeyPlace, Source, StoreDef, Subject, Topology, Write,
+    Anchor, CertificateSource, Edge, IdentityDef, Issuer, KeyPlace, StoreDef, Subject, Topology, WriteMode,
 };
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
@@ -183,17 +183,17 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     line!(out, "  rule      {}", def.rule);
     line!(out, "  source    {}", escape(&def.source_document));
     let from = match &def.source {
-        Source::KeyEntry(place) => escape(&place.to_string()),
-        Source::Exported { names } => {
+        CertificateSource::KeyEntry(place) => escape(&place.to_string()),
+        CertificateSource::Exported { names } => {
             format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
         }
-        Source::File(path) => path.display().to_string(),
+        CertificateSource::File(path) => path.display().to_string(),
     };
     line!(out, "  found in  {from}");
     let write = match def.write {
-        Write::Direct => "by trustmason",
-        Write::HandOff => "by a person",
-        Write::Never => "by nobody: trustmason never opens this host",
+        WriteMode::Direct => "by trustmason",
+        WriteMode::HandOff => "by a person",
+        WriteMode::Never => "by nobody: trustmason never opens this host",
     };
     let issuer = match &def.issuer {
         Issuer::SelfSigned => "self-signed".to_owned(),
@@ -274,7 +274,7 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
     if edges.is_empty() {
         let own = |place: &KeyPlace| place.store == def.id && place.at.alias() == Some(&asked);
         let mut identities = case.topology.identities.values();
-        let identity = identities.find(|i| matches!(&i.source, Source::KeyEntry(place) if own(place)));
+        let identity = identities.find(|i| matches!(&i.source, CertificateSource::KeyEntry(place) if own(place)));
         let through: Vec<&Edge> = case.written.edges.iter().filter(|e| e.store == def.id).filter(meant).collect();
         for edge in &through {
             issuers_text(&mut out, case, edge);
@@ -363,11 +363,11 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
         Subject::Identity(id) => {
             let Some(def) = case.topology.identities.get(id) else { return };
             let from = match &def.source {
-                Source::KeyEntry(place) => escape(&place.to_string()),
-                Source::Exported { names } => {
+                CertificateSource::KeyEntry(place) => escape(&place.to_string()),
+                CertificateSource::Exported { names } => {
                     format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
                 }
-                Source::File(path) => path.display().to_string(),
+                CertificateSource::File(path) => path.display().to_string(),
             };
             line!(out, "  subject   {id}, from {from}");
             if let Some(view) = case.plan.identities.iter().find(|v| v.id == *id) {

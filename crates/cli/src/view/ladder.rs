@@ -8,7 +8,7 @@ use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::finding::FindingKind;
 use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Plan, PlanOptions, Restart, Wait};
 use trustmason_plan::shell::Command;
-use trustmason_plan::target::Called;
+use trustmason_plan::target::TargetName;
 use trustmason_plan::text::{day, escape};
 use trustmason_plan::waits::Waits;
 use trustmason_spec::topology::Side;
@@ -257,7 +257,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
 /// Whether work is left on hosts outside the selection: stores that must receive a certificate, or hand-offs whose
 /// packs are only written by a run that includes their hosts.
 fn is_wider(plan: &Plan) -> bool {
-    let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
+    let outside = |called: &TargetName| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
     plan.elsewhere() > 0
         || plan.blocked.iter().any(|one| one.kind == FindingKind::OutsideSelection)
         || plan.first.values().flatten().any(outside)

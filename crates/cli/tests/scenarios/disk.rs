@@ -17,7 +17,7 @@ use trustmason_keystore::{
 };
 use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{DeclaredFormat, HostPath, KeyAt, SecretSource, Source, StoreDef, Topology};
+use trustmason_spec::topology::{CertificateSource, DeclaredFormat, HostPath, KeyAt, SecretSource, StoreDef, Topology};
 
 use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
 use super::names::Names;
@@ -102,7 +102,7 @@ impl<'a> Disk<'a> {
     pub fn learn_new(&mut self) -> Result<(), String> {
         self.names.learn_today();
         for (id, identity) in &self.topology()?.identities {
-            let Source::KeyEntry(place) = &identity.source else { continue };
+            let CertificateSource::KeyEntry(place) = &identity.source else { continue };
             for known in self.stores.values().filter(|known| known.def.id == place.store) {
                 let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, known.def.format().as_str());
                 let staged = read_file(&self.path(&name), &known.topology, &known.def);

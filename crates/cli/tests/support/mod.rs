@@ -24,7 +24,8 @@ use trustmason_keystore::{
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Exported, FileStore, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
+    CertificateSource, Exported, FileStore, HostPath, KeystoreFormat, Mirror, Ownership, Reach, StoreKind, Subject,
+    Topology,
 };
 
 /// Compares a text with its snapshot. The snapshot's name is `FILE__TEST` in every test program.
@@ -174,7 +175,7 @@ impl Estate {
 
     fn lay_out(&self) {
         for (id, def) in &self.topology.identities {
-            if let Source::Exported { names } = &def.source {
+            if let CertificateSource::Exported { names } = &def.source {
                 put(&self.topology.certificates_dir.join(&names[0]), pem(&self.certificates[id]).as_bytes());
             }
         }
@@ -202,7 +203,7 @@ impl Estate {
                         })
                         .collect();
                     for (id, identity) in &self.topology.identities {
-                        if let Source::KeyEntry(place) = &identity.source
+                        if let CertificateSource::KeyEntry(place) = &identity.source
                             && place.store == def.id
                         {
                             add.push(NewEntry::PrivateKey {

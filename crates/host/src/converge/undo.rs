@@ -7,14 +7,14 @@ use trustmason_plan::run_id::RunId;
 use super::{LookError, Observation, Reconciler, Tell};
 use crate::record::approval::Approval;
 use crate::record::audit::Author;
-use crate::rollback::{self, Looking, Outlook, RollbackError, RollbackRequest, Undone};
+use crate::rollback::{self, Outlook, RollbackContext, RollbackError, RollbackOutcome, RollbackRequest};
 use crate::state::lock::Lock;
 
 /// A run that was taken back.
 #[derive(Debug)]
 pub struct TakenBack {
     /// What was restored.
-    pub undone: Undone,
+    pub undone: RollbackOutcome,
     /// The whole plan that is left, or why it cannot be determined.
     pub left: Result<Plan, LookError>,
 }
@@ -69,8 +69,8 @@ impl Reconciler<'_> {
         Ok(TakenBack { undone, left })
     }
 
-    fn looking<'s>(&'s self, sight: &'s Observation) -> Looking<'s> {
-        Looking {
+    fn looking<'s>(&'s self, sight: &'s Observation) -> RollbackContext<'s> {
+        RollbackContext {
             state: &self.state,
             topology: self.declared.topology,
             ledger: &sight.ledger,

@@ -8,7 +8,7 @@ use trustmason_plan::outline::Plan;
 use trustmason_spec::name::ServiceId;
 
 use super::{Observation, Reconciler};
-use crate::clock::{self, VouchError};
+use crate::clock::{self, AcceptClockError};
 use crate::disk::DiskError;
 use crate::record::audit::Author;
 use crate::state::lock::Lock;
@@ -52,16 +52,16 @@ impl Reconciler<'_> {
     /// stored then.
     ///
     /// # Errors
-    /// [`VouchError`]; nothing may be begun.
+    /// [`AcceptClockError`]; nothing may be begun.
     pub fn vouch(
         &self,
         verdict: &ClockVerdict,
         by: &str,
         sight: &mut Observation,
         lock: &mut Lock,
-    ) -> Result<(), VouchError> {
+    ) -> Result<(), AcceptClockError> {
         let (now, topology) = (self.clock.exactly(), self.declared.topology);
-        sight.ledger = clock::vouch(verdict, now, by, topology, &sight.ledger, &self.disk, lock)?;
+        sight.ledger = clock::accept(verdict, now, by, topology, &sight.ledger, &self.disk, lock)?;
         Ok(())
     }
 

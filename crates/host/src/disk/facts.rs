@@ -129,7 +129,7 @@ pub fn follow_link(path: &Path) -> Result<Option<PathBuf>, DiskError> {
 ///
 /// # Errors
 /// Fails if the disk cannot tell.
-pub(crate) fn stands_at(file: &File, path: &Path) -> Result<bool, DiskError> {
+pub(crate) fn is_file_at(file: &File, path: &Path) -> Result<bool, DiskError> {
     let own = file.metadata().map_err(|cause| DiskError::new("examine", path, cause))?;
     Ok(named_if_there(path)?.is_some_and(|now| is_one_file(&own, &now.metadata)))
 }

@@ -84,7 +84,7 @@ impl FileWriter<'_> {
     ///
     /// # Errors
     /// Fails if the file was changed, or if the disk cannot tell.
-    pub fn stands(&self, length: u64) -> Result<(), DiskError> {
+    pub fn check_unchanged(&self, length: u64) -> Result<(), DiskError> {
         let looked = |cause| DiskError::new("examine", &self.path, cause);
         let own = self.file.metadata().map_err(looked)?;
         match fs::symlink_metadata(&self.path) {

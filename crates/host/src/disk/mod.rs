@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{Denial, DiskError};
-pub(crate) use facts::stands_at;
+pub(crate) use facts::is_file_at;
 pub use facts::{FileFacts, facts, facts_if_there, follow_link, named, named_if_there};
 use file::is_one_file;
 pub use file::{Attributes, FileWriter, Owner};

@@ -47,7 +47,7 @@ impl Regular {
             is_regular(&facts, limit)?;
         }
         without_waiting(&mut options);
-        let file = patiently(|| options.open(path))?;
+        let file = retry_while_open(|| options.open(path))?;
         on_disk(&file, limit)?;
         let facts = file.metadata()?;
         is_regular(&facts, limit)?;
@@ -161,7 +161,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 /// Repeats a call that may be refused for a moment. A file server that lent a file to another user (a lease) recalls it
 /// at the first try, and refuses an opening that may not wait until then.
 #[cfg(unix)]
-pub(super) fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry_while_open<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 1..TRIES {
         match act() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE),

@@ -165,12 +165,12 @@ mod unix {
     #[test]
     fn a_lease_is_waited_for_a_while() {
         let mut times = 0;
-        let done = patiently(|| {
+        let done = retry_while_open(|| {
             times += 1;
             if times < 4 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(times) }
         });
         assert_eq!(done.unwrap(), 4);
-        let never = patiently::<()>(|| Err(io::ErrorKind::WouldBlock.into()));
+        let never = retry_while_open::<()>(|| Err(io::ErrorKind::WouldBlock.into()));
         assert_eq!(never.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -10,7 +10,7 @@ use trustmason_keystore::Digest;
 
 use super::error::if_there;
 use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
-use super::open::{Regular, patiently};
+use super::open::{Regular, retry_while_open};
 use super::{DiskError, ReadLimit, facts, left_by, length};
 
 /// Reads a file.
@@ -27,7 +27,7 @@ pub(super) fn read_whole(path: &Path, limit: ReadLimit) -> io::Result<Vec<u8>> {
 
 /// Reads a whole file; `None` if it has more than `most` bytes.
 fn at_most(path: &Path, limit: ReadLimit, most: u64) -> io::Result<Option<Vec<u8>>> {
-    patiently(|| Regular::open(path, limit)?.read(most))
+    retry_while_open(|| Regular::open(path, limit)?.read(most))
 }
 
 /// Whether a file holds exactly these bytes.
@@ -183,7 +183,7 @@ pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
 /// # Errors
 /// Fails if the file is there and could not be read.
 pub(crate) fn ends_in(path: &Path, limit: ReadLimit, byte: u8) -> Result<bool, DiskError> {
-    let last = if_there(patiently(|| Regular::open(path, limit)?.last()));
+    let last = if_there(retry_while_open(|| Regular::open(path, limit)?.last()));
     let last = last.map_err(|cause| DiskError::new("read", path, cause))?;
     Ok(last.flatten().is_none_or(|last| last == byte))
 }

@@ -6,7 +6,7 @@
 //! and `drift --probe` call them; nothing else opens a socket.
 
 mod error;
-mod greet;
+mod legacy_hello;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,7 +106,8 @@ pub fn ask(endpoint: &Endpoint, way: &AskOptions) -> Result<PresentedChain, Endp
         Ok(chain) => Ok(chain),
         Err(cause @ (EndpointErrorCause::Tls(_) | EndpointErrorCause::Closed)) => {
             drop(first);
-            let old = wire().ok().and_then(|mut wire| greet::chain(&mut wire, &endpoint.host, &random()?).ok()?);
+            let old =
+                wire().ok().and_then(|mut wire| legacy_hello::chain(&mut wire, &endpoint.host, &random()?).ok()?);
             // The reason why the first handshake ended says more than a failure of the second.
             old.ok_or(cause).map_err(failed)
         }

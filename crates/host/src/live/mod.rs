@@ -65,16 +65,16 @@ pub fn here() -> Arc<dyn SystemStores> {
     #[cfg(windows)]
     return Arc::new(system::Windows);
     #[cfg(not(windows))]
-    Arc::new(Nowhere)
+    Arc::new(NoSystemStores)
 }
 
 /// A system without such stores.
 #[cfg(not(windows))]
 #[derive(Debug)]
-struct Nowhere;
+struct NoSystemStores;
 
 #[cfg(not(windows))]
-impl Nowhere {
+impl NoSystemStores {
     fn none<T>() -> Result<T, LiveError> {
         Err(LiveError(
             "this system is not Windows and has no such stores; run trustmason on the machine itself, or declare `write: hand-off` with \
@@ -85,7 +85,7 @@ impl Nowhere {
 }
 
 #[cfg(not(windows))]
-impl SystemStores for Nowhere {
+impl SystemStores for NoSystemStores {
     fn machine(&self) -> Vec<String> {
         vec![crate::machine::name()]
     }

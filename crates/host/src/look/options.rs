@@ -51,7 +51,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
     };
     let look = match disk::read(&found, ReadLimit::Options).map(Zeroizing::new) {
         Ok(bytes) => match options::read(&bytes, def) {
-            Some(reading) => OptionsLook::Read(options::sift(def, &reading, |setting, password| {
+            Some(reading) => OptionsLook::Read(options::facts_of(def, &reading, |setting, password| {
                 judge.look(&setting.store, password)
             })),
             None => OptionsLook::Unreadable(format!("{} is not text; save the options as text", found.display())),

@@ -26,10 +26,10 @@ const CHUNK: usize = 8 * 1024;
 pub(crate) enum CallPurpose {
     /// For its output. Of too much output the beginning is kept. A process that still holds the output open is waited
     /// for, because it may still write.
-    Answer,
+    Output,
     /// For its effect. Of too much output the end is kept. Processes that the program leaves behind, such as a service
     /// it started, are not stopped.
-    Effect,
+    SideEffect,
 }
 
 /// A program to run.
@@ -79,7 +79,7 @@ pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
     }
     // The answer is complete, and a process that outlives its program may hold the error stream open for long.
     let rest = match (&ended, call.purpose) {
-        (Ok(status), CallPurpose::Answer) if status.success() => Vec::new(),
+        (Ok(status), CallPurpose::Output) if status.success() => Vec::new(),
         (Ok(_), _) => vec![&err],
         (Err(_), _) => vec![&out, &err],
     };
@@ -124,11 +124,11 @@ fn wait(child: &mut Child, call: &Call<'_>, out: Option<&Drain>) -> Result<ExitS
         }
     };
     let rest = match call.purpose {
-        CallPurpose::Answer => until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100)),
-        CallPurpose::Effect => LINGER,
+        CallPurpose::Output => until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100)),
+        CallPurpose::SideEffect => LINGER,
     };
     match out.map_or(Ok(true), |out| out.closes(rest)).map_err(Unended::Lost)? {
-        false if call.purpose == CallPurpose::Answer => Err(Unended::TooSlow),
+        false if call.purpose == CallPurpose::Output => Err(Unended::TooSlow),
         true | false => Ok(status),
     }
 }
@@ -181,8 +181,8 @@ impl Drain {
 fn keep(kept: &mut Vec<u8>, read: &[u8], aim: CallPurpose) {
     const MOST: usize = LONGEST + 1;
     match aim {
-        CallPurpose::Answer => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
-        CallPurpose::Effect => {
+        CallPurpose::Output => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
+        CallPurpose::SideEffect => {
             kept.extend(read);
             let excess = kept.len().saturating_sub(MOST);
             kept.drain(..excess);
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     fn call<'a>(argv: &'a [String], patience: Duration, without_env: &'a BTreeSet<String>) -> Call<'a> {
-        Call { argv, patience, without_env, aim: CallPurpose::Answer }
+        Call { argv, patience, without_env, aim: CallPurpose::Output }
     }
 
     fn cmd(script: &str) -> Vec<String> {
@@ -263,7 +263,7 @@ mod tests {
         let argv = cmd("cmd /c ping -n 1000 127.0.0.1");
         let mut child = start(&call(&argv, Duration::ZERO, &BTreeSet::new())).ok().unwrap();
         let group = Group::of(&child);
-        let out = Drain::of(child.stdout.take().unwrap(), CallPurpose::Answer);
+        let out = Drain::of(child.stdout.take().unwrap(), CallPurpose::Output);
         thread::sleep(Duration::from_millis(300));
         stop(&mut child, &group);
         assert!(child.try_wait().unwrap().is_some(), "it is gone");

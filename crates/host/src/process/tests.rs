@@ -25,7 +25,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
         argv: &argv,
         timeout: Duration::from_millis(200),
         without_env: &BTreeSet::new(),
-        purpose: CallPurpose::Effect,
+        purpose: CallPurpose::SideEffect,
     };
     let mut child = start(&call).ok().unwrap();
     let out = Drain::of(child.stdout.take().unwrap(), call.purpose);
@@ -40,7 +40,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
 /// The second process holds the output open until it is killed here. The kill fails if the process is already gone.
 #[test]
 fn what_a_restart_leaves_behind_lives_on() {
-    let ran = ran("sleep 1000 & echo $!", CallPurpose::Effect);
+    let ran = ran("sleep 1000 & echo $!", CallPurpose::SideEffect);
     assert!(ran.status.success());
     let left: i32 = std::str::from_utf8(&ran.out).unwrap().trim().parse().unwrap();
     let left = rustix::process::Pid::from_raw(left).unwrap();
@@ -49,17 +49,17 @@ fn what_a_restart_leaves_behind_lives_on() {
 
 #[test]
 fn an_answer_is_waited_for_though_its_program_has_ended() {
-    let ran = ran("(sleep 0.3; echo late) &", CallPurpose::Answer);
+    let ran = ran("(sleep 0.3; echo late) &", CallPurpose::Output);
     assert_eq!(ran.out.as_slice(), b"late\n");
 }
 
 #[test]
 fn of_a_flood_an_answer_keeps_the_beginning_and_an_effect_the_end() {
     let script = "echo first; head -c 300000 /dev/zero | tr '\\0' x; echo; echo last; head -c 300000 /dev/zero >&2";
-    let answer = ran(script, CallPurpose::Answer);
+    let answer = ran(script, CallPurpose::Output);
     assert_eq!(answer.out.len(), LONGEST + 1);
     assert!(answer.out.starts_with(b"first\nxxx"));
-    let effect = ran(script, CallPurpose::Effect);
+    let effect = ran(script, CallPurpose::SideEffect);
     assert_eq!((effect.out.len(), effect.err.len()), (LONGEST + 1, LONGEST + 1));
     assert!(effect.out.ends_with(b"xxx\nlast\n"));
 }
@@ -68,7 +68,7 @@ fn of_a_flood_an_answer_keeps_the_beginning_and_an_effect_the_end() {
 fn the_environment_lacks_what_is_withheld_and_there_is_no_input() {
     let without = BTreeSet::from(["PATH".to_owned(), "SURELY_UNSET".to_owned()]);
     let argv = ["/bin/sh", "-c", "/usr/bin/env | /bin/grep -c '^PATH=' || true; /bin/cat"].map(str::to_owned);
-    let call = Call { argv: &argv, timeout: WATCHDOG, without_env: &without, purpose: CallPurpose::Answer };
+    let call = Call { argv: &argv, timeout: WATCHDOG, without_env: &without, purpose: CallPurpose::Output };
     assert!(std::env::var_os("PATH").is_some());
     assert_eq!(taken(&call).out.as_slice(), b"0\n");
 }

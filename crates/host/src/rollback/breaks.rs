@@ -8,14 +8,14 @@ use trustmason_plan::undo::{Break, Restored, StoreAfter, Undo};
 use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::{HostPath, Keystore, KeystoreFormat, PemPair, Reach, StoreKind};
 
-use super::Looking;
+use super::RollbackContext;
 use super::restore::Restore;
 use crate::disk::{self, ReadLimit};
 use crate::volume;
 use crate::volume::pair;
 
 /// What is to be taken back, as the planner's input.
-pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
+pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> Undo {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
         let after = after(looking, restore).unwrap_or_else(StoreAfter::Unreadable);
@@ -26,7 +26,7 @@ pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
 }
 
 /// What a store will hold.
-fn after(looking: Looking<'_>, restore: &Restore) -> Result<StoreAfter, String> {
+fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, String> {
     let id = &restore.intent.store;
     let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
     let store = match &def.reach {
@@ -96,7 +96,7 @@ fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
 
 /// Opens a file with the store's password from the present spec, else without a password, which shows what is not
 /// encrypted.
-fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
+fn opened(looking: RollbackContext<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
     let password = keystore.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
     let with = password
         .and_then(|password| Store::open(bytes.clone(), Credential::Password(&password), looking.certificates).ok());
@@ -114,7 +114,7 @@ fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8
 type NamedFiles = Vec<(String, Vec<u8>)>;
 
 /// The files of a folder as they will be.
-fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> Result<NamedFiles, String> {
+fn folder_files(looking: RollbackContext<'_>, restore: &Restore, folder: &HostPath) -> Result<NamedFiles, String> {
     let files = match looking.sites().volumes().find(folder) {
         Ok(volume::Located::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
         Ok(volume::Located::Absent { .. }) => Vec::new(),
@@ -124,7 +124,7 @@ fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> R
 }
 
 /// The halves of a pair as they will be. Other files of a pair are no halves.
-fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result<NamedFiles, String> {
+fn pair_files(looking: RollbackContext<'_>, restore: &Restore, spot: &PemPair) -> Result<NamedFiles, String> {
     let pair = pair::find(looking.sites().volumes(), spot).map_err(|error| error.to_string())?;
     let files = pair.read().map_err(|error| error.to_string())?;
     restored(files, restore, |path| {

@@ -8,7 +8,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
 
-use super::Looking;
+use super::RollbackContext;
 use super::restore::{Backup, Backups};
 use crate::disk::{self, ReadLimit};
 use crate::live;
@@ -16,7 +16,7 @@ use crate::record::journal::{CopyAt, Piece, Record};
 use crate::record::sites::PieceHere;
 
 /// The path of a copy.
-pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
+pub(super) fn place(looking: RollbackContext<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
     match copy {
         CopyAt::Here(name) => {
             let path = name.below(&looking.state.backups(run));
@@ -36,7 +36,7 @@ pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<
 /// Fails if the backup is missing or altered. Also fails if the run cannot have created the part: a copy of it was
 /// noted, or the spec does not allow runs to create the store.
 pub(super) fn backup(
-    looking: Looking<'_>,
+    looking: RollbackContext<'_>,
     run: &RunId,
     backups: &Backups<'_>,
     store: &StoreId,
@@ -63,7 +63,7 @@ pub(super) fn backup(
 }
 
 /// Checks that a run can have created a part of a store, whatever its journal says.
-fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
+fn made(looking: RollbackContext<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
     let path = piece.at.path();
     if backups.keys().any(|(at, _)| *at == piece.at) {
         return Err(format!(

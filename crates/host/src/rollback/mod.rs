@@ -48,7 +48,7 @@ use restore::{Arrived, Backup, Restore, RestoredPart};
 
 /// What a rollback is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Looking<'a> {
+pub struct RollbackContext<'a> {
     /// The estate's state folder.
     pub state: &'a State,
     /// The estate.
@@ -65,7 +65,7 @@ pub struct Looking<'a> {
     pub now: Timestamp,
 }
 
-impl<'a> Looking<'a> {
+impl<'a> RollbackContext<'a> {
     fn sites(self) -> Sites<'a> {
         Sites::of(self.topology, self.state)
     }
@@ -77,14 +77,14 @@ pub struct RollbackRequest<'a> {
     /// The run; by default the newest one that wrote something and was not taken back.
     pub run: Option<&'a RunId>,
     /// What the rollback is judged by.
-    pub looking: Looking<'a>,
+    pub looking: RollbackContext<'a>,
     /// Who begins the rollback.
     pub author: Author<'a>,
 }
 
 /// The outcome of a rollback.
 #[derive(Clone, Debug, Default)]
-pub struct Undone {
+pub struct RollbackOutcome {
     /// The rollback's own id.
     pub run: Option<RunId>,
     /// The run that it took back.
@@ -109,7 +109,7 @@ pub struct Undone {
     pub warnings: Vec<String>,
 }
 
-impl Undone {
+impl RollbackOutcome {
     /// Whether every store is as before the run. The run then counts as taken back, whatever else failed.
     pub fn is_restored(&self) -> bool {
         let stores = self.stores.values().all(StoreOutcome::is_done);
@@ -125,10 +125,10 @@ impl Undone {
 /// Takes a run back. The lock must be the estate's.
 ///
 /// # Errors
-/// [`RollbackError`]: nothing was done. Later failures are in [`Undone`], store by store, and the rollback may be
+/// [`RollbackError`]: nothing was done. Later failures are in [`RollbackOutcome`], store by store, and the rollback may be
 /// repeated.
-pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> Result<Undone, RollbackError> {
-    let Looking { topology, ledger: loaded, now, .. } = request.looking;
+pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> Result<RollbackOutcome, RollbackError> {
+    let RollbackContext { topology, ledger: loaded, now, .. } = request.looking;
     let begun = Instant::now();
     let outlook = outlook(request.looking, request.run)?;
     let beginning = Beginning {
@@ -142,12 +142,12 @@ pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> R
         side: None,
     };
     let mut recorder = RunRecorder::open(disk, lock, beginning)?;
-    let mut undone = Undone {
+    let mut undone = RollbackOutcome {
         run: Some(recorder.run.clone()),
         undoes: Some(outlook.run.clone()),
         wanted: outlook.restores.len(),
         packs: outlook.packs.clone(),
-        ..Undone::default()
+        ..RollbackOutcome::default()
     };
     clear(&mut recorder, &outlook);
     let presented = undo::presented(topology, request.looking.observed);
@@ -343,7 +343,12 @@ fn put_back(
 }
 
 /// Removes keys that the run made and that are still in staging, so that no store learns their certificates any more.
-fn unstage(recorder: &mut RunRecorder<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
+fn unstage(
+    recorder: &mut RunRecorder<'_>,
+    looking: RollbackContext<'_>,
+    outlook: &Outlook,
+    undone: &mut RollbackOutcome,
+) {
     let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
     let others = looking.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
     let known: BTreeSet<Fingerprint> = others
@@ -385,7 +390,7 @@ fn unstage(recorder: &mut RunRecorder<'_>, looking: Looking<'_>, outlook: &Outlo
 
 /// Puts keys that an earlier run made, and this run brought to their stores, back into staging: trusters hold their
 /// certificates already.
-fn restage(recorder: &mut RunRecorder<'_>, outlook: &Outlook, undone: &mut Undone) {
+fn restage(recorder: &mut RunRecorder<'_>, outlook: &Outlook, undone: &mut RollbackOutcome) {
     for Arrived { identity, format, copy, sha256 } in &outlook.arrived {
         if staging::find(&recorder.state, identity).is_some() {
             continue;

@@ -17,7 +17,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::breaks;
 use super::restore::{Arrived, Backups, Restore, RestoredPart};
-use super::{Looking, copies};
+use super::{RollbackContext, copies};
 use crate::disk::DiskError;
 use crate::record::audit;
 use crate::record::journal::{self, JournalError, Piece, PieceOutcome, Record, Replayed};
@@ -199,8 +199,8 @@ pub enum RollbackError {
 ///
 /// # Errors
 /// [`RollbackError`]: why it may not be done. Every file that prevents it is named.
-pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
-    let Looking { state, ledger: loaded, .. } = looking;
+pub fn outlook(looking: RollbackContext<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
+    let RollbackContext { state, ledger: loaded, .. } = looking;
     let sites = looking.sites();
     let record = choose(looking, run)?;
     let run = record.id.clone();
@@ -339,7 +339,7 @@ fn staged(records: &[Record]) -> Vec<(IdentityId, Fingerprint)> {
 }
 
 /// The keys of earlier runs that a run brought to their stores.
-fn arrived(looking: Looking<'_>, run: &RunId, records: &[Record]) -> Result<Vec<Arrived>, RollbackError> {
+fn arrived(looking: RollbackContext<'_>, run: &RunId, records: &[Record]) -> Result<Vec<Arrived>, RollbackError> {
     let mut found = Vec::new();
     for record in records {
         let Record::Arrived { identity, format, copy, sha256 } = record else { continue };
@@ -355,7 +355,7 @@ fn arrived(looking: Looking<'_>, run: &RunId, records: &[Record]) -> Result<Vec<
 /// Chooses the run: the newest that wrote something and was not taken back. An older run is refused, because a
 /// certificate that its trusters learned then may be in use by now. A rollback that was cut off comes before anything
 /// older. A completed rollback is only taken back if it is named.
-fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
+fn choose<'a>(looking: RollbackContext<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
     let ledger: &'a Ledger = &looking.ledger.ledger;
     let find = |id: &RunId| ledger.runs.iter().find(|record| record.id == *id);
     let wrote = |record: &RunRecord| -> Result<bool, JournalError> {

@@ -28,7 +28,7 @@ use crate::record::sites::Sites;
 
 /// The changes of one system store.
 #[derive(Debug, Default)]
-struct Turn {
+struct SystemEdit {
     add: Vec<Vec<u8>>,
     remove: Vec<Fingerprint>,
 }
@@ -117,7 +117,7 @@ fn turned(
     listing: &Listing,
     place: &SystemPlace,
     changes: &[&Change],
-) -> Result<BTreeMap<SystemStore, Turn>, RefusedEdit> {
+) -> Result<BTreeMap<SystemStore, SystemEdit>, RefusedEdit> {
     proof::allowed(&listing.store, changes)?;
     let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
     Ok(turns(listing, place, &edits)?)
@@ -125,8 +125,12 @@ fn turned(
 
 /// Which certificate is added to which system store, and which is removed from which. A certificate that is there is
 /// not added again.
-fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeMap<SystemStore, Turn>, TurnError> {
-    let mut turns: BTreeMap<SystemStore, Turn> = BTreeMap::new();
+fn turns(
+    listing: &Listing,
+    place: &SystemPlace,
+    edits: &Edits,
+) -> Result<BTreeMap<SystemStore, SystemEdit>, TurnError> {
+    let mut turns: BTreeMap<SystemStore, SystemEdit> = BTreeMap::new();
     for (id, what) in &edits.disposition {
         match what {
             Disposition::Keep => {}
@@ -162,7 +166,7 @@ fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeM
 }
 
 /// The content of a part after its changes.
-fn result(part: &Store, turn: &Turn, certificates: &Interner) -> Result<Store, LiveError> {
+fn result(part: &Store, turn: &SystemEdit, certificates: &Interner) -> Result<Store, LiveError> {
     let stays = part.entries().iter().filter(|entry| {
         let print = entry.certificates().first().map(|slot| slot.fingerprint());
         print.is_none_or(|print| !turn.remove.contains(&print))

@@ -322,7 +322,7 @@ pub fn oddity(password: &Password) -> Option<&'static str> {
 /// Runs a program directly, without a shell, and takes the first line that it prints.
 fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, SecretErrorKind> {
     let program = argv.first().cloned().unwrap_or_default();
-    let call = Call { argv, timeout: PATIENCE, without_env: withheld, purpose: CallPurpose::Answer };
+    let call = Call { argv, timeout: PATIENCE, without_env: withheld, purpose: CallPurpose::Output };
     let ran = process::run(&call).map_err(|error| match error {
         ProcessError::NoProgram => SecretErrorKind::NoProgram,
         ProcessError::NotStarted(cause) => SecretErrorKind::NotStarted { program: program.clone(), cause },

@@ -94,7 +94,7 @@ impl Lock {
     pub(crate) fn is_held(&self) -> Result<(), LockError> {
         let path = self.state.lock();
         let Some(file) = &self.file else { return Ok(()) };
-        if disk::stands_at(file, &path)? { Ok(()) } else { Err(LockError::Lost { path }) }
+        if disk::is_file_at(file, &path)? { Ok(()) } else { Err(LockError::Lost { path }) }
     }
 
     /// Writes who holds the lock, before anything else is written.

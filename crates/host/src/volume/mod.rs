@@ -178,7 +178,7 @@ pub enum PathError {
         first.display(),
         second.display()
     )]
-    Twins {
+    AmbiguousName {
         /// The path as the host writes it.
         shown: String,
         /// The first name.
@@ -300,7 +300,7 @@ fn step(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, P
     fits.sort();
     let mut fits = fits.into_iter();
     match (fits.next(), fits.next()) {
-        (Some(first), Some(second)) => Err(PathError::Twins { shown: path.shown.clone(), first, second }),
+        (Some(first), Some(second)) => Err(PathError::AmbiguousName { shown: path.shown.clone(), first, second }),
         (first, _) => Ok(first),
     }
 }

@@ -10,8 +10,8 @@ use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
 use trustmason_plan::pack::KnownCertificates;
-use trustmason_plan::target::{Called, HandOffTarget};
-use trustmason_spec::topology::{StoreDef, Topology, Write};
+use trustmason_plan::target::{HandOffTarget, TargetName};
+use trustmason_spec::topology::{StoreDef, Topology, WriteMode};
 
 use crate::disk::{Disk, DiskError, ReadLimit};
 use crate::look::{KeysToTry, OpenError, open};
@@ -52,7 +52,7 @@ pub enum ConfirmError {
     })]
     NotHandOff {
         /// The target that was named.
-        target: Called,
+        target: TargetName,
         /// Whether a person makes the changes to this target, if any are needed.
         by_hand: bool,
     },
@@ -70,13 +70,13 @@ pub enum ConfirmError {
     #[error("no pack was written for {target} yet; run `trustmason apply` first")]
     NoPack {
         /// The target.
-        target: Called,
+        target: TargetName,
     },
     /// The plan asks for something else than the pack.
     #[error("the pack for {target}, written on {written}, is outdated; run `trustmason apply` for a new pack")]
     MovedOn {
         /// The target.
-        target: Called,
+        target: TargetName,
         /// When the pack was written.
         written: Timestamp,
     },
@@ -158,7 +158,7 @@ pub fn confirm(
             let by_hand = match claim.target {
                 HandOffTarget::Store(id) => claim.topology.stores.get(id).is_some_and(StoreDef::is_hand_off),
                 HandOffTarget::Identity(id) => {
-                    claim.topology.identities.get(id).is_some_and(|def| def.write == Write::HandOff)
+                    claim.topology.identities.get(id).is_some_and(|def| def.write == WriteMode::HandOff)
                 }
             };
             return Err(ConfirmError::NotHandOff { target, by_hand });

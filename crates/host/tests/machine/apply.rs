@@ -12,7 +12,7 @@ use trustmason_keystore::{EntryKey, Format};
 use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, KeystoreFormat, Source};
+use trustmason_spec::topology::{Access, CertificateSource, Disks, KeyAt, KeyPlace, KeystoreFormat};
 
 use crate::world::*;
 
@@ -232,9 +232,10 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     host.access = Access::Root(Disks::below(root.join("hosts/cvp2.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
     let def = keystore_def("cvp2.acme.example/keystore", r"D:\keystore", KeystoreFormat::Jks, CANARY);
-    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Alias("wsm_certificate".into()) });
+    let source =
+        CertificateSource::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Alias("wsm_certificate".into()) });
     world.topology.stores.insert(def.id.clone(), def);
-    let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
+    let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::WriteMode::Direct);
     world.topology.identities.insert(identity.id.clone(), identity);
     world.topology.edges.push(edge("cvp2.acme.example/keystore", "cvp1.acme.example/wsm", Some("cvp1")));
     world.topology.edges.push(edge(KEYSTORE, "cvp2.acme.example/wsm", Some("cvp2")));

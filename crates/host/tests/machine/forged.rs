@@ -10,7 +10,7 @@ use serde_json::Value;
 use trustmason_host::disk::Disk;
 use trustmason_host::look::{LookContext, look};
 use trustmason_host::record::ledger;
-use trustmason_host::rollback::{Looking, RollbackRequest, rollback};
+use trustmason_host::rollback::{RollbackContext, RollbackRequest, rollback};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Digest, Format, Interner};
@@ -147,7 +147,7 @@ fn attempt(world: &World) -> Result<bool, String> {
     let context = LookContext { state: &state, secrets: &secrets, certificates: &certificates };
     let mut observed = look(&Survey::of(&world.topology), &loaded, context);
     loaded.notice(&world.topology, &mut observed, now());
-    let looking = Looking {
+    let looking = RollbackContext {
         state: &state,
         topology: &world.topology,
         ledger: &loaded,

@@ -10,7 +10,9 @@ use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Credential, Fingerprint, Interner, KeyMatch, Store};
 use trustmason_plan::finding::FindingKind;
-use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, PemPair, Rotation, Source, StoreKind, Write};
+use trustmason_spec::topology::{
+    Access, CertificateSource, Disks, KeyAt, KeyPlace, PemPair, Rotation, StoreKind, WriteMode,
+};
 
 use crate::extent::steps;
 use crate::world::*;
@@ -45,8 +47,8 @@ fn gateway() -> World {
         copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
     };
     let def = store_def(ID, direct(StoreKind::PemPair(pair)));
-    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
-    let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
+    let source = CertificateSource::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
+    let mut identity = identity_def("pga.acme.example", "host", source, WriteMode::Direct);
     identity.rotation = Rotation::Immediate;
     let mut host = world.topology.hosts.values().next().unwrap().clone();
     host.fqdn = fqdn("pga.acme.example");

@@ -236,12 +236,12 @@ fn of_a_chain_the_leaf_is_meant() {
 #[test]
 fn a_file_the_spec_names_is_exact() {
     use std::path::Path;
-    use trustmason_spec::topology::Source;
+    use trustmason_spec::topology::CertificateSource;
 
     let mut world = World::new(Format::Jks);
     let at = |world: &mut World, path: &Path| {
         let id = IdentityId::parse("ads.acme.example/iis").unwrap();
-        world.topology.identities.get_mut(&id).unwrap().source = Source::File(path.to_owned());
+        world.topology.identities.get_mut(&id).unwrap().source = CertificateSource::File(path.to_owned());
     };
     let certs = world.root().join("certs");
     at(&mut world, &certs.join("ADSads.CER"));
@@ -382,7 +382,7 @@ fn a_file_that_is_not_beside_the_spec_is_found_in_the_folder_of_certificates() {
     let mut world = World::new(Format::Jks);
     let id = IdentityId::parse("cvp1.acme.example/wsm").unwrap();
     let wanted = world.root().join("rgr2.cer");
-    world.topology.identities.get_mut(&id).unwrap().source = trustmason_spec::topology::Source::File(wanted);
+    world.topology.identities.get_mut(&id).unwrap().source = trustmason_spec::topology::CertificateSource::File(wanted);
     fs::copy(world.root().join("certs/ADSads.CER"), world.root().join("certs/rgr2.cer")).unwrap();
     let look = world.look().1.sources.remove(&Subject::Identity(id)).unwrap();
     let SourceLook::Missing { near: Some(near), .. } = look else { panic!("{look:?}") };

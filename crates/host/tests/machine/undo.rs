@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trustmason_host::disk::{self, Attributes, Disk, DiskStep, Owner};
 use trustmason_host::fault::{FaultInjector, InjectedFault};
-use trustmason_host::rollback::{Looking, RollbackError, RollbackRequest, Undone, rollback};
+use trustmason_host::rollback::{RollbackContext, RollbackError, RollbackOutcome, RollbackRequest, rollback};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
@@ -22,10 +22,10 @@ use crate::needs::{self, Need};
 use crate::world::*;
 
 impl World {
-    pub fn undo(&self, run: Option<&RunId>, disk: &Disk) -> Result<Undone, RollbackError> {
+    pub fn undo(&self, run: Option<&RunId>, disk: &Disk) -> Result<RollbackOutcome, RollbackError> {
         let (ledger, observed) = self.look();
         let (state, secrets, certificates) = (self.state(), Secrets::new(), Interner::new());
-        let looking = Looking {
+        let looking = RollbackContext {
             state: &state,
             topology: &self.topology,
             ledger: &ledger,

@@ -30,9 +30,9 @@ use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
-    KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
-    SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
+    Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach,
+    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology, WriteMode,
 };
 
 /// The person who begins the runs of this world.
@@ -246,13 +246,13 @@ pub fn store_def(id: &str, reach: Reach) -> StoreDef {
     }
 }
 
-pub fn identity_def(host: &str, name: &str, source: Source, write: Write) -> IdentityDef {
+pub fn identity_def(host: &str, name: &str, source: CertificateSource, write: WriteMode) -> IdentityDef {
     IdentityDef {
         id: IdentityId::new(fqdn(host), name),
         source,
         write,
         constraints: Constraints {
-            key: (write == Write::Direct).then_some(KeyKind::Rsa(2048)),
+            key: (write == WriteMode::Direct).then_some(KeyKind::Rsa(2048)),
             signature: vec![SignatureHash::Sha256],
             eku: Vec::new(),
             cn_is_fqdn: false,
@@ -473,7 +473,7 @@ impl World {
 
 /// A good RSA certificate of a CVP.
 pub fn rsa(name: &str) -> Pair {
-    let def = identity_def(name, "wsm", Source::Exported { names: Vec::new() }, Write::Direct);
+    let def = identity_def(name, "wsm", CertificateSource::Exported { names: Vec::new() }, WriteMode::Direct);
     let made = trustmason_host::mint::mint(&def, pool(), now()).unwrap();
     Pair { certificate: Certificate::parse(made.certificate.der()).unwrap(), pkcs8: made.key.to_vec() }
 }
@@ -509,11 +509,12 @@ fn topology(root: &Path, format: Format) -> Topology {
         keystore_def(KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, CANARY),
         mirror_def(TRUST, "/tomcat-trust"),
     ];
-    let wsm = Source::KeyEntry(KeyPlace { store: store_id(KEYSTORE), at: KeyAt::Alias("wsm_certificate".into()) });
-    let iis = Source::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };
+    let wsm =
+        CertificateSource::KeyEntry(KeyPlace { store: store_id(KEYSTORE), at: KeyAt::Alias("wsm_certificate".into()) });
+    let iis = CertificateSource::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };
     let identities = [
-        identity_def("cvp1.acme.example", "wsm", wsm, Write::Direct),
-        identity_def("ads.acme.example", "iis", iis, Write::HandOff),
+        identity_def("cvp1.acme.example", "wsm", wsm, WriteMode::Direct),
+        identity_def("ads.acme.example", "iis", iis, WriteMode::HandOff),
     ];
     let hosts = ["ads.acme.example", "cvp1.acme.example", "fin1.acme.example"];
     let services = [("ads.acme.example", "tomcat"), ("cvp1.acme.example", "tomcat"), ("cvp1.acme.example", "wsm")];

@@ -1,9 +1,9 @@
 //! Detects the format of a file. The module takes the content and gives the format, or says what else the file is. It
 //! never looks at a file's name.
 
+pub(crate) mod damage;
 mod detected;
 pub(crate) mod foreign;
-pub(crate) mod ruin;
 
 pub use detected::Detected;
 
@@ -21,7 +21,7 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";
-    if let Some(refused) = ruin::binary_as_text(bytes).or_else(|| foreign::magic(bytes)) {
+    if let Some(refused) = damage::binary_as_text(bytes).or_else(|| foreign::magic(bytes)) {
         return refused;
     }
     match bytes {
@@ -103,7 +103,7 @@ fn text(bytes: &[u8]) -> Detected {
     if text.starts_with(b"{") && text.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"")) {
         return nothing("this is JSON, not a store", PATH);
     }
-    if let Some(ruined) = ruin::text(bytes).or_else(|| base64(bytes)) {
+    if let Some(ruined) = damage::text(bytes).or_else(|| base64(bytes)) {
         return ruined;
     }
     if starts(b"MII") {
@@ -118,7 +118,7 @@ fn text(bytes: &[u8]) -> Detected {
 /// A store or certificate in Base64 without BEGIN and END lines; the decoded bytes decide what it is.
 fn base64(bytes: &[u8]) -> Option<Detected> {
     const DECODE: &str = "decode it (certutil -decode, base64 -d)";
-    Some(match detect(&ruin::base64(bytes)?) {
+    Some(match detect(&damage::base64(bytes)?) {
         Detected::Readable(Format::Jks) => nothing("this is a JKS store in Base64", DECODE),
         Detected::Readable(Format::Jceks) => nothing("this is a JCEKS store in Base64", DECODE),
         Detected::Readable(Format::Pkcs12) => nothing("this is a PKCS#12 store in Base64", DECODE),

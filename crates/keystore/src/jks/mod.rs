@@ -22,7 +22,7 @@ mod write;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::content::Content;
+use crate::content::StoreContent;
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
 use crate::entry::{Credential, EntryId};
@@ -32,7 +32,7 @@ use crate::format::Format;
 pub(crate) use layout::{JavaFormat, JavaStore};
 pub(crate) use read::open;
 
-impl Content for JavaStore {
+impl StoreContent for JavaStore {
     fn format(&self) -> Format {
         self.kind.format()
     }

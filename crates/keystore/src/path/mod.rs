@@ -13,7 +13,7 @@ mod member;
 mod names;
 mod policy;
 mod rule;
-mod second;
+mod webpki;
 
 use std::sync::Arc;
 
@@ -219,7 +219,7 @@ impl Search<'_> {
         constraints::judge(&leaf, &issuers, &mut faults);
         policy::judge(&leaf, &issuers, &mut faults);
         if faults.is_empty() {
-            second::judge(&leaf, &issuers, self.at, &mut faults);
+            webpki::judge(&leaf, &issuers, self.at, &mut faults);
         }
         faults.first()
     }

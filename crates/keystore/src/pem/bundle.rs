@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::blocks;
 use crate::alias::StoredAlias;
-use crate::content::{Content, ContentInput};
+use crate::content::{ContentInput, StoreContent};
 use crate::entries::{Entries, Listed};
 use crate::entry::{EntryId, EntryKind};
 use crate::error::ReadError;
@@ -36,7 +36,7 @@ pub(crate) fn open(file: ContentInput<'_>) -> Result<BundleFile, ReadError> {
     Ok(BundleFile { bytes, entries })
 }
 
-impl Content for BundleFile {
+impl StoreContent for BundleFile {
     fn format(&self) -> Format {
         Format::Pkcs7
     }

@@ -14,7 +14,7 @@ use super::bundle::{self, BundlePiece};
 use super::write::{append, newline, still_read, text, without};
 use crate::alias::Alias;
 use crate::certificate::Certificate;
-use crate::content::Content;
+use crate::content::StoreContent;
 use crate::detect::{Detected, detect, foreign};
 use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
 use crate::entries::{Entries, Listed};
@@ -61,7 +61,7 @@ pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -
     Folder { files, entries }
 }
 
-impl Content for Folder {
+impl StoreContent for Folder {
     fn format(&self) -> Format {
         Format::PemDirectory
     }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, ContentInput};
+use crate::content::{ContentInput, StoreContent};
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
 use crate::entry::{Credential, EntryId, EntryKind};
@@ -46,7 +46,7 @@ pub(crate) fn open(file: ContentInput<'_>) -> Result<Pem, ReadError> {
     Ok(Pem { bytes, entries })
 }
 
-impl Content for Pem {
+impl StoreContent for Pem {
     fn format(&self) -> Format {
         Format::Pem
     }

@@ -17,7 +17,7 @@ use super::blocks::{self, BlockNote, PemEntry};
 use super::openssl::{self, Extent};
 use super::write::{self, append, newline};
 use crate::certificate::KeyAlgorithm;
-use crate::content::Content;
+use crate::content::StoreContent;
 use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles, sealed_key};
 use crate::entries::{Entries, Listed};
@@ -48,7 +48,7 @@ pub(crate) struct Pair {
     entries: Entries<Range<usize>>,
 }
 
-impl Content for Pair {
+impl StoreContent for Pair {
     fn format(&self) -> Format {
         Format::PemPair
     }

@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use super::bag::{self, AttributeChange, Bag, BagContent};
 use super::derive::Secret;
-use super::pfx::{BagPlace, Pfx, SafePart, Seal};
+use super::pfx::{BagPlace, PartProtection, Pfx, SafePart};
 use super::protection::Protection;
 use super::scheme::Scheme;
 use super::store::Pkcs12;
@@ -94,8 +94,8 @@ impl<'a> Pkcs12Draft<'a> {
         let part = |part: &'a SafePart| NextPart {
             old: safe.get(part.whole.clone()),
             seal: match &part.seal {
-                Seal::Encrypted(scheme) => Some(scheme.clone()),
-                Seal::Plain | Seal::Closed(_) => None,
+                PartProtection::Encrypted(scheme) => Some(scheme.clone()),
+                PartProtection::Plain | PartProtection::Closed(_) => None,
             },
             bags: Vec::with_capacity(part.bags.len()),
             touched: false,

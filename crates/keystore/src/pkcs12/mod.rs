@@ -10,7 +10,7 @@
 //! unchanged, whether it is encrypted or not. Only a part that changes is encrypted again, under its own scheme and
 //! rounds; after that the MAC is computed again.
 
-mod apply;
+mod verify;
 mod bag;
 mod derive;
 mod draft;
@@ -26,7 +26,7 @@ mod write;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::content::Content;
+use crate::content::StoreContent;
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
 use crate::entry::{Credential, EntryId};
@@ -45,7 +45,7 @@ use store::OpenedPfx;
 /// The entries of a file that does not exist yet.
 static NOTHING: Listed = Listed::nothing();
 
-impl Content for Pkcs12 {
+impl StoreContent for Pkcs12 {
     fn format(&self) -> Format {
         Format::Pkcs12
     }

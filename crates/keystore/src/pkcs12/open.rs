@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::bag::{Bag, BagContent};
 use super::derive::{Budget, PasswordEncoding, Secret};
 use super::mac::Mac;
-use super::pfx::{BagPlace, DATA, ENCRYPTED_DATA, PartText, Pfx, SafePart, Seal};
+use super::pfx::{BagPlace, DATA, ENCRYPTED_DATA, PartProtection, PartText, Pfx, SafePart};
 use super::scheme::{Scheme, SchemeError, SealError};
 use super::store::{OpenedPfx, Pkcs12};
 use super::view::{self, BagRole, PlacedBag};
@@ -92,7 +92,7 @@ fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
 }
 
 /// One ContentInfo that is not opened yet.
-pub(super) struct Closed<'a> {
+pub(super) struct UnopenedPart<'a> {
     whole: Tlv<'a>,
     pub(super) encrypted: bool,
     /// For data its content; for encryptedData the EncryptedData.
@@ -100,7 +100,7 @@ pub(super) struct Closed<'a> {
 }
 
 /// The parts of an AuthenticatedSafe that begins at `base`.
-pub(super) fn parts_of(safe: &[u8], base: usize) -> Result<Vec<Closed<'_>>, ReadError> {
+pub(super) fn parts_of(safe: &[u8], base: usize) -> Result<Vec<UnopenedPart<'_>>, ReadError> {
     let fault = malformed("the list of parts does not parse", base);
     let mut outer = DerReader::ber(safe);
     let mut list = outer.expect(der::SEQUENCE).map_err(&fault)?.inner();
@@ -123,7 +123,7 @@ pub(super) fn parts_of(safe: &[u8], base: usize) -> Result<Vec<Closed<'_>>, Read
             }
         };
         let content = fields.expect(der::CONTEXT_0).map_err(&fault)?.inner().next().map_err(&fault)?;
-        parts.push(Closed { whole, encrypted, content });
+        parts.push(UnopenedPart { whole, encrypted, content });
     }
     Ok(parts)
 }
@@ -197,7 +197,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// Checks that the total work which the file demands is within the budget, before any of it is done.
-    fn foresee(&self, mac: Option<&(Mac, usize)>, parts: &[Closed<'_>], base: usize) -> Result<(), ReadError> {
+    fn foresee(&self, mac: Option<&(Mac, usize)>, parts: &[UnopenedPart<'_>], base: usize) -> Result<(), ReadError> {
         if self.credential.password().is_none() {
             return Ok(());
         }
@@ -217,7 +217,7 @@ impl Opening<'_> {
 
     /// Checks the MAC, and finds out how the password becomes bytes. A mismatch means a wrong password. But if the
     /// parts decrypt nevertheless, somebody changed the file.
-    fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {
+    fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[UnopenedPart<'_>]) -> Result<(), ReadError> {
         let Credential::Password(password) = self.credential else { return Ok(()) };
         for reading in PasswordEncoding::candidates(password) {
             let secret = Secret { password, reading: *reading };
@@ -249,7 +249,7 @@ impl Opening<'_> {
     fn part(
         &mut self,
         number: usize,
-        part: &Closed<'_>,
+        part: &UnopenedPart<'_>,
         base: usize,
         certificates: &Interner,
     ) -> Result<SafePart, ReadError> {
@@ -267,7 +267,7 @@ impl Opening<'_> {
                 }
                 PartText::Own(own) => bags(own, certificates).map_err(|error| inside(error, number, at))?,
             };
-            return Ok(SafePart { whole, seal: Seal::Plain, text, bags });
+            return Ok(SafePart { whole, seal: PartProtection::Plain, text, bags });
         }
         let (algorithm, data) =
             encrypted_data(&part.content).map_err(malformed("an encrypted part does not parse", base))?;
@@ -280,7 +280,7 @@ impl Opening<'_> {
             };
             return Ok(SafePart {
                 whole,
-                seal: Seal::Closed(name),
+                seal: PartProtection::Closed(name),
                 text: PartText::Own(Zeroizing::default()),
                 bags: Vec::new(),
             });
@@ -300,7 +300,12 @@ impl Opening<'_> {
                 Ok(plain) => match bags(&plain, certificates) {
                     Ok(bags) => {
                         self.reading = reading;
-                        return Ok(SafePart { whole, seal: Seal::Encrypted(scheme), text: PartText::Own(plain), bags });
+                        return Ok(SafePart {
+                            whole,
+                            seal: PartProtection::Encrypted(scheme),
+                            text: PartText::Own(plain),
+                            bags,
+                        });
                     }
                     // A wrong key gives correct padding once in 256 times, but then the text is no sequence.
                     Err(_) if !self.has_mac && plain.first() != Some(&der::SEQUENCE) => {}
@@ -351,7 +356,7 @@ fn take_in(entries: &mut Entries<BagPlace>, pfx: &Pfx, file: &[u8]) {
     let seen = view::of(&placed);
     let mut rows = placed.iter().zip(seen).peekable();
     for (part, one) in pfx.parts.iter().enumerate() {
-        if let Seal::Closed(name) = &one.seal {
+        if let PartProtection::Closed(name) = &one.seal {
             let what = format!("an encrypted part, not opened ({name})");
             let entry = entries.push(None, None, EntryKind::Opaque(what), BagPlace::Closed { part });
             entries.remark(Remark::ClosedPart { entry });
@@ -418,7 +423,7 @@ fn remark_file(entries: &mut Entries<BagPlace>, pfx: &Pfx, credential: Credentia
     let mut refusals = Vec::new();
     refusals.extend(pfx.mac.as_ref().and_then(Mac::jvm_refusal));
     for part in &pfx.parts {
-        if let Seal::Encrypted(scheme) = &part.seal {
+        if let PartProtection::Encrypted(scheme) = &part.seal {
             refusals.extend(scheme.jvm_refusal());
         }
     }

@@ -40,7 +40,7 @@ impl PartText {
 }
 
 /// The protection of a part.
-pub(super) enum Seal {
+pub(super) enum PartProtection {
     Plain,
     Encrypted(Scheme),
     /// Encrypted, and not opened. The text names the scheme.
@@ -51,7 +51,7 @@ pub(super) enum Seal {
 pub(super) struct SafePart {
     /// The place of the part in the AuthenticatedSafe.
     pub(super) whole: Range<usize>,
-    pub(super) seal: Seal,
+    pub(super) seal: PartProtection,
     /// The SafeContents of the part, if it was opened.
     pub(super) text: PartText,
     pub(super) bags: Vec<Bag>,
@@ -125,8 +125,8 @@ impl Pfx {
             _ => None,
         };
         let parts = self.parts.iter().filter_map(|part| match &part.seal {
-            Seal::Encrypted(scheme) => Some(scheme.clone()),
-            Seal::Plain | Seal::Closed(_) => None,
+            PartProtection::Encrypted(scheme) => Some(scheme.clone()),
+            PartProtection::Plain | PartProtection::Closed(_) => None,
         });
         let newer = parts.chain(self.placed(file).iter().filter_map(key)).find(Scheme::is_newer);
         newer.map(|scheme| scheme.name()).or_else(|| {
@@ -140,9 +140,9 @@ impl Pfx {
         let mut words = Vec::new();
         for part in &self.parts {
             let word = match &part.seal {
-                Seal::Plain => continue,
-                Seal::Encrypted(scheme) => format!("encrypted by {}", scheme.name()),
-                Seal::Closed(name) => format!("encrypted by {name}"),
+                PartProtection::Plain => continue,
+                PartProtection::Encrypted(scheme) => format!("encrypted by {}", scheme.name()),
+                PartProtection::Closed(name) => format!("encrypted by {name}"),
             };
             if !words.contains(&word) {
                 words.push(word);
@@ -157,7 +157,7 @@ impl Pfx {
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
-        self.parts.iter().any(|part| !matches!(part.seal, Seal::Plain))
+        self.parts.iter().any(|part| !matches!(part.seal, PartProtection::Plain))
     }
 }
 

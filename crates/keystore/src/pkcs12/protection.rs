@@ -3,7 +3,7 @@
 
 use super::bag::{Bag, BagContent};
 use super::mac::Mac;
-use super::pfx::{Pfx, Seal};
+use super::pfx::{PartProtection, Pfx};
 use super::scheme::{Scheme, sealed_key};
 
 /// The schemes that protect the keys, the certificates and the whole of a PKCS#12 file.
@@ -51,8 +51,8 @@ impl Protection {
             Some(_) | None => Self::modern(),
         };
         let certificates = pfx.parts.iter().rev().find_map(|part| match &part.seal {
-            Seal::Encrypted(scheme) => Some(scheme.plan()),
-            Seal::Plain | Seal::Closed(_) => None,
+            PartProtection::Encrypted(scheme) => Some(scheme.plan()),
+            PartProtection::Plain | PartProtection::Closed(_) => None,
         });
         let safe = pfx.safe.bytes(file);
         let key = pfx.parts.iter().rev().find_map(|part| {
@@ -78,5 +78,5 @@ impl Protection {
 
 fn has_plain_certificates(pfx: &Pfx) -> bool {
     let plain = |bag: &Bag| matches!(bag.what, BagContent::Certificate(_));
-    pfx.parts.iter().any(|part| matches!(part.seal, Seal::Plain) && part.bags.iter().any(plain))
+    pfx.parts.iter().any(|part| matches!(part.seal, PartProtection::Plain) && part.bags.iter().any(plain))
 }

@@ -45,7 +45,7 @@ pub(super) struct BagView {
 }
 
 /// The localKeyId that the JDK gives to the first key if it has none.
-const ONLY: &[u8] = b"01";
+const FIRST_KEY_ID: &[u8] = b"01";
 
 /// One row for each bag, in the same order.
 pub(super) fn of(bags: &[PlacedBag<'_>]) -> Vec<BagView> {
@@ -65,7 +65,7 @@ pub(super) fn of(bags: &[PlacedBag<'_>]) -> Vec<BagView> {
             BagContent::SealedKey(_) => {
                 sealed_keys += 1;
                 if key_id.is_none() && sealed_keys == 1 {
-                    key_id = Some(ONLY.to_vec());
+                    key_id = Some(FIRST_KEY_ID.to_vec());
                 }
                 if key_id.is_some() {
                     (BagRole::Key(Vec::new()), Some(name.unwrap_or_else(&mut next_name)))
@@ -81,7 +81,7 @@ pub(super) fn of(bags: &[PlacedBag<'_>]) -> Vec<BagView> {
             BagContent::Secret => (BagRole::Secret, Some(name.unwrap_or_else(&mut next_name))),
             BagContent::Certificate(_) => {
                 if key_id.is_none() && sealed_keys == 1 && *position == 0 {
-                    key_id = Some(ONLY.to_vec());
+                    key_id = Some(FIRST_KEY_ID.to_vec());
                 }
                 if bag.trusted {
                     (BagRole::Trusted, Some(name.unwrap_or_else(&mut next_name)))

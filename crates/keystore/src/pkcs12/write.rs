@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 use super::derive::{Budget, PasswordEncoding, Secret};
 use super::draft::Pkcs12Draft;
 use super::open::{encrypted_data, parts_of};
-use super::pfx::{DATA, ENCRYPTED_DATA, Pfx, Seal};
+use super::pfx::{DATA, ENCRYPTED_DATA, PartProtection, Pfx};
 use super::protection::Protection;
 use super::scheme::Scheme;
 use super::store::Pkcs12;
-use crate::content::Content as _;
+use crate::content::StoreContent as _;
 use crate::der::{self, encode, integer};
 use crate::edit::{Edits, check_aliases, check_loadable};
 use crate::error::EditError;
@@ -62,7 +62,7 @@ fn run(
 fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> Result<Option<Secret<'a>>, EditError> {
     let format = Format::Pkcs12;
     // A part that was not opened cannot be written again.
-    if pfx.unread_mac.is_some() || pfx.parts.iter().any(|part| matches!(part.seal, Seal::Closed(_))) {
+    if pfx.unread_mac.is_some() || pfx.parts.iter().any(|part| matches!(part.seal, PartProtection::Closed(_))) {
         return Err(EditError::NotOpened { format });
     }
     let Some(opened) = store.opened() else {
@@ -81,12 +81,12 @@ fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> R
         Some(mac) => mac.verify(safe, secret, &mut Budget::new()).unwrap_or(false),
         None => parts_of(safe, 0).is_ok_and(|parts| {
             parts.iter().zip(&pfx.parts).all(|(part, known)| match &known.seal {
-                Seal::Encrypted(scheme) => encrypted_data(&part.content).is_ok_and(|(_, data)| {
+                PartProtection::Encrypted(scheme) => encrypted_data(&part.content).is_ok_and(|(_, data)| {
                     // A wrong key gives correct padding once in 256 times, so the text must be the one that was read.
                     let plain = scheme.open(&data, secret, &mut Budget::new());
                     plain.is_ok_and(|plain| *plain == known.text.bytes(safe))
                 }),
-                Seal::Plain | Seal::Closed(_) => true,
+                PartProtection::Plain | PartProtection::Closed(_) => true,
             })
         }),
     };

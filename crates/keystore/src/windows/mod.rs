@@ -18,7 +18,7 @@ mod store;
 
 use rand_core::CryptoRng;
 
-use crate::content::{Content, ContentInput};
+use crate::content::{ContentInput, StoreContent};
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
 use crate::entry::{Credential, EntryId};
@@ -41,7 +41,7 @@ pub(crate) fn open(kind: WindowsFileKind, file: ContentInput<'_>) -> Result<Wind
     opened.map_err(|error| error.format(kind.format().as_str()))
 }
 
-impl Content for WindowsStore {
+impl StoreContent for WindowsStore {
     fn format(&self) -> Format {
         self.kind.format()
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
+use trustmason_spec::topology::{CertificateSource, Issuer, Subject, Topology};
 
 use super::Assembly;
 use crate::change::{Action, ChangeId, Edit, Phase};
@@ -16,7 +16,7 @@ use crate::ledger::ServiceReading;
 use crate::outline::{Barrier, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Restart, Wait};
 use crate::overlap;
 use crate::shell::Command;
-use crate::target::{Called, HandOffTarget};
+use crate::target::{HandOffTarget, TargetName};
 use crate::{restart, text};
 
 impl<'a> Assembly<'a> {
@@ -125,7 +125,7 @@ impl<'a> Assembly<'a> {
         let mut forecast = self.forecast.clone();
         for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
             let source = self.context.topology.identities.get(&overlap.identity).map(|def| &def.source);
-            if let Some(Source::KeyEntry(place)) = source {
+            if let Some(CertificateSource::KeyEntry(place)) = source {
                 forecast.push(Forecast {
                     phase: Phase::Install,
                     store: place.store.clone(),
@@ -201,8 +201,8 @@ impl<'a> Assembly<'a> {
     }
 
     /// For each service, the hand-offs that must be confirmed before its restart counts for a rotation.
-    pub(super) fn first(extending: &[Need]) -> BTreeMap<ServiceId, BTreeSet<Called>> {
-        let mut first: BTreeMap<ServiceId, BTreeSet<Called>> = BTreeMap::new();
+    pub(super) fn hand_offs_before_restart(extending: &[Need]) -> BTreeMap<ServiceId, BTreeSet<TargetName>> {
+        let mut first: BTreeMap<ServiceId, BTreeSet<TargetName>> = BTreeMap::new();
         for need in extending {
             let Some(called) = need.hand_off() else { continue };
             for service in need.waits.iter().filter_map(Wait::restart) {
@@ -231,7 +231,7 @@ impl<'a> Assembly<'a> {
             status.def.restart.iter().for_each(|service| take(service, &status.def.id));
         }
         for def in self.context.topology.identities.values() {
-            if let Source::KeyEntry(place) = &def.source {
+            if let CertificateSource::KeyEntry(place) = &def.source {
                 def.restart.iter().for_each(|service| take(service, &place.store));
             }
         }

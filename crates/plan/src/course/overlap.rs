@@ -13,7 +13,7 @@ use super::Installation;
 use crate::change::Material;
 use crate::observed::StagedKey;
 use crate::outline::Wait;
-use crate::target::Called;
+use crate::target::TargetName;
 use crate::why::Why;
 
 /// The stage of a rotation.
@@ -79,7 +79,7 @@ pub(crate) struct Need {
 impl Need {
     /// The hand-off that must be confirmed before a restart of this truster's services counts. Until then the truster's
     /// store does not hold the certificate for which they restart.
-    pub(crate) fn hand_off(&self) -> Option<&Called> {
+    pub(crate) fn hand_off(&self) -> Option<&TargetName> {
         self.waits.iter().find_map(|wait| match wait {
             Wait::HandOff(called) => Some(called),
             Wait::Restart(_) | Wait::Reply(_) => None,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Alias, AliasModel, Entry, EntryId, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Edge, Source, Subject};
+use trustmason_spec::topology::{CertificateSource, Edge, Subject};
 
 use crate::change::{CertificateOrigin, CertificateView, DeleteReason, Edit, EntryAfter, FromKind, Issued, Phase};
 use crate::context::PlanContext;
@@ -147,7 +147,7 @@ pub(crate) fn store<'a>(
     work.hold_elsewhere();
     work.fill_slots();
     work.sweep();
-    work.shelved();
+    work.system_findings();
     work.entry_findings();
     work.store_reset();
     work.limit_deletes()
@@ -193,7 +193,7 @@ impl<'a> Comparison<'a> {
     /// installation of new keys. An entry that is distrusted or of retired hosts is not claimed.
     fn identities(&mut self) {
         for def in self.context.index.homes.get(self.id()).into_iter().flatten() {
-            let Source::KeyEntry(place) = &def.source else { continue };
+            let CertificateSource::KeyEntry(place) = &def.source else { continue };
             let held: Vec<_> = place.at.alias().map(|alias| self.at_alias(alias)).unwrap_or_default();
             let held = held.into_iter().filter(|e| !self.context.leaves(e));
             self.claimed.extend(held.map(|e| e.id));

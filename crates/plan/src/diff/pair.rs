@@ -117,7 +117,7 @@ impl<'a> Comparison<'a> {
             // trusters.
             Half::Next if !overlap.is_settling() => (
                 FindingKind::RotationWaiting,
-                overlap.next().map_or(Severity::Info, |next| overlap::grace_period(self.context, next.since)),
+                overlap.next().map_or(Severity::Info, |next| overlap::wait_severity(self.context, next.since)),
                 format!(
                     "{} gets a new certificate; this store must trust it before the service presents it",
                     wanted.edge.subject

@@ -36,7 +36,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn sweep(&mut self) {
         for entry in self.entries {
             if self.claimed.contains(&entry.id) {
-                self.distrusted_but_wanted(entry);
+                self.delete_distrusted(entry);
                 continue;
             }
             match self.fate(entry) {
@@ -81,7 +81,7 @@ impl<'a> Comparison<'a> {
             let reason = format!("{identity} has a new certificate now");
             let waits = self.settlement.successor_of(print);
             let draft = deletion(entry, DeleteReason::Predecessor, FindingKind::Stale, reason, waits);
-            return UnwantedEntry::Leaves(Box::new(self.patient(entry, draft)));
+            return UnwantedEntry::Leaves(Box::new(self.with_grace(entry, draft)));
         }
         if let Some(wanted) = self.leftover_of(entry, certificate) {
             if self.is_newer(wanted, certificate) {
@@ -129,7 +129,7 @@ impl<'a> Comparison<'a> {
 
     /// Deletes a distrusted certificate from a claimed entry, for example one that a blocked edge claims, unless a
     /// change replaces or deletes it already.
-    pub(super) fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
+    pub(super) fn delete_distrusted(&mut self, entry: &'a Entry) {
         let Some(fingerprint) = trusted(entry).map(CertificateSlot::fingerprint) else {
             return;
         };
@@ -195,11 +195,11 @@ impl<'a> Comparison<'a> {
     pub(super) fn end_of_rotation(&self, print: Fingerprint) -> Option<(FindingKind, Severity)> {
         let predecessors = &self.context.observed.ledger.predecessors;
         let record = predecessors.iter().find(|(old, p)| p.staged && (**old == print || p.replaced_by == print))?.1;
-        Some((FindingKind::RotationWaiting, overlap::grace_period(self.context, record.at)))
+        Some((FindingKind::RotationWaiting, overlap::wait_severity(self.context, record.at)))
     }
 
     /// Gives a deletion that ends a rotation the finding of [`Self::end_of_rotation`].
-    pub(super) fn patient(&self, entry: &Entry, draft: DraftChange) -> DraftChange {
+    pub(super) fn with_grace(&self, entry: &Entry, draft: DraftChange) -> DraftChange {
         match trusted(entry).and_then(|slot| self.end_of_rotation(slot.fingerprint())) {
             Some((finding, severity)) => DraftChange { finding, severity, ..draft },
             None => draft,

@@ -28,7 +28,7 @@ impl Comparison<'_> {
     }
 
     /// Reports entries in the wrong system store, and entries that should be deleted and cannot.
-    pub(super) fn shelved(&mut self) {
+    pub(super) fn system_findings(&mut self) {
         let wanted = self
             .wanted_edges
             .iter()

@@ -162,7 +162,7 @@ impl<'a> Comparison<'a> {
                     self.claimed.insert(entry.id);
                     let reason = format!("an older certificate of {}", wanted.edge.subject);
                     let draft = deletion(entry, DeleteReason::Predecessor, FindingKind::Stale, reason, wanted.waits());
-                    let draft = self.patient(entry, draft);
+                    let draft = self.with_grace(entry, draft);
                     self.out.drafts.push(DraftChange { edge: Some(wanted.index), ..draft });
                 }
                 true

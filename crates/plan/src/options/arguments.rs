@@ -4,12 +4,12 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::{OptionsDef, WantedValue};
 
 use super::decode::DecodedText;
-use super::given::{Given, RawValue, Spelling};
+use super::given::{GivenSetting, RawValue, Spelling};
 use super::names::{self, MatchedName, is_dash};
 use super::words::{HANDED_IN, Manner, Token, UNKNOWN, words};
 
 /// The settings that a text of arguments gives. A line that begins with `#` is a note.
-pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> Vec<Given> {
+pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> Vec<GivenSetting> {
     let kept: Vec<&str> =
         text.text.expose().split('\n').map(|line| if line.trim_start().starts_with('#') { "" } else { line }).collect();
     let kept = Password::new(kept.join("\n"));
@@ -17,7 +17,7 @@ pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> Vec<Given> {
 }
 
 /// The settings that the words give.
-pub(super) fn pairs(def: &OptionsDef, text: &DecodedText, words: &[Token]) -> Vec<Given> {
+pub(super) fn pairs(def: &OptionsDef, text: &DecodedText, words: &[Token]) -> Vec<GivenSetting> {
     let mut given = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -37,7 +37,7 @@ pub(super) fn pairs(def: &OptionsDef, text: &DecodedText, words: &[Token]) -> Ve
                 None => RawValue::Missing,
             },
         };
-        given.push(Given { setting: found.setting, spelling: found.spelling, line: word.line, value });
+        given.push(GivenSetting { setting: found.setting, spelling: found.spelling, line: word.line, value });
     }
     given
 }

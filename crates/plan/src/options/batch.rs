@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::arguments;
 use super::decode::DecodedText;
-use super::given::{Given, GivenSettings, SectionLook};
+use super::given::{GivenSetting, GivenSettings, SectionLook};
 use super::words::{HANDED_IN, Manner, Token, UNKNOWN, words};
 
 /// The most bytes that all lines together may become. Without a limit, a file that doubles a variable again and again
@@ -26,7 +26,7 @@ const LONGEST: usize = 8191;
 /// The settings that the commands of a batch file give.
 pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> GivenSettings {
     let mut variables = Variables::default();
-    let mut given: Vec<Given> = Vec::new();
+    let mut given: Vec<GivenSetting> = Vec::new();
     let mut open_ended = false;
     let whole = text.text.expose();
     let delayed = whole.to_ascii_lowercase().contains("enabledelayedexpansion");

@@ -6,7 +6,7 @@ use trustmason_keystore::Password;
 #[derive(Debug)]
 pub struct GivenSettings {
     /// The settings that count, in the order of the text.
-    pub given: Vec<Given>,
+    pub given: Vec<GivenSetting>,
     /// Whether the section is there.
     pub section: SectionLook,
     /// Whether arguments come from a variable that the text does not set.
@@ -15,7 +15,7 @@ pub struct GivenSettings {
 
 /// One setting that is given.
 #[derive(Debug)]
-pub struct Given {
+pub struct GivenSetting {
     /// The setting, by its position in the definition.
     pub setting: usize,
     /// How the name is written.

@@ -4,7 +4,7 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::OptionsDef;
 
 use super::decode::DecodedText;
-use super::given::{Given, GivenSettings, RawValue, SectionLook};
+use super::given::{GivenSetting, GivenSettings, RawValue, SectionLook};
 use super::{compare, names};
 
 /// The settings that the section of a text gives. A text without any section counts as that section. `#`, `;` and `//`
@@ -40,7 +40,7 @@ pub(super) fn read(def: &OptionsDef, text: &DecodedText) -> GivenSettings {
             } else {
                 RawValue::Text { value: Password::new(value), run: None }
             };
-            given.push(Given { setting: found.setting, spelling: found.spelling, line: number, value });
+            given.push(GivenSetting { setting: found.setting, spelling: found.spelling, line: number, value });
         }
     }
     let section = if found || !sections { SectionLook::Found } else { SectionLook::Missing(near) };

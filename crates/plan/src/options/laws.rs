@@ -110,7 +110,7 @@ proptest! {
             }
             let reading = read(text.as_bytes(), &def).unwrap();
             let mut passwords = Vec::new();
-            let facts = sift(&def, &reading, |_, password| {
+            let facts = facts_of(&def, &reading, |_, password| {
                 passwords.push(password.expose().to_owned());
                 (PasswordLook::Named, 0)
             });

@@ -24,6 +24,6 @@ mod laws;
 mod tests;
 
 pub use block::{block, forbidden};
-pub use given::{Given, GivenSettings, RawValue, SectionLook, Spelling};
+pub use given::{GivenSetting, GivenSettings, RawValue, SectionLook, Spelling};
 pub use read::read;
-pub use seen::{OptionsFacts, OptionsLook, PasswordLook, SettingLook, ValueLook, sift};
+pub use seen::{OptionsFacts, OptionsLook, PasswordLook, SettingLook, ValueLook, facts_of};

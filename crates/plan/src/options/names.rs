@@ -54,7 +54,7 @@ pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<MatchedNa
     };
     let settings = def.settings.iter().enumerate().filter(|(_, one)| one.wanted != WantedValue::Unset);
     let beginnings = settings.flat_map(|(at, one)| {
-        let open = one.was.iter().filter_map(|was| was.strip_suffix('*'));
+        let open = one.misspellings.iter().filter_map(|was| was.strip_suffix('*'));
         std::iter::once(one.name.as_str()).chain(open).map(move |beginning| (at, beginning))
     });
     let hits = beginnings.filter_map(|(at, beginning)| Some((beginning.len(), at, beginning, begins(beginning)?)));
@@ -68,7 +68,7 @@ pub(super) fn exact(def: &OptionsDef, name: &str) -> Option<(usize, Spelling)> {
     let right = at(&|one| one.name == name).map(|at| (at, Spelling::Right));
     let folded = || at(&|one| one.name.eq_ignore_ascii_case(name)).map(|at| (at, Spelling::OtherCase));
     let mistake = || {
-        let known = at(&|one| one.was.iter().any(|was| was.eq_ignore_ascii_case(name)))?;
+        let known = at(&|one| one.misspellings.iter().any(|was| was.eq_ignore_ascii_case(name)))?;
         Some((known, Spelling::Mistake(name.to_owned())))
     };
     right.or_else(folded).or_else(mistake)

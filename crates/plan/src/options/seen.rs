@@ -87,7 +87,7 @@ const MOST: usize = 4;
 
 /// The facts of a reading, without its secrets. `judge` gets each password, and gives the verdict and its number among
 /// the host's different passwords.
-pub fn sift(
+pub fn facts_of(
     def: &OptionsDef,
     reading: &GivenSettings,
     mut judge: impl FnMut(&SettingDef, &Password) -> (PasswordLook, usize),

@@ -21,7 +21,14 @@ pub(super) fn store(name: &str) -> StoreId {
 
 pub(super) fn setting(name: &str, store_name: &str, wanted: WantedValue, was: &[&str]) -> SettingDef {
     let was = was.iter().map(|one| (*one).to_owned()).collect();
-    SettingDef { name: name.to_owned(), store: store(store_name), wanted, needed: true, was, without: None }
+    SettingDef {
+        name: name.to_owned(),
+        store: store(store_name),
+        wanted,
+        needed: true,
+        misspellings: was,
+        without: None,
+    }
 }
 
 fn options(name: &str, path: &str, syntax: OptionsSyntax, settings: Vec<SettingDef>) -> OptionsDef {
@@ -71,7 +78,7 @@ pub(super) fn connector(syntax: OptionsSyntax) -> OptionsDef {
 /// Looks at a text; the password `right` opens every store.
 pub(super) fn look(def: &OptionsDef, bytes: &[u8]) -> OptionsLook {
     match read(bytes, def) {
-        Some(reading) => OptionsLook::Read(sift(def, &reading, |_, password: &Password| match password.expose() {
+        Some(reading) => OptionsLook::Read(facts_of(def, &reading, |_, password: &Password| match password.expose() {
             "right" => (PasswordLook::Named, 0),
             _ => (PasswordLook::DoesNotOpen, 1),
         })),
@@ -274,7 +281,7 @@ fn two_places_that_disagree_are_told_of_one_another() {
     // If no store can be tried, two different passwords still differ.
     let untried = |def: &OptionsDef, text: &str, number| {
         let reading = read(text.as_bytes(), def).unwrap();
-        OptionsLook::Read(sift(def, &reading, |_, _| (PasswordLook::Unknown, number)))
+        OptionsLook::Read(facts_of(def, &reading, |_, _| (PasswordLook::Unknown, number)))
     };
     let all = judged(&[(&arguments, untried(&arguments, ARGUMENTS, 0)), (&batch, untried(&batch, BATCH, 1))]);
     assert!(all.iter().all(|f| f.message.contains("one password in") && f.kind == FindingKind::OptionWrong), "{all:?}");
@@ -330,7 +337,7 @@ fn no_text_takes_long() {
         for def in [&arguments, &batch, &engagement()] {
             let mut tried = 0;
             let reading = read(text.as_bytes(), def).unwrap();
-            let facts = sift(def, &reading, |_, _| {
+            let facts = facts_of(def, &reading, |_, _| {
                 tried += 1;
                 (PasswordLook::DoesNotOpen, tried)
             });

@@ -160,7 +160,7 @@ fn waits(
 ) -> Settled {
     let asked = present(&known, def, name);
     let day = text::day(staged.since.as_second());
-    let severity = overlap::grace_period(context, staged.since);
+    let severity = overlap::wait_severity(context, staged.since);
     let late = if severity == Severity::Error { "; this has been waiting too long" } else { "" };
     let folder = context.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
     let into = folder.map_or_else(String::new, |folder| format!(" (put the reply into {})", folder.display()));

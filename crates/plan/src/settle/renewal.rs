@@ -15,7 +15,7 @@ use crate::why::Why;
 use std::sync::Arc;
 use trustmason_keystore::{Certificate, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{Edge, IdentityDef, KeyPlace, Source, Subject};
+use trustmason_spec::topology::{CertificateSource, Edge, IdentityDef, KeyPlace, Subject};
 
 /// Renews an identity by a rotation if somebody may rely on its present certificate, otherwise at once.
 pub(super) fn renew_staged(
@@ -51,7 +51,7 @@ pub(super) fn renew_staged(
                 place: place.clone(),
                 entry,
                 finding: FindingKind::RotationWaiting,
-                severity: overlap::grace_period(context, look.since),
+                severity: overlap::wait_severity(context, look.since),
                 reason: "all stores that trust it hold the new certificate".to_owned(),
                 key: KeyOrigin::Staged(Arc::clone(&look.certificate)),
             };
@@ -97,7 +97,7 @@ pub(super) fn with_reply(
         place: place.clone(),
         entry,
         finding,
-        severity: overlap::grace_period(context, next.since),
+        severity: overlap::wait_severity(context, next.since),
         reason,
         key: KeyOrigin::Replied { leaf, issuers, from },
     };
@@ -231,7 +231,7 @@ fn holds_newer(
 /// Whether a certificate is the present one of an identity whose store was seen. Then its origin is known.
 fn is_somebodys(context: &PlanContext<'_>, print: Fingerprint) -> bool {
     context.index.homes.values().flatten().any(|def| {
-        let Source::KeyEntry(place) = &def.source else { return false };
+        let CertificateSource::KeyEntry(place) = &def.source else { return false };
         let Some(facts) = context.statuses.get(&place.store).and_then(StoreStatus::facts) else { return false };
         match find_key(context, facts, &place.at) {
             Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),

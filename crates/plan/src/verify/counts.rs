@@ -5,7 +5,7 @@ use crate::outline::Plan;
 
 /// The defects of the summary and of the list of what is blocked.
 pub(super) fn defects(plan: &Plan) -> Vec<Defect> {
-    let (says, has) = (plan.summary, plan.counted());
+    let (says, has) = (plan.summary, plan.summarise());
     let counts = [
         ("to import", says.import, has.import),
         ("to replace", says.replace, has.replace),
@@ -22,7 +22,7 @@ pub(super) fn defects(plan: &Plan) -> Vec<Defect> {
     ];
     let counts = counts.into_iter().filter(|(_, says, has)| says != has);
     let mut defects: Vec<Defect> = counts.map(|(what, says, has)| Defect::Count { what, says, has }).collect();
-    if plan.blocked != plan.obstructed() {
+    if plan.blocked != plan.list_blocked() {
         let what = "it is not what its stores, edges and identities say".to_owned();
         defects.push(Defect::Contradiction { place: "the list of what is blocked".to_owned(), what });
     }

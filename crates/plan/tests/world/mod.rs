@@ -25,9 +25,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
-    KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
-    SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
+    Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach,
+    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology, WriteMode,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -249,7 +249,7 @@ pub fn keystore_of<'t>(topology: &'t mut Topology, id: &StoreId) -> &'t mut Keys
     }
 }
 
-pub fn identity_def(host: &Fqdn, name: &str, source: Source, write: Write) -> IdentityDef {
+pub fn identity_def(host: &Fqdn, name: &str, source: CertificateSource, write: WriteMode) -> IdentityDef {
     IdentityDef {
         id: IdentityId::new(host.clone(), name),
         source,
@@ -352,14 +352,14 @@ pub fn topology(hosts: usize) -> Topology {
         let wsm = identity_def(
             &name,
             "wsm",
-            Source::KeyEntry(KeyPlace { store: keystore, at: KeyAt::Alias("wsm".into()) }),
-            Write::Direct,
+            CertificateSource::KeyEntry(KeyPlace { store: keystore, at: KeyAt::Alias("wsm".into()) }),
+            WriteMode::Direct,
         );
         let iis = identity_def(
             &name,
             "iis",
-            Source::Exported { names: vec![format!("ICM{}.cer", name.host())] },
-            Write::HandOff,
+            CertificateSource::Exported { names: vec![format!("ICM{}.cer", name.host())] },
+            WriteMode::HandOff,
         );
         t.identities.insert(wsm.id.clone(), wsm);
         t.identities.insert(iis.id.clone(), iis);
@@ -574,7 +574,7 @@ impl World {
 
     /// The certificate that an identity has in its store.
     pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
-        let Source::KeyEntry(place) = &self.topology.identities[id].source else { return None };
+        let CertificateSource::KeyEntry(place) = &self.topology.identities[id].source else { return None };
         let store = self.open(&place.store)?;
         let entry = store.entries().iter().find(|e| place.at.stored() == e.alias)?;
         Some(entry.certificates()[0].fingerprint())

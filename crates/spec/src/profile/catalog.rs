@@ -8,7 +8,7 @@ use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, SourceText, Span, nearest};
 use crate::template;
-use crate::topology::{DeclaredFormat, KeyAt, Write};
+use crate::topology::{DeclaredFormat, KeyAt, WriteMode};
 
 /// All loaded profiles. Their names have been checked.
 pub(crate) struct Catalog<'p> {
@@ -17,7 +17,7 @@ pub(crate) struct Catalog<'p> {
 
 /// One profile or several, joined with all profiles they extend.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Effective {
+pub(crate) struct JoinedProfile {
     /// The name shown as the host's profile: `pcce-12.5`, or several names joined with `+`.
     pub(crate) name: String,
     /// The names of all profiles that were joined. Each profile is followed by those it extends.
@@ -54,21 +54,21 @@ impl<'p> Catalog<'p> {
         let catalog = Self { by_reference };
         for one in loaded {
             match catalog.chain(&one.reference) {
-                Ok(chain) => check(&one.profile, &fold(&chain), &mut faults),
-                Err(fault) => faults.all_of(fault.map(|f| *f)),
+                Ok(chain) => check(&one.profile, &layer(&chain), &mut faults),
+                Err(fault) => faults.extend(fault.map(|f| *f)),
             }
         }
-        faults.or(catalog)
+        faults.into_result(catalog)
     }
 
     /// Joins several profiles with all they extend. Definitions with equal names must be equal.
-    pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &SourceText) -> Result<Effective, Box<Fault>> {
-        let mut joined: Option<Effective> = None;
+    pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &SourceText) -> Result<JoinedProfile, Box<Fault>> {
+        let mut joined: Option<JoinedProfile> = None;
         for at in wanted {
-            let one = fold(&self.chain(&at.value).map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?);
+            let one = layer(&self.chain(&at.value).map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?);
             joined = Some(match joined {
                 None => one,
-                Some(before) => beside(before, one).map_err(|why| {
+                Some(before) => join(before, one).map_err(|why| {
                     Box::new(
                         spec.error(at.place, why).hint("use one of the two, or a profile of your own that defines it"),
                     )
@@ -107,8 +107,8 @@ fn missing(source: &SourceText, at: &At<ProfileRef>) -> Box<Fault> {
 }
 
 /// Joins a chain of profiles. Definitions of later profiles replace those of earlier ones.
-fn fold(chain: &[&Profile]) -> Effective {
-    let mut all = Effective::default();
+fn layer(chain: &[&Profile]) -> JoinedProfile {
+    let mut all = JoinedProfile::default();
     for profile in chain {
         all.name.clone_from(&profile.name.value);
         all.members.insert(0, profile.name.value.clone());
@@ -133,7 +133,7 @@ fn fold(chain: &[&Profile]) -> Effective {
 }
 
 /// Joins two effective profiles. The error names the definition that differs.
-fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
+fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, String> {
     let clash = |what: &str, name: &str, left: &str, right: &str| {
         Err(format!("the profiles `{left}` and `{right}` both have {what} `{name}`, but not the same"))
     };
@@ -275,7 +275,7 @@ impl super::Identity {
 }
 
 /// Checks the names that a profile itself writes.
-fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
+fn check(profile: &Profile, all: &JoinedProfile, faults: &mut Faults) {
     let source = &profile.source;
     for name in profile.roles.keys() {
         let Some(role) = all.roles.get(name) else {
@@ -354,7 +354,7 @@ fn check_role(source: &SourceText, profile: &str, role: &Role, faults: &mut Faul
 /// The reason why a store cannot hold an identity's key at this place, and a hint. `None` if it can.
 fn unfit(home: &super::StoreTemplate, at: &KeyAt) -> Option<(&'static str, &'static str)> {
     match home.format {
-        _ if home.write == Write::HandOff => {
+        _ if home.write == WriteMode::HandOff => {
             Some(("only people write", "make it an identity with `write: hand-off` and `exported_as`"))
         }
         DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => {
@@ -372,7 +372,7 @@ fn unfit(home: &super::StoreTemplate, at: &KeyAt) -> Option<(&'static str, &'sta
 /// Splits `ROLE/NAME` into the role and the name. An unknown role is reported.
 fn reach<'e, 'a>(
     source: &SourceText,
-    all: &'e Effective,
+    all: &'e JoinedProfile,
     at: &'a At<String>,
     faults: &mut Faults,
 ) -> Option<(&'e Role, &'a str)> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DefinedAt, Role, Spot, dangling};
 use crate::fault::{At, Faults, SourceText};
-use crate::topology::{OptionsSyntax, Write};
+use crate::topology::{OptionsSyntax, WriteMode};
 use crate::tree::Node;
 
 /// One text that tells the product about its stores.
@@ -83,7 +83,7 @@ impl Options {
             match role.stores.get(&setting.store) {
                 None => faults.push(dangling(source, place, "store", &setting.store, role.stores.keys())),
                 Some(store) if setting.expected == Expected::Path => {
-                    let own = store.write == Write::Direct && matches!(store.spot, Spot::Path(_));
+                    let own = store.write == WriteMode::Direct && matches!(store.spot, Spot::Path(_));
                     if !own {
                         let message =
                             format!("the setting `{name}` is the path of `{}`, which is not a file", setting.store);

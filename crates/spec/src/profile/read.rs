@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{DefinedAt, Identity, Options, Profile, Role, Rule, Sequence, Spot, StoreTemplate, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, SourceText};
-use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, WriteMode};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
@@ -31,7 +31,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
         name,
         source,
     };
-    faults.or(profile)
+    faults.into_result(profile)
 }
 
 fn role(source: &SourceText, profile: &str, node: &Node, faults: &mut Faults) -> Role {
@@ -113,23 +113,23 @@ fn store(origin: DefinedAt, node: &Node) -> Result<StoreTemplate, &'static str> 
     })
 }
 
-fn write(node: &Node) -> Write {
-    if node.text_of("write").as_deref() == Some("hand-off") { Write::HandOff } else { Write::Direct }
+fn write(node: &Node) -> WriteMode {
+    if node.text_of("write").as_deref() == Some("hand-off") { WriteMode::HandOff } else { WriteMode::Direct }
 }
 
 fn identity(origin: DefinedAt, node: &Node) -> Result<Identity, &'static str> {
     let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
-        (Some(store), alias, Write::Direct) => {
+        (Some(store), alias, WriteMode::Direct) => {
             // An empty alias names no entry.
             let alias = alias.filter(|alias| !alias.is_empty());
             Some((store, alias.map_or(KeyAt::Only, |alias| KeyAt::Alias(alias.into()))))
         }
-        (None, None, Write::HandOff) if node.get("exported_as").is_some() => None,
-        (None, None, Write::HandOff) => return Err("is made by people and lacks `exported_as`"),
-        (_, _, Write::HandOff) => {
+        (None, None, WriteMode::HandOff) if node.get("exported_as").is_some() => None,
+        (None, None, WriteMode::HandOff) => return Err("is made by people and lacks `exported_as`"),
+        (_, _, WriteMode::HandOff) => {
             return Err("is made by people and names a `store` or an `alias`");
         }
-        (_, _, Write::Direct | Write::Never) => {
+        (_, _, WriteMode::Direct | WriteMode::Never) => {
             return Err("lacks the `store` of its key entry");
         }
     };

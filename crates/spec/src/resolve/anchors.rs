@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use globset::Glob;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use crate::estate::AnchorSpec;
 use crate::profile::join;
 use crate::topology::{AnchorDef, AuthorityDef};
@@ -14,7 +14,7 @@ use crate::topology::{AnchorDef, AuthorityDef};
 /// All anchors and all authorities, by name.
 pub(crate) fn anchors(
     work: &mut Resolver<'_>,
-    machines: &[HostDraft<'_>],
+    machines: &[ResolvedHost<'_>],
 ) -> (BTreeMap<String, AnchorDef>, BTreeMap<String, AuthorityDef>) {
     let spec = work.spec;
     wanted_and_gone(work);
@@ -74,7 +74,7 @@ fn wanted_and_gone(work: &mut Resolver<'_>) {
 }
 
 /// Reports certificates that the profiles in use need and the estate does not declare.
-fn needs(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
+fn needs(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) {
     let spec = work.spec;
     let mut asked = BTreeMap::new();
     for machine in machines {

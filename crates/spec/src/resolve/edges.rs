@@ -8,19 +8,19 @@ use std::rc::Rc;
 use trustmason_keystore::Alias;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use super::reach::{ReferenceKind, find, own, shares};
 use crate::estate::{RuleTweak, TrustSpec};
 use crate::fault::{At, Span, nearest};
 use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
 use crate::template;
-use crate::topology::{Anchor, Edge, IdentityDef, KeyAt, KeyPlace, Source, StoreDef, Subject};
+use crate::topology::{Anchor, CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, StoreDef, Subject};
 
 /// All edges, sorted by id.
 pub(crate) fn edges<'n>(
     work: &mut Resolver<'_>,
-    machines: &'n [HostDraft<'n>],
+    machines: &'n [ResolvedHost<'n>],
     stores: &'n BTreeMap<StoreId, StoreDef>,
     identities: &BTreeMap<IdentityId, IdentityDef>,
 ) -> Vec<Edge> {
@@ -47,14 +47,14 @@ struct Net<'n> {
 }
 
 /// Hosts, each with its identities that a rule names.
-type Subjects<'n> = Rc<Vec<(&'n HostDraft<'n>, BTreeSet<&'n str>)>>;
+type Subjects<'n> = Rc<Vec<(&'n ResolvedHost<'n>, BTreeSet<&'n str>)>>;
 
 impl<'n> Net<'n> {
     fn rule(
         &mut self,
         work: &mut Resolver<'_>,
-        machines: &'n [HostDraft<'n>],
-        truster: &HostDraft<'_>,
+        machines: &'n [ResolvedHost<'n>],
+        truster: &ResolvedHost<'_>,
         rule: &'n Rule,
     ) {
         let stores: BTreeSet<&str> =
@@ -97,10 +97,10 @@ impl<'n> Net<'n> {
         }
     }
 
-    fn subjects(&mut self, machines: &'n [HostDraft<'n>], rule: &'n Rule) -> Subjects<'n> {
+    fn subjects(&mut self, machines: &'n [ResolvedHost<'n>], rule: &'n Rule) -> Subjects<'n> {
         let key = (rule.origin.profile.as_str(), rule.id.as_str());
         let all = self.subjects.entry(key).or_insert_with(|| {
-            let meant = |subject: &'n HostDraft<'n>| {
+            let meant = |subject: &'n ResolvedHost<'n>| {
                 let pairs = rule.subject.iter();
                 let identities: BTreeSet<&str> =
                     pairs.filter_map(|at| own(subject, &at.value, ReferenceKind::Identity)).collect();
@@ -114,7 +114,7 @@ impl<'n> Net<'n> {
 
     /// The `rules:` entry for a rule. An entry with the truster's own profile beats one with the profile that writes
     /// the rule.
-    fn tweak<'s>(&mut self, work: &mut Resolver<'s>, truster: &HostDraft<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
+    fn tweak<'s>(&mut self, work: &mut Resolver<'s>, truster: &ResolvedHost<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
         let mut best = None;
         for profile in [&truster.effective.name, &rule.origin.profile] {
             let key = format!("{profile}/{}", rule.id);
@@ -132,7 +132,7 @@ impl<'n> Net<'n> {
         best
     }
 
-    fn entry(&mut self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>], number: usize, entry: &TrustSpec) {
+    fn entry(&mut self, work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>], number: usize, entry: &TrustSpec) {
         let id = RuleId::new("spec", &format!("trust/{number}"));
         for at in entry.alias.iter().chain(&entry.was) {
             if let Err(why) = template::check(&at.value, &template::ALIAS) {
@@ -141,7 +141,7 @@ impl<'n> Net<'n> {
                 return;
             }
         }
-        let mut trusters: Vec<(&HostDraft<'_>, &str)> = Vec::new();
+        let mut trusters: Vec<(&ResolvedHost<'_>, &str)> = Vec::new();
         for at in &entry.stores {
             trusters.extend(find(work, machines, at, ReferenceKind::Store));
         }
@@ -181,7 +181,7 @@ impl<'n> Net<'n> {
             }
             return;
         }
-        let mut subjects: Vec<(&HostDraft<'_>, &str)> = Vec::new();
+        let mut subjects: Vec<(&ResolvedHost<'_>, &str)> = Vec::new();
         for at in &entry.subjects {
             subjects.extend(find(work, machines, at, ReferenceKind::Identity));
         }
@@ -252,7 +252,7 @@ impl<'n> Net<'n> {
     }
 
     /// Reports `rules:` entries that match no rule of any host.
-    fn idle(&self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
+    fn idle(&self, work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) {
         let known: BTreeSet<String> = machines
             .iter()
             .flat_map(|m| m.effective.rules.values())
@@ -284,7 +284,7 @@ impl<'n> Net<'n> {
     fn close(self, work: &mut Resolver<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
         let mut taken: BTreeMap<(StoreId, Alias), String> = BTreeMap::new();
         for def in identities.values() {
-            if let Source::KeyEntry(KeyPlace { store, at: KeyAt::Alias(alias) }) = &def.source {
+            if let CertificateSource::KeyEntry(KeyPlace { store, at: KeyAt::Alias(alias) }) = &def.source {
                 taken.insert((store.clone(), alias.clone()), format!("the key of {}", def.id));
             }
         }
@@ -341,7 +341,7 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
 }
 
 /// Fills in an alias. Its template was checked before, so no variable is left.
-fn name(at: &At<String>, subject: &HostDraft<'_>, identity: &str) -> Alias {
+fn name(at: &At<String>, subject: &ResolvedHost<'_>, identity: &str) -> Alias {
     let value = |name: &str| match name {
         "fqdn" => Some(subject.host.fqdn.as_str().to_owned()),
         "host" => Some(subject.host.fqdn.host().to_owned()),

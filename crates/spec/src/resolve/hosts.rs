@@ -8,7 +8,7 @@ use super::Resolver;
 use crate::estate::{AccessSpec, HostSpec, ProfileRef};
 use crate::fault::{At, Span};
 use crate::profile::dangling;
-use crate::profile::{Catalog, Effective, Role, Sequence, join};
+use crate::profile::{Catalog, JoinedProfile, Role, Sequence, join};
 use crate::template;
 use crate::topology::{Access, Disks, Drives, Host, HostPath, PathVariable};
 
@@ -16,16 +16,16 @@ use crate::topology::{Access, Disks, Drives, Host, HostPath, PathVariable};
 const RESTART_ORDER: u32 = 50;
 
 /// A host during resolving, with everything its roles give it.
-pub(crate) struct HostDraft<'s> {
+pub(crate) struct ResolvedHost<'s> {
     pub(crate) spec: &'s HostSpec,
     pub(crate) host: Host,
-    pub(crate) effective: Rc<Effective>,
+    pub(crate) effective: Rc<JoinedProfile>,
     /// All roles of the host joined into one.
     pub(crate) role: Role,
     vars: BTreeMap<String, String>,
 }
 
-impl HostDraft<'_> {
+impl ResolvedHost<'_> {
     /// Fills in a template with the host's names and variables.
     pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
         template::fill(text, &|name| self.value(name))
@@ -94,9 +94,9 @@ impl HostDraft<'_> {
 }
 
 /// All hosts, sorted by name. A host without a usable profile or role is reported and left out.
-pub(crate) fn machines<'s>(work: &mut Resolver<'s>, catalog: &Catalog<'_>) -> Vec<HostDraft<'s>> {
+pub(crate) fn machines<'s>(work: &mut Resolver<'s>, catalog: &Catalog<'_>) -> Vec<ResolvedHost<'s>> {
     let spec = work.spec;
-    let mut cache: BTreeMap<Vec<ProfileRef>, Option<Rc<Effective>>> = BTreeMap::new();
+    let mut cache: BTreeMap<Vec<ProfileRef>, Option<Rc<JoinedProfile>>> = BTreeMap::new();
     let mut machines = Vec::new();
     let mut names = BTreeSet::new();
     for host in &spec.hosts {
@@ -123,7 +123,7 @@ pub(crate) fn machines<'s>(work: &mut Resolver<'s>, catalog: &Catalog<'_>) -> Ve
     machines
 }
 
-fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<Effective>) -> Option<HostDraft<'s>> {
+fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<JoinedProfile>) -> Option<ResolvedHost<'s>> {
     let source = &work.spec.source;
     let mut role = Role::default();
     let mut joined: Vec<(&str, &Role)> = Vec::new();
@@ -158,7 +158,7 @@ fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<Effec
         }
     }
     sequences(work, spec, &role, &vars);
-    let mut machine = HostDraft {
+    let mut machine = ResolvedHost {
         spec,
         host: Host {
             fqdn: spec.fqdn.clone(),
@@ -180,7 +180,7 @@ fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<Effec
 }
 
 /// How a host's disks are reached. An unusable root or drive is reported.
-fn access(work: &mut Resolver<'_>, machine: &HostDraft<'_>) -> Access {
+fn access(work: &mut Resolver<'_>, machine: &ResolvedHost<'_>) -> Access {
     let source = &work.spec.source;
     let (root, drive) = match machine.spec.access.as_ref().unwrap_or(&work.spec.access) {
         AccessSpec::None => return Access::None,
@@ -234,8 +234,8 @@ fn sequences(work: &mut Resolver<'_>, spec: &HostSpec, role: &Role, vars: &BTree
 }
 
 /// Reports two hosts that are both declared to be this machine.
-fn here(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
-    let here: Vec<&HostDraft<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
+fn here(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) {
+    let here: Vec<&ResolvedHost<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
     if let [first, second, ..] = here.as_slice() {
         let message = format!("{} and {} are both said to be this machine", first.host.fqdn, second.host.fqdn);
         let fault = work.spec.source.error(second.spec.place, message);
@@ -245,7 +245,7 @@ fn here(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
 
 /// Checks that a cluster of several nodes has exactly one publisher. A single node is its own publisher unless the spec
 /// says otherwise.
-fn publishers(work: &mut Resolver<'_>, machines: &mut [HostDraft<'_>]) {
+fn publishers(work: &mut Resolver<'_>, machines: &mut [ResolvedHost<'_>]) {
     let mut clusters: BTreeMap<String, Vec<(String, Span, bool)>> = BTreeMap::new();
     for machine in &*machines {
         if let Some(at) = &machine.spec.cluster {
@@ -277,7 +277,7 @@ fn publishers(work: &mut Resolver<'_>, machines: &mut [HostDraft<'_>]) {
 }
 
 /// Reports a retired or former name that is also the name of a host.
-fn former(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
+fn former(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) {
     let source = &work.spec.source;
     let live: BTreeMap<_, _> = work.spec.hosts.iter().map(|host| (&host.fqdn, host.place.line)).collect();
     for at in &work.spec.retired {

@@ -4,19 +4,21 @@
 use std::collections::BTreeMap;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use super::stores::filled;
 use crate::estate::{HostCertificate, IdentitySpec};
 use crate::fault::{At, Span};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
-use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, KeyPlace, Rotation, SignatureHash, Source, Write};
+use crate::topology::{
+    CertificateSource, Constraints, IdentityDef, Issuer, KeyKind, KeyPlace, Rotation, SignatureHash, WriteMode,
+};
 
 const VALIDITY_DAYS: u32 = 1825;
 const RENEW_BEFORE_DAYS: u32 = 60;
 
 /// All identities of all hosts.
-pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
+pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
     let mut identities = BTreeMap::new();
     settings(work, &work.spec.identity);
     for machine in machines {
@@ -33,7 +35,7 @@ pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) ->
 }
 
 /// Checks the names of identities that a host uses, and the settings written on the host.
-fn names(work: &mut Resolver<'_>, machine: &HostDraft<'_>) {
+fn names(work: &mut Resolver<'_>, machine: &ResolvedHost<'_>) {
     let source = &work.spec.source;
     let known = &machine.role.identities;
     let certificates = machine.spec.certificates.iter().map(|(at, _)| at);
@@ -75,7 +77,7 @@ fn settings(work: &mut Resolver<'_>, setting: &IdentitySpec) {
 
 fn one(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &IdentityId,
     identity: &Identity,
     own: &IdentitySpec,
@@ -84,9 +86,9 @@ fn one(
     let given = machine.spec.certificates.iter().find(|(at, _)| at.value == id.name).map(|(_, given)| given);
     let source = origin(work, machine, id, identity, given);
     let write = match (&identity.entry, machine.host.access.disks()) {
-        (_, None) => Write::Never,
-        (Some(_), Some(_)) => Write::Direct,
-        (None, Some(_)) => Write::HandOff,
+        (_, None) => WriteMode::Never,
+        (Some(_), Some(_)) => WriteMode::Direct,
+        (None, Some(_)) => WriteMode::HandOff,
     };
     let (key, signature) = material(work, id, &identity.constraints, &setting, write);
     let (validity_days, renew_before_days) = terms(work, id, &setting);
@@ -127,11 +129,11 @@ fn one(
 /// The only place that the certificate comes from.
 fn origin(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &IdentityId,
     identity: &Identity,
     given: Option<&HostCertificate>,
-) -> Source {
+) -> CertificateSource {
     let file = given.and_then(|given| given.file.as_ref());
     match (&identity.entry, machine.host.access.disks(), file) {
         (Some((store, at)), Some(_), file) => {
@@ -140,16 +142,19 @@ fn origin(
                 let fault = work.spec.source.error(given.place, message);
                 work.faults.push(fault.hint("leave `file` out; `names` may stay"));
             }
-            Source::KeyEntry(KeyPlace { store: StoreId::new(id.host.clone(), store.clone()), at: at.clone() })
+            CertificateSource::KeyEntry(KeyPlace {
+                store: StoreId::new(id.host.clone(), store.clone()),
+                at: at.clone(),
+            })
         }
-        (None, _, Some(at)) | (Some(_), None, Some(at)) => Source::File(join(work.base, &at.value)),
+        (None, _, Some(at)) | (Some(_), None, Some(at)) => CertificateSource::File(join(work.base, &at.value)),
         (None, _, None) | (Some(_), None, None) => {
             let names = if identity.exported_as.is_empty() {
                 vec![format!("{}_{}.cer", id.host, id.name), format!("{}_{}.pem", id.host, id.name)]
             } else {
                 filled(work, machine, &identity.exported_as)
             };
-            Source::Exported { names }
+            CertificateSource::Exported { names }
         }
     }
 }
@@ -161,12 +166,12 @@ fn material(
     id: &IdentityId,
     constraints: &Constraints,
     setting: &IdentitySpec,
-    write: Write,
+    write: WriteMode,
 ) -> (KeyKind, SignatureHash) {
     let key = setting.key.as_ref().map_or(constraints.key.unwrap_or(KeyKind::Rsa(2048)), |at| at.value);
     let fallback = constraints.signature.first().copied().unwrap_or(SignatureHash::Sha256);
     let signature = setting.signature.as_ref().map_or(fallback, |at| at.value);
-    if write == Write::Direct {
+    if write == WriteMode::Direct {
         let weak = match (key, constraints.key) {
             (_, None) => false,
             (KeyKind::Rsa(has), Some(KeyKind::Rsa(needs))) | (KeyKind::Ec(has), Some(KeyKind::Ec(needs))) => {

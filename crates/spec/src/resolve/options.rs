@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use crate::name::StoreId;
 use crate::profile::{Expected, Options, Setting};
 use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDef, WantedValue};
@@ -12,7 +12,7 @@ use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDe
 /// The options files of all hosts that are opened, by host and name.
 pub(crate) fn options(
     work: &mut Resolver<'_>,
-    machines: &[HostDraft<'_>],
+    machines: &[ResolvedHost<'_>],
     stores: &BTreeMap<StoreId, StoreDef>,
 ) -> Vec<OptionsDef> {
     let mut all = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) fn options(
 
 fn one(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     stores: &BTreeMap<StoreId, StoreDef>,
     name: &str,
     options: &Options,
@@ -53,7 +53,7 @@ fn one(
                 store: id,
                 wanted,
                 needed: def.needed,
-                was: def.was.clone(),
+                misspellings: def.was.clone(),
                 without: def.without.clone(),
             }),
             Err(why) => drop(fault(work, machine, format!("the setting `{setting}` in {what}: {why}"))),
@@ -72,7 +72,7 @@ fn one(
     })
 }
 
-fn fault(work: &mut Resolver<'_>, machine: &HostDraft<'_>, message: String) -> Option<OptionsDef> {
+fn fault(work: &mut Resolver<'_>, machine: &ResolvedHost<'_>, message: String) -> Option<OptionsDef> {
     let fault = work.spec.source.error(machine.spec.place, message);
     work.faults.push(fault.hint(format!(
         "check `vars:` of {}; known variables: {}",
@@ -82,7 +82,7 @@ fn fault(work: &mut Resolver<'_>, machine: &HostDraft<'_>, message: String) -> O
     None
 }
 
-fn wanted(machine: &HostDraft<'_>, store: &StoreDef, def: &Setting) -> Result<WantedValue, String> {
+fn wanted(machine: &ResolvedHost<'_>, store: &StoreDef, def: &Setting) -> Result<WantedValue, String> {
     Ok(match &def.expected {
         Expected::Path => match store.path() {
             Some(path) => WantedValue::Path(path.shown.clone()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use globset::GlobMatcher;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use super::reach::ReferenceKind;
 use crate::fault::{At, Span, nearest};
 
@@ -28,7 +28,7 @@ pub(super) struct Override<'s, T> {
 
 impl<T> Override<'_, T> {
     /// Whether the entry matches the store or service of this name on this host.
-    pub(super) fn hits(&self, machine: &HostDraft<'_>, name: &str) -> bool {
+    pub(super) fn hits(&self, machine: &ResolvedHost<'_>, name: &str) -> bool {
         let (left, right) = self.pattern.value.split_once('/').unwrap_or_default();
         match self.rank {
             Rank::Glob => self.glob.as_ref().is_some_and(|g| g.is_match(format!("{}/{name}", machine.host.fqdn))),
@@ -41,7 +41,7 @@ impl<T> Override<'_, T> {
 /// All usable entries of a section. Entries that match nothing are reported.
 pub(super) fn overrides<'s, T>(
     work: &mut Resolver<'s>,
-    machines: &[HostDraft<'_>],
+    machines: &[ResolvedHost<'_>],
     part: ReferenceKind,
     entries: &'s [(At<String>, T)],
 ) -> Vec<Override<'s, T>> {
@@ -84,7 +84,7 @@ pub(super) fn overrides<'s, T>(
 }
 
 /// Every existing `ROLE/NAME` and `FQDN/NAME`.
-fn known(machines: &[HostDraft<'_>], part: ReferenceKind) -> BTreeSet<String> {
+fn known(machines: &[ResolvedHost<'_>], part: ReferenceKind) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for machine in machines {
         for name in part.names(&machine.role) {
@@ -98,7 +98,7 @@ fn known(machines: &[HostDraft<'_>], part: ReferenceKind) -> BTreeSet<String> {
 }
 
 /// The value that wins for a field. Two different values of the same rank are a fault.
-pub(super) fn top<'o, T, V>(
+pub(super) fn winning_value<'o, T, V>(
     work: &mut Resolver<'_>,
     id: &impl std::fmt::Display,
     hits: &[&'o Override<'_, T>],

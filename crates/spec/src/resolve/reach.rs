@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use crate::estate::RuleTweak;
 use crate::fault::{At, nearest};
 use crate::name::RuleId;
@@ -46,7 +46,7 @@ impl ReferenceKind {
 }
 
 /// The right side of `ROLE/NAME` if this host has the role, and the role has the name.
-pub(super) fn own<'a>(machine: &HostDraft<'_>, pair: &'a str, part: ReferenceKind) -> Option<&'a str> {
+pub(super) fn own<'a>(machine: &ResolvedHost<'_>, pair: &'a str, part: ReferenceKind) -> Option<&'a str> {
     let (role, name) = pair.split_once('/')?;
     part.within(machine.has(role)?, name).then_some(name)
 }
@@ -54,13 +54,13 @@ pub(super) fn own<'a>(machine: &HostDraft<'_>, pair: &'a str, part: ReferenceKin
 /// Everything that `ROLE/NAME` or `FQDN/NAME` means in this estate. A text that means nothing is a fault.
 pub(super) fn find<'m, 's>(
     work: &mut Resolver<'_>,
-    machines: &'m [HostDraft<'s>],
+    machines: &'m [ResolvedHost<'s>],
     at: &'m At<String>,
     part: ReferenceKind,
-) -> Vec<(&'m HostDraft<'s>, &'m str)> {
+) -> Vec<(&'m ResolvedHost<'s>, &'m str)> {
     let source = &work.spec.source;
     let (left, right) = at.value.split_once('/').unwrap_or_default();
-    let hits: Vec<(&HostDraft<'_>, &str)> = if left.contains('.') {
+    let hits: Vec<(&ResolvedHost<'_>, &str)> = if left.contains('.') {
         let host = machines.iter().find(|m| m.host.fqdn.as_str().eq_ignore_ascii_case(left.trim_end_matches('.')));
         let Some(host) = host else {
             let known: Vec<&str> = machines.iter().map(|m| m.host.fqdn.as_str()).collect();
@@ -103,8 +103,8 @@ pub(super) fn find<'m, 's>(
 pub(super) fn shares(
     work: &mut Resolver<'_>,
     labels: &[&str],
-    truster: &HostDraft<'_>,
-    subject: &HostDraft<'_>,
+    truster: &ResolvedHost<'_>,
+    subject: &ResolvedHost<'_>,
     rule: &RuleId,
     tweak: Option<&RuleTweak>,
 ) -> bool {

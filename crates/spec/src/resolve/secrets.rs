@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Resolver;
-use super::hosts::HostDraft;
+use super::hosts::ResolvedHost;
 use trustmason_keystore::Password;
 
 use crate::estate::{PasswordSpec, SecretSpec, Spec};
@@ -15,16 +15,16 @@ use crate::topology::{SecretRef, SecretSource};
 
 /// The names of passwords that were found missing, so that each is reported once.
 #[derive(Default)]
-pub(super) struct SecretNames {
+pub(super) struct MissingSecrets {
     missing: BTreeSet<String>,
 }
 
-impl SecretNames {
+impl MissingSecrets {
     /// Where a store's password is found. `None` if the store has none, or if its source is missing (which is reported).
     pub(super) fn of(
         &mut self,
         work: &mut Resolver<'_>,
-        machine: &HostDraft<'_>,
+        machine: &ResolvedHost<'_>,
         id: &StoreId,
         store: &StoreTemplate,
         over: Option<&At<PasswordSpec>>,
@@ -66,7 +66,7 @@ impl SecretNames {
     }
 
     /// Warns about literals other than the public default, and about secrets that no store uses.
-    pub(super) fn lint(&self, work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) {
+    pub(super) fn lint(&self, work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) {
         let spec = work.spec;
         let warn = |place: Span, what: &str| {
             spec.source
@@ -102,7 +102,7 @@ impl SecretNames {
 }
 
 /// Every secret that the spec or a profile in use declares, with a name for messages. Unused secrets are included.
-fn declared<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
+fn declared<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
     let named = spec.secrets.iter().map(|(name, at)| (format!("the secret `{name}`"), &at.value));
     let inline = spec.stores.iter().filter_map(|(pattern, over)| match &over.password.as_ref()?.value {
         PasswordSpec::Inline(secret) => Some((format!("the password of `{}`", pattern.value), secret)),
@@ -132,7 +132,7 @@ impl Literal<'_> {
 }
 
 /// All secrets whose value is written in the spec or in a profile in use.
-pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> Vec<Literal<'s>> {
+pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> Vec<Literal<'s>> {
     let found = declared(spec, machines).filter_map(|(what, secret)| match secret {
         SecretSpec::Literal(value, false) => Some(Literal { what, value }),
         SecretSpec::Literal(_, true)
@@ -145,7 +145,7 @@ pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> Vec
 }
 
 /// The environment variables that hold secrets of the estate.
-pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> impl Iterator<Item = &'s str> {
+pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> impl Iterator<Item = &'s str> {
     declared(spec, machines).filter_map(|(_, secret)| match secret {
         SecretSpec::Env(name) => Some(name.as_str()),
         SecretSpec::Literal(..) | SecretSpec::File(_) | SecretSpec::Properties { .. } | SecretSpec::Command(_) => None,
@@ -154,7 +154,7 @@ pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [HostDraft<'_>]) -> im
 
 fn source(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     secret: &SecretSpec,
     at: Span,

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::Resolver;
-use super::hosts::HostDraft;
-use super::overrides::{Override, overrides, top};
+use super::hosts::ResolvedHost;
+use super::overrides::{Override, overrides, winning_value};
 use super::reach::ReferenceKind;
 use super::secrets::{self, Literal};
 use crate::estate::ServiceOverride;
@@ -17,7 +17,7 @@ use crate::topology::{RestartCommand, ServiceDef};
 const TIMEOUT_SECONDS: u32 = 120;
 
 /// All services of all hosts.
-pub(crate) fn services(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<ServiceId, ServiceDef> {
+pub(crate) fn services(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) -> BTreeMap<ServiceId, ServiceDef> {
     let spec = work.spec;
     let overrides = overrides(work, machines, ReferenceKind::Service, &spec.services);
     let literals = secrets::literals(spec, machines);
@@ -32,8 +32,8 @@ pub(crate) fn services(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> B
             let same = |a: &Vec<At<String>>, b: &Vec<At<String>>| {
                 a.iter().map(|at| &at.value).eq(b.iter().map(|at| &at.value))
             };
-            let restart = top(work, &id, &hits, "restart", |o| o.restart.as_ref(), same);
-            let timeout = top(work, &id, &hits, "timeout", |o| o.timeout_seconds.as_ref(), |a, b| a == b);
+            let restart = winning_value(work, &id, &hits, "restart", |o| o.restart.as_ref(), same);
+            let timeout = winning_value(work, &id, &hits, "timeout", |o| o.timeout_seconds.as_ref(), |a, b| a == b);
             for at in hits.iter().filter_map(|hit| hit.spec.timeout_seconds.as_ref()) {
                 *timeouts.entry(at.place).or_insert(false) |= restart.is_some();
             }
@@ -54,7 +54,7 @@ pub(crate) fn services(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> B
 /// message does not repeat it: arguments are visible in the process list and in plans.
 fn argv(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &ServiceId,
     written: &[At<String>],
     literals: &[Literal<'_>],

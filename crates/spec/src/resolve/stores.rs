@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Resolver;
-use super::hosts::HostDraft;
-use super::overrides::{Override, overrides, top};
+use super::hosts::ResolvedHost;
+use super::overrides::{Override, overrides, winning_value};
 use super::reach::ReferenceKind;
-use super::secrets::SecretNames;
+use super::secrets::MissingSecrets;
 use super::windows::{self, Reported, System};
 use crate::estate::{PasswordSpec, StoreOverride};
 use crate::fault::{At, Span};
@@ -15,15 +15,15 @@ use crate::name::{ServiceId, StoreId};
 use crate::profile::{Spot, StoreTemplate};
 use crate::topology::{
     DeclaredFormat, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Reach,
-    StoreDef, StoreKind, Write,
+    StoreDef, StoreKind, WriteMode,
 };
 use crate::windows::SystemPlace;
 
 /// All stores of hosts that are opened.
-pub(crate) fn stores(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTreeMap<StoreId, StoreDef> {
+pub(crate) fn stores(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) -> BTreeMap<StoreId, StoreDef> {
     let overrides = overrides(work, machines, ReferenceKind::Store, &work.spec.stores);
     let mut stores = BTreeMap::new();
-    let mut secrets = SecretNames::default();
+    let mut secrets = MissingSecrets::default();
     for machine in machines.iter().filter(|machine| machine.is_opened()) {
         for (name, store) in &machine.role.stores {
             let hits: Vec<&Override<'_, StoreOverride>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
@@ -39,29 +39,29 @@ pub(crate) fn stores(work: &mut Resolver<'_>, machines: &[HostDraft<'_>]) -> BTr
 
 fn one(
     work: &mut Resolver<'_>,
-    secrets: &mut SecretNames,
-    machine: &HostDraft<'_>,
+    secrets: &mut MissingSecrets,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     store: &StoreTemplate,
     hits: &[&Override<'_, StoreOverride>],
 ) -> Option<StoreDef> {
     let eq = |a: &String, b: &String| a == b;
-    let path = top(work, id, hits, "path", |o| o.path.as_ref(), eq);
-    let certificate = top(work, id, hits, "certificate", |o| o.certificate.as_ref(), eq);
-    let key = top(work, id, hits, "key", |o| o.key.as_ref(), eq);
-    let format =
-        top(work, id, hits, "format", |o| o.format.as_ref(), |a, b| a == b).map_or(store.format, |at| at.value);
-    let password = top(work, id, hits, "password", |o| o.password.as_ref(), PasswordSpec::same);
+    let path = winning_value(work, id, hits, "path", |o| o.path.as_ref(), eq);
+    let certificate = winning_value(work, id, hits, "certificate", |o| o.certificate.as_ref(), eq);
+    let key = winning_value(work, id, hits, "key", |o| o.key.as_ref(), eq);
+    let format = winning_value(work, id, hits, "format", |o| o.format.as_ref(), |a, b| a == b)
+        .map_or(store.format, |at| at.value);
+    let password = winning_value(work, id, hits, "password", |o| o.password.as_ref(), PasswordSpec::same);
     let declared = declared(work, machine, id, store, format, path, hits).ok()?;
     let live = declared.live();
     let write = windows::write(work, machine, id, store, live, hits);
     // Windows ships roots of its own.
     let vendor_entries = store.vendor_entries || live == Some(true);
-    let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
-    let create =
-        top(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b).map_or(store.create, |at| at.value);
-    let scheme =
-        top(work, id, hits, "scheme", |o| o.scheme.as_ref(), |a, b| a == b).map_or(store.scheme, |at| at.value);
+    let exclusive = winning_value(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
+    let create = winning_value(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b)
+        .map_or(store.create, |at| at.value);
+    let scheme = winning_value(work, id, hits, "scheme", |o| o.scheme.as_ref(), |a, b| a == b)
+        .map_or(store.scheme, |at| at.value);
     if let Some(at) = exclusive.filter(|at| at.value && vendor_entries) {
         let message = format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
         work.faults.push(
@@ -85,7 +85,7 @@ fn one(
         shadows.extend(located(work, machine, id, text, None));
     }
     let password = secrets.of(work, machine, id, store, password);
-    let by_hand = write != Write::Direct;
+    let by_hand = write != WriteMode::Direct;
     let files = |kind| Reach::Direct(FileStore { kind, create });
     let export = |path, of, password| Reach::Mirror(Mirror::Export { path, password, of });
     let reach = match place {
@@ -140,7 +140,7 @@ enum LocatedStore {
 
 fn declared(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     store: &StoreTemplate,
     format: DeclaredFormat,
@@ -179,7 +179,7 @@ impl DeclaredStore {
         }
     }
 
-    fn place(self, work: &mut Resolver<'_>, machine: &HostDraft<'_>, spots: &Spots<'_>) -> Option<LocatedStore> {
+    fn place(self, work: &mut Resolver<'_>, machine: &ResolvedHost<'_>, spots: &Spots<'_>) -> Option<LocatedStore> {
         Some(match self {
             Self::Windows(System { place, live: true }) => LocatedStore::System(place),
             Self::Windows(System { place, live: false }) => {
@@ -195,7 +195,7 @@ impl DeclaredStore {
 
 impl Spots<'_> {
     /// The only path of a store.
-    fn single(&self, work: &mut Resolver<'_>, machine: &HostDraft<'_>, format: DeclaredFormat) -> Option<HostPath> {
+    fn single(&self, work: &mut Resolver<'_>, machine: &ResolvedHost<'_>, format: DeclaredFormat) -> Option<HostPath> {
         let own = match &self.store.spot {
             Spot::Path(path) => Some(path.as_str()),
             Spot::Pair { .. } => None,
@@ -204,7 +204,7 @@ impl Spots<'_> {
     }
 
     /// The files of a pair.
-    fn pair(&self, work: &mut Resolver<'_>, machine: &HostDraft<'_>) -> Option<PemPair> {
+    fn pair(&self, work: &mut Resolver<'_>, machine: &ResolvedHost<'_>) -> Option<PemPair> {
         let (own_certificate, own_key, previous, copies) = match &self.store.spot {
             Spot::Path(_) => (None, None, None, &[][..]),
             Spot::Pair { certificate, key, previous, copies } => {
@@ -229,7 +229,7 @@ impl Spots<'_> {
     fn locate(
         &self,
         work: &mut Resolver<'_>,
-        machine: &HostDraft<'_>,
+        machine: &ResolvedHost<'_>,
         format: DeclaredFormat,
         over: Option<&At<String>>,
         own: Option<&str>,
@@ -252,7 +252,7 @@ impl Spots<'_> {
 /// Reads a path of the host. `at` is the place of the override that wrote it; without one, a fault points to the host.
 fn located(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     text: &str,
     at: Option<Span>,
@@ -272,7 +272,7 @@ fn located(
 }
 
 /// Steps with the host's variables filled in.
-pub(crate) fn filled(work: &mut Resolver<'_>, machine: &HostDraft<'_>, steps: &[String]) -> Vec<String> {
+pub(crate) fn filled(work: &mut Resolver<'_>, machine: &ResolvedHost<'_>, steps: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     for step in steps {
         match machine.fill(step) {

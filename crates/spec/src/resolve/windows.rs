@@ -2,13 +2,13 @@
 //! that do not fit a Windows store, or that only a Windows store may have.
 
 use super::Resolver;
-use super::hosts::HostDraft;
-use super::overrides::{Override, top};
+use super::hosts::ResolvedHost;
+use super::overrides::{Override, winning_value};
 use crate::estate::StoreOverride;
 use crate::fault::{At, Span};
 use crate::name::StoreId;
 use crate::profile::{Spot, StoreTemplate};
-use crate::topology::{DeclaredFormat, Write};
+use crate::topology::{DeclaredFormat, WriteMode};
 use crate::windows::{self, Placement, SystemPlace};
 
 /// A store of format `windows` as the spec describes it.
@@ -25,15 +25,15 @@ pub(super) struct Reported;
 /// change them. `live` is `None` for other formats, and tells for a Windows store whether its path means the system's own.
 pub(super) fn write(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     store: &StoreTemplate,
     live: Option<bool>,
     hits: &[&Override<'_, StoreOverride>],
-) -> Write {
+) -> WriteMode {
     let mirrored = "give it `path: 'windows://LocalMachine/Root'` beside `write: direct`";
-    let Some(at) = top(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else {
-        if live == Some(false) && store.write == Write::Direct {
+    let Some(at) = winning_value(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else {
+        if live == Some(false) && store.write == WriteMode::Direct {
             let message =
                 format!("{id} is a Windows store, but its path is a file, which only people can import into Windows");
             let hint = "give it `path: 'windows://LocalMachine/Root'`, or `write: hand-off` with the path of a mirror";
@@ -43,7 +43,7 @@ pub(super) fn write(
     };
     let (why, hint) = match live {
         None => ("is not a Windows store", "leave `write` out; the profile knows who writes it"),
-        Some(false) if at.value == Write::Direct => ("is seen only in a mirror, which no service reads", mirrored),
+        Some(false) if at.value == WriteMode::Direct => ("is seen only in a mirror, which no service reads", mirrored),
         Some(_) => return at.value,
     };
     let fault = work.spec.source.error(at.place, format!("how {id} is written cannot be changed: it {why}"));
@@ -63,7 +63,7 @@ fn text<'a>(path: Option<&'a At<String>>, store: &'a StoreTemplate) -> (&'a str,
 /// Reports a Windows path or a `place:` on a store of another format.
 pub(super) fn foreign(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     store: &StoreTemplate,
     format: DeclaredFormat,
@@ -71,7 +71,7 @@ pub(super) fn foreign(
     hits: &[&Override<'_, StoreOverride>],
 ) -> Result<(), Reported> {
     let (text, at) = text(path, store);
-    let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
+    let placed = winning_value(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
     if windows::is_system(text) {
         let message =
             format!("`{text}` is a certificate store of Windows, but {id} has the format {}", format.as_str());
@@ -87,7 +87,7 @@ pub(super) fn foreign(
 /// The system stores that a store of format `windows` consists of.
 pub(super) fn system(
     work: &mut Resolver<'_>,
-    machine: &HostDraft<'_>,
+    machine: &ResolvedHost<'_>,
     id: &StoreId,
     store: &StoreTemplate,
     path: Option<&At<String>>,
@@ -95,7 +95,7 @@ pub(super) fn system(
 ) -> Result<System, Reported> {
     let (text, at) = text(path, store);
     let live = windows::is_system(text);
-    let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
+    let placed = winning_value(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
     let below = match live.then(|| machine.fill(text)) {
         None => SystemPlace::machine(),
         Some(Ok(text)) => match windows::parse(&text) {
@@ -112,7 +112,13 @@ pub(super) fn system(
     Ok(System { place: SystemPlace { placement, ..below }, live })
 }
 
-fn fault(work: &mut Resolver<'_>, machine: &HostDraft<'_>, at: Option<Span>, message: String, hint: &str) -> Reported {
+fn fault(
+    work: &mut Resolver<'_>,
+    machine: &ResolvedHost<'_>,
+    at: Option<Span>,
+    message: String,
+    hint: &str,
+) -> Reported {
     let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), message);
     work.faults.push(fault.hint(hint));
     Reported

@@ -59,7 +59,7 @@ pub struct SettingDef {
     /// Whether the setting must be present.
     pub needed: bool,
     /// Wrong names that documents and people give the setting. A name that ends in `*` matches a beginning.
-    pub was: Vec<String>,
+    pub misspellings: Vec<String>,
     /// The effect of a missing setting, for people.
     pub without: Option<String>,
 }

@@ -355,7 +355,7 @@ impl JournalFile<'_> {
         self.whole = self.whole.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         self.file.sync()?;
         // If the file no longer has its name, the next run would not find the line.
-        self.file.stands(self.whole)
+        self.file.check_unchanged(self.whole)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::intern::CertificateSlot;
 
 /// The localKeyId that a JVM gives to a key without one. It is written into the file where the next reading would no
 /// longer give it.
-const ONLY: &[u8] = b"01";
+const FIRST_KEY_ID: &[u8] = b"01";
 
 /// Names and ties that the JDK guesses and that must be written into the file.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ impl Pkcs12Draft<'_> {
                 && matches!(place.bag.what, BagContent::SealedKey(_))
                 && (next.is_empty() && !chain.is_empty() || now.hidden.is_some() && !self.was_hidden(*id))
             {
-                let id = place.bag.key_id.as_deref().unwrap_or(ONLY).to_vec();
+                let id = place.bag.key_id.as_deref().unwrap_or(FIRST_KEY_ID).to_vec();
                 pins.entry(number).or_default().key_id = Some(id.clone());
                 let Some(leaf) = chain.first() else { continue };
                 let own = |placed: &PlacedBag<'_>| {
