@@ -20,7 +20,7 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use crate::file::plain;
+use crate::file::as_unsupported;
 use crate::wide;
 
 /// Memory that the system allocated, freed on drop.
@@ -42,7 +42,7 @@ impl Local {
 }
 
 fn done(code: u32) -> io::Result<()> {
-    if code == ERROR_SUCCESS { Ok(()) } else { Err(plain(io::Error::from_raw_os_error(code.cast_signed()))) }
+    if code == ERROR_SUCCESS { Ok(()) } else { Err(as_unsupported(io::Error::from_raw_os_error(code.cast_signed()))) }
 }
 
 fn truth(said: i32) -> io::Result<()> {
@@ -88,7 +88,7 @@ pub fn read(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// The text is no access list, or the system refused it.
-pub fn give(path: &Path, list: &str) -> io::Result<()> {
+pub fn set(path: &Path, list: &str) -> io::Result<()> {
     let descriptor = parsed(list)?;
     let path = wide::path(path)?;
     let (mut present, mut acl, mut defaulted) = (0, null_mut(), 0);
@@ -201,10 +201,10 @@ mod tests {
         let (one, other) = (dir.path().join("one"), dir.path().join("other"));
         std::fs::write(&one, b"x").unwrap();
         std::fs::write(&other, b"x").unwrap();
-        give(&one, "D:P(A;;FA;;;BA)(A;;FR;;;WD)").unwrap();
+        set(&one, "D:P(A;;FA;;;BA)(A;;FR;;;WD)").unwrap();
         let list = read(&one).unwrap();
         assert!(list.starts_with("D:"), "{list}");
-        give(&other, &list).unwrap();
+        set(&other, &list).unwrap();
         assert_eq!(read(&other).unwrap(), list);
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let file = dir.path().join("x");
         std::fs::write(&file, b"x").unwrap();
         for bad in ["nonsense", "D:(A;;", "", "O:BA", "D:\0"] {
-            assert!(give(&file, bad).is_err(), "{bad:?}");
+            assert!(set(&file, bad).is_err(), "{bad:?}");
         }
         assert!(read(&dir.path().join("gone")).is_err());
     }

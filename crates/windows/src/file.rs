@@ -42,13 +42,13 @@ pub enum ReplaceError {
 }
 
 /// Whether a failure may pass, because another program has the file open.
-pub fn is_shared(error: &io::Error) -> bool {
+pub fn is_sharing_violation(error: &io::Error) -> bool {
     is_one_of(error, &[ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION])
 }
 
 /// Whether a failed rename may pass. Windows reports an open target, or one being deleted, as "access denied".
 fn is_in_use(error: &io::Error) -> bool {
-    is_shared(error)
+    is_sharing_violation(error)
         || is_one_of(
             error,
             &[
@@ -61,7 +61,7 @@ fn is_in_use(error: &io::Error) -> bool {
 }
 
 /// Turns the three codes for "this file system has no such call" into one kind of error.
-pub(crate) fn plain(error: io::Error) -> io::Error {
+pub(crate) fn as_unsupported(error: io::Error) -> io::Error {
     if is_one_of(&error, &[ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, ERROR_CALL_NOT_IMPLEMENTED]) {
         io::Error::new(io::ErrorKind::Unsupported, error)
     } else {
@@ -77,8 +77,8 @@ fn is_one_of(error: &io::Error, codes: &[u32]) -> bool {
 ///
 /// # Errors
 /// The last failure, or the first one that waiting cannot repair.
-pub fn patiently<T>(act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    tries(act, is_shared)
+pub fn retry_while_open<T>(act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    tries(act, is_sharing_violation)
 }
 
 fn tries<T>(mut act: impl FnMut() -> io::Result<T>, passes: fn(&io::Error) -> bool) -> io::Result<T> {
@@ -133,7 +133,7 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
         if is_one_of(&error, &[ERROR_UNABLE_TO_MOVE_REPLACEMENT_2]) {
             ReplaceError::SetAside(error)
         } else {
-            ReplaceError::AsItWas(plain(error))
+            ReplaceError::AsItWas(as_unsupported(error))
         }
     })
 }

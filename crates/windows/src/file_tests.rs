@@ -49,10 +49,10 @@ fn whoever_has_the_file_open_is_waited_for() {
     let file = dir.path().join("store");
     fs::write(&file, b"x").unwrap();
     let open = File::options().read(true).share_mode(EXCLUSIVE).open(&file).unwrap();
-    assert!(is_shared(&fs::read(&file).unwrap_err()));
+    assert!(is_sharing_violation(&fs::read(&file).unwrap_err()));
     let reader = thread::spawn({
         let file = file.clone();
-        move || patiently(|| fs::read(&file))
+        move || retry_while_open(|| fs::read(&file))
     });
     thread::sleep(Duration::from_millis(60));
     drop(open);
@@ -77,14 +77,14 @@ fn patience_ends() {
         asked.set(asked.get() + 1);
         Err(io::Error::from_raw_os_error(ERROR_SHARING_VIOLATION.cast_signed()))
     };
-    assert!(is_shared(&patiently(act).unwrap_err()));
+    assert!(is_sharing_violation(&retry_while_open(act).unwrap_err()));
     assert_eq!(asked.get(), TRIES);
     asked.set(0);
     let act = || -> io::Result<()> {
         asked.set(asked.get() + 1);
         Err(io::ErrorKind::NotFound.into())
     };
-    assert!(patiently(act).is_err());
+    assert!(retry_while_open(act).is_err());
     assert_eq!(asked.get(), 1, "what waiting does not mend is said at once");
 }
 

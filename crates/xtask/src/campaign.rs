@@ -139,6 +139,7 @@ impl Campaign<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
 
     /// Reads the page at the start of `page` that `text` describes, and returns the values of the placeholders by name.

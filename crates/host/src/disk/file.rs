@@ -156,7 +156,7 @@ impl FileWriter<'_> {
         if let Some(list) = attributes.0.get(ACCESS_LIST) {
             self.disk.take(DiskStep::SetMode, "give the access list of the file it replaces to", &self.path, || {
                 let list = std::str::from_utf8(list).map_err(io::Error::other)?;
-                trustmason_windows::access::give(&self.path, list)
+                trustmason_windows::access::set(&self.path, list)
             })?;
         }
         #[cfg(not(any(target_os = "linux", windows)))]

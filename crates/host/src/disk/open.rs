@@ -173,7 +173,7 @@ pub(super) fn retry_while_open<T>(mut act: impl FnMut() -> io::Result<T>) -> io:
 
 /// On Windows a program that has a file open can keep others from reading it, mostly for a moment.
 #[cfg(windows)]
-pub(super) use trustmason_windows::file::patiently;
+pub(super) use trustmason_windows::file::retry_while_open;
 
 #[cfg(test)]
 #[path = "open_tests.rs"]

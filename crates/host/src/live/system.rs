@@ -2,7 +2,7 @@
 
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::windows::{Location, SystemStore};
-use trustmason_windows::store::{self, FindingKind, Id, Managed, Store, StoreError, StoreName};
+use trustmason_windows::store::{self, Id, Managed, RegistryStore, StoreName, SystemStoreError, SystemStoreErrorKind};
 
 use super::{LiveError, SystemStores};
 
@@ -10,8 +10,8 @@ use super::{LiveError, SystemStores};
 #[derive(Debug)]
 pub(super) struct Windows;
 
-impl From<StoreError> for LiveError {
-    fn from(error: StoreError) -> Self {
+impl From<SystemStoreError> for LiveError {
+    fn from(error: SystemStoreError) -> Self {
         Self(error.to_string())
     }
 }
@@ -41,7 +41,7 @@ impl SystemStores for Windows {
     fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {
         match store::list(&name(at, store)?) {
             Ok(held) => Ok(Some(held.iter().map(|certificate| certificate.element().to_vec()).collect())),
-            Err(error) if error.kind() == FindingKind::NoStore => Ok(None),
+            Err(error) if error.kind() == SystemStoreErrorKind::NoStore => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -69,7 +69,7 @@ impl SystemStores for Windows {
         remove: &[Fingerprint],
     ) -> Result<(), LiveError> {
         let name = name(at, store)?;
-        let open = if add.is_empty() { Store::open(&name)? } else { Store::open_or_make(&name)? };
+        let open = if add.is_empty() { RegistryStore::open(&name)? } else { RegistryStore::open_or_make(&name)? };
         let done = add
             .iter()
             .try_for_each(|element| open.restore(element))

@@ -387,7 +387,7 @@ fn looking_and_a_second_run_change_nothing() {
 #[cfg(windows)]
 #[test]
 fn the_system_trusts_what_a_run_brought_and_no_longer_what_was_taken_back() {
-    use trustmason_windows::store::chain::{Fault, judge};
+    use trustmason_windows::store::chain::{ChainFault, judge};
 
     let label = std::env::var("COMPUTERNAME").unwrap().to_lowercase();
     let host = format!("{label}.acme.example");
@@ -400,7 +400,7 @@ fn the_system_trusts_what_a_run_brought_and_no_longer_what_was_taken_back() {
     declare(&mut world, &host, &chain);
 
     let leaf = chain.leaf.der();
-    assert_eq!(judge(leaf, &[]).unwrap().faults(), [Fault::NoIssuer]);
+    assert_eq!(judge(leaf, &[]).unwrap().faults(), [ChainFault::NoIssuer]);
     let plan = world.plan();
     assert_eq!(plan.changes.len(), 2, "{:?} {:?}", plan.changes, plan.findings);
     let outcomes = world.apply(&Disk::new()).unwrap();
@@ -410,5 +410,5 @@ fn the_system_trusts_what_a_run_brought_and_no_longer_what_was_taken_back() {
     assert!(world.plan().changes.is_empty());
     let undone = world.undo(None, &Disk::new()).unwrap();
     assert!(undone.is_complete(), "{undone:?}");
-    assert_eq!(judge(leaf, &[]).unwrap().faults(), [Fault::NoIssuer]);
+    assert_eq!(judge(leaf, &[]).unwrap().faults(), [ChainFault::NoIssuer]);
 }

@@ -10,7 +10,6 @@
 //! unchanged, whether it is encrypted or not. Only a part that changes is encrypted again, under its own scheme and
 //! rounds; after that the MAC is computed again.
 
-mod verify;
 mod bag;
 mod derive;
 mod draft;
@@ -20,6 +19,7 @@ mod pfx;
 mod protection;
 mod scheme;
 mod store;
+mod verify;
 mod view;
 mod write;
 

@@ -28,7 +28,7 @@ struct Pin {
 impl Pkcs12Draft<'_> {
     /// Reads the draft by the JDK's rules. The names and ties that the JDK only guesses are written into the file where
     /// the guess would change. After that every entry must be as before, or as the edit asks.
-    pub(super) fn apply(&mut self, edits: &Edits) -> Result<(), EditError> {
+    pub(super) fn verify(&mut self, edits: &Edits) -> Result<(), EditError> {
         if let Some(pins) = self.pins(edits) {
             for (part, position, pin) in pins {
                 let raw =

@@ -54,7 +54,7 @@ fn run(
     for new in edits.add.iter().enumerate() {
         draft.add(new, rng)?;
     }
-    draft.apply(edits)?;
+    draft.verify(edits)?;
     draft.encode(rng)
 }
 

@@ -8,8 +8,8 @@ use windows_sys::Win32::Security::Cryptography::{
     CERT_KEY_PROV_INFO_PROP_ID, CERT_NOT_BEFORE_ENHKEY_USAGE_PROP_ID, CERT_NOT_BEFORE_FILETIME_PROP_ID,
 };
 
-use super::context::Context;
-use super::error::StoreError;
+use super::context::CertificateContext;
+use super::error::SystemStoreError;
 use crate::wide;
 
 /// The identification of a certificate.
@@ -67,7 +67,7 @@ impl LimitKind {
 
 /// A limit and its value: usages as DER (`SEQUENCE OF OBJECT IDENTIFIER`), a time as a `FILETIME` of eight bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Limit {
+pub struct UsageLimit {
     /// The kind of the limit.
     pub kind: LimitKind,
     /// The usages or the moment.
@@ -76,16 +76,16 @@ pub struct Limit {
 
 /// A certificate as a store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
+pub struct StoredCertificate {
     der: Vec<u8>,
     friendly_name: Option<String>,
-    limits: Vec<Limit>,
+    limits: Vec<UsageLimit>,
     properties: Vec<u32>,
     element: Vec<u8>,
 }
 
-impl Certificate {
-    pub(super) fn of(context: &Context, store: &str) -> Result<Self, StoreError> {
+impl StoredCertificate {
+    pub(super) fn of(context: &CertificateContext, store: &str) -> Result<Self, SystemStoreError> {
         let properties = context.properties();
         let friendly_name = properties.contains(&CERT_FRIENDLY_NAME_PROP_ID).then(|| {
             context.property(CERT_FRIENDLY_NAME_PROP_ID, store).map(|value| {
@@ -94,7 +94,7 @@ impl Certificate {
             })
         });
         let limits = properties.iter().filter_map(|id| {
-            LimitKind::of(*id).map(|kind| context.property(*id, store).map(|value| Limit { kind, value }))
+            LimitKind::of(*id).map(|kind| context.property(*id, store).map(|value| UsageLimit { kind, value }))
         });
         Ok(Self {
             der: context.der().to_vec(),
@@ -116,7 +116,7 @@ impl Certificate {
     }
 
     /// The properties that limit the trust in the certificate.
-    pub fn limits(&self) -> &[Limit] {
+    pub fn limits(&self) -> &[UsageLimit] {
         &self.limits
     }
 

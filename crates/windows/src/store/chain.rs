@@ -14,15 +14,15 @@ use windows_sys::Win32::Security::Cryptography::{
     CertGetCertificateChain, HCERTCHAINENGINE,
 };
 
-use super::context::Context;
-use super::error::StoreError;
+use super::context::CertificateContext;
+use super::error::SystemStoreError;
 use super::handle::Handle;
 
 const SHOWN: &str = "LocalMachine (its chains)";
 
 /// A reason why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum ChainFault {
     /// No chain leads to a root, because an issuer is in no store.
     NoIssuer,
     /// The chain ends in a root that is not trusted.
@@ -35,18 +35,18 @@ pub enum Fault {
     WrongUsage,
     /// A certificate of the chain is disallowed.
     Distrusted,
-    /// Another reason. [`Verdict::bits`] has its code.
+    /// Another reason. [`ChainVerdict::bits`] has its code.
     Other,
 }
 
 /// The system's answer about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ChainVerdict {
     bits: u32,
     chain: Vec<Vec<u8>>,
 }
 
-impl Verdict {
+impl ChainVerdict {
     /// Whether the certificate is trusted.
     pub fn is_trusted(&self) -> bool {
         self.bits == 0
@@ -63,19 +63,19 @@ impl Verdict {
     }
 
     /// The reasons why the certificate is not trusted.
-    pub fn faults(&self) -> Vec<Fault> {
-        const KNOWN: [(u32, Fault); 6] = [
-            (CERT_TRUST_IS_PARTIAL_CHAIN, Fault::NoIssuer),
-            (CERT_TRUST_IS_UNTRUSTED_ROOT, Fault::UntrustedRoot),
-            (CERT_TRUST_IS_NOT_TIME_VALID, Fault::NotTimeValid),
-            (CERT_TRUST_IS_NOT_SIGNATURE_VALID, Fault::BadSignature),
-            (CERT_TRUST_IS_NOT_VALID_FOR_USAGE, Fault::WrongUsage),
-            (CERT_TRUST_IS_EXPLICIT_DISTRUST, Fault::Distrusted),
+    pub fn faults(&self) -> Vec<ChainFault> {
+        const KNOWN: [(u32, ChainFault); 6] = [
+            (CERT_TRUST_IS_PARTIAL_CHAIN, ChainFault::NoIssuer),
+            (CERT_TRUST_IS_UNTRUSTED_ROOT, ChainFault::UntrustedRoot),
+            (CERT_TRUST_IS_NOT_TIME_VALID, ChainFault::NotTimeValid),
+            (CERT_TRUST_IS_NOT_SIGNATURE_VALID, ChainFault::BadSignature),
+            (CERT_TRUST_IS_NOT_VALID_FOR_USAGE, ChainFault::WrongUsage),
+            (CERT_TRUST_IS_EXPLICIT_DISTRUST, ChainFault::Distrusted),
         ];
-        let mut faults: Vec<Fault> =
+        let mut faults: Vec<ChainFault> =
             KNOWN.iter().filter(|(bit, _)| self.bits & bit != 0).map(|(_, fault)| *fault).collect();
         if KNOWN.iter().fold(self.bits, |rest, (bit, _)| rest & !bit) != 0 {
-            faults.push(Fault::Other);
+            faults.push(ChainFault::Other);
         }
         faults
     }
@@ -93,7 +93,7 @@ impl Drop for Engine {
 }
 
 impl Engine {
-    fn new() -> Result<Self, StoreError> {
+    fn new() -> Result<Self, SystemStoreError> {
         // The size leaves out the members that were added later, so every version of Windows accepts it.
         let size = offset_of!(CERT_CHAIN_ENGINE_CONFIG, hExclusiveRoot);
         let config = CERT_CHAIN_ENGINE_CONFIG {
@@ -104,14 +104,14 @@ impl Engine {
         let mut engine = null_mut();
         // SAFETY: the configuration lives until the call returns, and names no stores; the result is writable.
         let done = unsafe { CertCreateCertificateChainEngine(&raw const config, &raw mut engine) };
-        if done == 0 { Err(StoreError::last("build chains from", SHOWN)) } else { Ok(Self(engine)) }
+        if done == 0 { Err(SystemStoreError::last("build chains from", SHOWN)) } else { Ok(Self(engine)) }
     }
 }
 
 /// A chain, freed on drop.
-struct Chain(*mut CERT_CHAIN_CONTEXT);
+struct ChainContext(*mut CERT_CHAIN_CONTEXT);
 
-impl Drop for Chain {
+impl Drop for ChainContext {
     fn drop(&mut self) {
         // SAFETY: the chain is valid and freed once: here.
         unsafe { CertFreeCertificateChain(self.0) };
@@ -122,11 +122,11 @@ impl Drop for Chain {
 ///
 /// # Errors
 /// One of the inputs is no certificate, or the system could not decide.
-pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<Verdict, StoreError> {
-    let asked = Context::new(der, SHOWN)?;
+pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<ChainVerdict, SystemStoreError> {
+    let asked = CertificateContext::new(der, SHOWN)?;
     let beside = Handle::in_memory()?;
     for der in sent {
-        beside.add(&Context::new(der, SHOWN)?)?;
+        beside.add(&CertificateContext::new(der, SHOWN)?)?;
     }
     let engine = Engine::new()?;
     let parameters = CERT_CHAIN_PARA {
@@ -150,12 +150,12 @@ pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<Verdict, StoreError> {
         )
     };
     if done == 0 || found.is_null() {
-        return Err(StoreError::last("build chains from", SHOWN));
+        return Err(SystemStoreError::last("build chains from", SHOWN));
     }
-    let chain = Chain(found);
+    let chain = ChainContext(found);
     // SAFETY: the chain is valid until it is freed, at the end of this function.
     let context = unsafe { &*chain.0 };
-    Ok(Verdict { bits: context.TrustStatus.dwErrorStatus, chain: certificates(context) })
+    Ok(ChainVerdict { bits: context.TrustStatus.dwErrorStatus, chain: certificates(context) })
 }
 
 /// The certificates of the first simple chain.
@@ -177,7 +177,7 @@ fn certificates(context: &CERT_CHAIN_CONTEXT) -> Vec<Vec<u8>> {
         // SAFETY: every element is valid as long as the chain.
         let element = unsafe { &**element };
         // SAFETY: the element's certificate is valid as long as the chain, and only borrowed: this value does not free it.
-        let context = ManuallyDrop::new(unsafe { Context::from_raw(element.pCertContext) }?);
+        let context = ManuallyDrop::new(unsafe { CertificateContext::from_raw(element.pCertContext) }?);
         Some(context.der().to_vec())
     };
     elements.iter().filter_map(der).collect()

@@ -8,21 +8,21 @@ use windows_sys::Win32::Security::Cryptography::{
     CertSerializeCertificateStoreElement, CertSetCertificateContextProperty, PKCS_7_ASN_ENCODING, X509_ASN_ENCODING,
 };
 
-use super::error::{Kind, StoreError};
+use super::error::{SystemStoreError, SystemStoreErrorKind};
 use crate::wide;
 
 /// A certificate context, freed on drop.
 #[derive(Debug)]
-pub(super) struct Context(*const CERT_CONTEXT);
+pub(super) struct CertificateContext(*const CERT_CONTEXT);
 
-impl Drop for Context {
+impl Drop for CertificateContext {
     fn drop(&mut self) {
         // SAFETY: the context is valid and freed once: here. The call cannot fail.
         let _always = unsafe { CertFreeCertificateContext(self.0) };
     }
 }
 
-impl Context {
+impl CertificateContext {
     /// Takes ownership of a context. `None` for a null pointer.
     ///
     /// # Safety
@@ -43,20 +43,21 @@ impl Context {
     }
 
     /// Makes the context of a certificate that is in no store yet.
-    pub(super) fn new(der: &[u8], store: &str) -> Result<Self, StoreError> {
+    pub(super) fn new(der: &[u8], store: &str) -> Result<Self, SystemStoreError> {
         const DEED: &str = "add a certificate to";
         // The system would also accept a certificate with further bytes after it.
         let whole = whole(der).ok_or_else(|| {
-            StoreError::refused(DEED, store, "it is no certificate, or not one alone").of_kind(Kind::NotACertificate)
+            SystemStoreError::refused(DEED, store, "it is no certificate, or not one alone")
+                .of_kind(SystemStoreErrorKind::NotACertificate)
         })?;
         let length = u32::try_from(whole.len())
-            .map_err(|_| StoreError::refused(DEED, store, "it is larger than any certificate"))?;
+            .map_err(|_| SystemStoreError::refused(DEED, store, "it is larger than any certificate"))?;
         // SAFETY: the bytes are readable and as many as said; the call copies them.
         let made =
             unsafe { CertCreateCertificateContext(X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.as_ptr(), length) };
         // SAFETY: the context that the call made is valid and owned here.
         let context = unsafe { Self::from_raw(made) };
-        context.ok_or_else(|| StoreError::last(DEED, store).of_kind(Kind::NotACertificate))
+        context.ok_or_else(|| SystemStoreError::last(DEED, store).of_kind(SystemStoreErrorKind::NotACertificate))
     }
 
     /// The certificate's bytes.
@@ -71,16 +72,16 @@ impl Context {
         unsafe { std::slice::from_raw_parts(context.pbCertEncoded, length) }
     }
 
-    pub(super) fn set_friendly_name(&self, name: &str, store: &str) -> Result<(), StoreError> {
+    pub(super) fn set_friendly_name(&self, name: &str, store: &str) -> Result<(), SystemStoreError> {
         const DEED: &str = "name a certificate for";
-        let mut wide = wide::text(name).map_err(|_| StoreError::refused(DEED, store, "a NUL within its name"))?;
+        let mut wide = wide::text(name).map_err(|_| SystemStoreError::refused(DEED, store, "a NUL within its name"))?;
         let bytes = u32::try_from(wide.len() * 2).unwrap_or(u32::MAX);
         let blob = CRYPT_INTEGER_BLOB { cbData: bytes, pbData: wide.as_mut_ptr().cast() };
         // SAFETY: this property takes a blob; it and the text it points to live until the call returns, which copies them.
         let done = unsafe {
             CertSetCertificateContextProperty(self.0, CERT_FRIENDLY_NAME_PROP_ID, 0, (&raw const blob).cast())
         };
-        if done == 0 { Err(StoreError::last(DEED, store)) } else { Ok(()) }
+        if done == 0 { Err(SystemStoreError::last(DEED, store)) } else { Ok(()) }
     }
 
     /// The ids of the certificate's properties.
@@ -98,8 +99,8 @@ impl Context {
     }
 
     /// The value of a property that is plain bytes. (Handles and key records are not, and are not read here.)
-    pub(super) fn property(&self, id: u32, store: &str) -> Result<Vec<u8>, StoreError> {
-        let failed = || StoreError::last("read a property of a certificate in", store);
+    pub(super) fn property(&self, id: u32, store: &str) -> Result<Vec<u8>, SystemStoreError> {
+        let failed = || SystemStoreError::last("read a property of a certificate in", store);
         let mut length = 0;
         // SAFETY: without a buffer the call only says how long the value is.
         if unsafe { CertGetCertificateContextProperty(self.0, id, null_mut(), &raw mut length) } == 0 {
@@ -115,8 +116,8 @@ impl Context {
     }
 
     /// The certificate with its properties, serialised.
-    pub(super) fn element(&self, store: &str) -> Result<Vec<u8>, StoreError> {
-        let failed = || StoreError::last("serialise a certificate of", store);
+    pub(super) fn element(&self, store: &str) -> Result<Vec<u8>, SystemStoreError> {
+        let failed = || SystemStoreError::last("serialise a certificate of", store);
         let mut length = 0;
         // SAFETY: without a buffer the call only says how long the element is.
         if unsafe { CertSerializeCertificateStoreElement(self.0, 0, null_mut(), &raw mut length) } == 0 {

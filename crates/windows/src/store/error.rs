@@ -9,7 +9,7 @@ use windows_sys::Win32::Foundation::{
 
 /// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SystemStoreErrorKind {
     /// The machine has no such store.
     NoStore,
     /// This user has no permission.
@@ -28,8 +28,8 @@ pub enum Kind {
 
 /// A failure with its store and the system's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreError {
-    kind: Kind,
+pub struct SystemStoreError {
+    kind: SystemStoreErrorKind,
     action: &'static str,
     store: String,
     /// The system's code, if the system reported the failure.
@@ -37,8 +37,8 @@ pub struct StoreError {
     why: Option<&'static str>,
 }
 
-impl StoreError {
-    /// The failure of the last system call. `deed` continues "cannot …".
+impl SystemStoreError {
+    /// The failure of the last system call. `action` continues "cannot …".
     pub(super) fn last(action: &'static str, store: &str) -> Self {
         let code = io::Error::last_os_error().raw_os_error().unwrap_or_default().cast_unsigned();
         // Some calls fail without an error code.
@@ -47,7 +47,7 @@ impl StoreError {
     }
 
     /// Replaces the kind, if the operation knows it better than the code does.
-    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+    pub(super) fn of_kind(mut self, kind: SystemStoreErrorKind) -> Self {
         self.kind = kind;
         self
     }
@@ -55,20 +55,20 @@ impl StoreError {
     /// The failure for a certificate that the store does not have.
     pub(super) fn absent(action: &'static str, store: &str) -> Self {
         let code = Some(CRYPT_E_NOT_FOUND.cast_unsigned());
-        Self { kind: Kind::Absent, action, store: store.to_owned(), code, why: None }
+        Self { kind: SystemStoreErrorKind::Absent, action, store: store.to_owned(), code, why: None }
     }
 
     /// The failure for an input that is wrong before the system is asked.
     pub(super) fn refused(action: &'static str, store: &str, why: &'static str) -> Self {
-        Self { kind: Kind::Other, action, store: store.to_owned(), code: None, why: Some(why) }
+        Self { kind: SystemStoreErrorKind::Other, action, store: store.to_owned(), code: None, why: Some(why) }
     }
 
     pub(super) fn unproven(store: String, why: &'static str) -> Self {
-        Self { kind: Kind::Unproven, action: "prove the change of", store, code: None, why: Some(why) }
+        Self { kind: SystemStoreErrorKind::Unproven, action: "prove the change of", store, code: None, why: Some(why) }
     }
 
     /// The kind of the failure.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> SystemStoreErrorKind {
         self.kind
     }
 
@@ -77,29 +77,29 @@ impl StoreError {
         self.code
     }
 
-    fn kind_of(code: u32) -> Kind {
+    fn kind_of(code: u32) -> SystemStoreErrorKind {
         const NOT_FOUND: u32 = CRYPT_E_NOT_FOUND.cast_unsigned();
         const EXISTS: u32 = CRYPT_E_EXISTS.cast_unsigned();
         // Some calls wrap a plain code in FACILITY_WIN32.
         match if code >> 16 == 0x8007 { code & 0xffff } else { code } {
-            NOT_FOUND => Kind::Absent,
-            EXISTS => Kind::Present,
-            ERROR_ACCESS_DENIED => Kind::Denied,
-            ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND => Kind::NoStore,
-            _ => Kind::Other,
+            NOT_FOUND => SystemStoreErrorKind::Absent,
+            EXISTS => SystemStoreErrorKind::Present,
+            ERROR_ACCESS_DENIED => SystemStoreErrorKind::Denied,
+            ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND => SystemStoreErrorKind::NoStore,
+            _ => SystemStoreErrorKind::Other,
         }
     }
 
     fn hint(&self) -> &'static str {
         match self.kind {
-            Kind::Denied => "; run as an administrator",
-            Kind::NoStore => "; check its name, `certutil -enumstore` lists what there is",
+            SystemStoreErrorKind::Denied => "; run as an administrator",
+            SystemStoreErrorKind::NoStore => "; check its name, `certutil -enumstore` lists what there is",
             _ => "",
         }
     }
 }
 
-impl fmt::Display for StoreError {
+impl fmt::Display for SystemStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} the certificate store {}", self.action, self.store)?;
         if let Some(why) = self.why {
@@ -114,4 +114,4 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl std::error::Error for StoreError {}
+impl std::error::Error for SystemStoreError {}

@@ -7,9 +7,9 @@ use windows_sys::Win32::Security::Cryptography::{
     CertDeleteCertificateFromStore, CertEnumCertificatesInStore, CertOpenStore, HCERTSTORE,
 };
 
-use super::certificate::{Certificate, Id};
-use super::context::Context;
-use super::error::{Kind, StoreError};
+use super::certificate::{Id, StoredCertificate};
+use super::context::CertificateContext;
+use super::error::{SystemStoreError, SystemStoreErrorKind};
 use crate::wide;
 
 /// `CERT_STORE_CERTIFICATE_CONTEXT_FLAG`: only elements that are certificates are accepted.
@@ -17,7 +17,7 @@ const CERTIFICATES_ONLY: u32 = 1 << 1;
 
 /// The access for which a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum OpenMode {
     Read,
     Write,
     /// Write access. A store that does not exist is created.
@@ -41,26 +41,26 @@ impl Drop for Handle {
 
 impl Handle {
     /// Opens the registry's store of this name at a location.
-    pub(super) fn open(name: &str, location: u32, access: Access, shown: String) -> Result<Self, StoreError> {
+    pub(super) fn open(name: &str, location: u32, access: OpenMode, shown: String) -> Result<Self, SystemStoreError> {
         const DEED: &str = "open";
-        let wide = wide::text(name).map_err(|_| StoreError::refused(DEED, &shown, "a NUL within its name"))?;
+        let wide = wide::text(name).map_err(|_| SystemStoreError::refused(DEED, &shown, "a NUL within its name"))?;
         let access = match access {
-            Access::Read => CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG,
-            Access::Write => CERT_STORE_OPEN_EXISTING_FLAG,
-            Access::Make => 0,
+            OpenMode::Read => CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG,
+            OpenMode::Write => CERT_STORE_OPEN_EXISTING_FLAG,
+            OpenMode::Make => 0,
         };
         let flags = location | access | CERT_STORE_ENUM_ARCHIVED_FLAG;
         // SAFETY: this provider takes a NUL-terminated name, which lives until the call returns.
         let store = unsafe { CertOpenStore(CERT_STORE_PROV_SYSTEM_REGISTRY_W, 0, 0, flags, wide.as_ptr().cast()) };
-        if store.is_null() { Err(StoreError::last(DEED, &shown)) } else { Ok(Self { store, shown }) }
+        if store.is_null() { Err(SystemStoreError::last(DEED, &shown)) } else { Ok(Self { store, shown }) }
     }
 
     /// A temporary store in memory.
-    pub(super) fn in_memory() -> Result<Self, StoreError> {
+    pub(super) fn in_memory() -> Result<Self, SystemStoreError> {
         let shown = "in memory".to_owned();
         // SAFETY: this provider takes no parameter.
         let store = unsafe { CertOpenStore(CERT_STORE_PROV_MEMORY, 0, 0, 0, std::ptr::null()) };
-        if store.is_null() { Err(StoreError::last("make", &shown)) } else { Ok(Self { store, shown }) }
+        if store.is_null() { Err(SystemStoreError::last("make", &shown)) } else { Ok(Self { store, shown }) }
     }
 
     pub(super) fn shown(&self) -> &str {
@@ -72,13 +72,13 @@ impl Handle {
     }
 
     /// Finds the first certificate that is wanted.
-    fn find(&self, mut wanted: impl FnMut(&Context) -> bool) -> Option<Context> {
+    fn find(&self, mut wanted: impl FnMut(&CertificateContext) -> bool) -> Option<CertificateContext> {
         let mut before: *const CERT_CONTEXT = std::ptr::null();
         loop {
             // SAFETY: the store is open; `before` is null or the context of the previous round, which the call takes back.
             let next = unsafe { CertEnumCertificatesInStore(self.store, before) };
             // SAFETY: a context from an enumeration is valid until it is given back, in the next round or by the drop.
-            let context = unsafe { Context::from_raw(next) }?;
+            let context = unsafe { CertificateContext::from_raw(next) }?;
             if wanted(&context) {
                 return Some(context);
             }
@@ -86,28 +86,28 @@ impl Handle {
         }
     }
 
-    pub(super) fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
+    pub(super) fn certificates(&self) -> Result<Vec<StoredCertificate>, SystemStoreError> {
         let mut found = Vec::new();
         let stopped = self.find(|context| {
-            found.push(Certificate::of(context, &self.shown));
+            found.push(StoredCertificate::of(context, &self.shown));
             false
         });
         drop(stopped);
         found.into_iter().collect()
     }
 
-    pub(super) fn add(&self, context: &Context) -> Result<(), StoreError> {
+    pub(super) fn add(&self, context: &CertificateContext) -> Result<(), SystemStoreError> {
         // SAFETY: store and context are valid; the context that was added is not asked for.
         let done = unsafe {
             CertAddCertificateContextToStore(self.store, context.as_raw(), CERT_STORE_ADD_NEW, std::ptr::null_mut())
         };
-        if done == 0 { Err(StoreError::last("add a certificate to", &self.shown)) } else { Ok(()) }
+        if done == 0 { Err(SystemStoreError::last("add a certificate to", &self.shown)) } else { Ok(()) }
     }
 
-    pub(super) fn add_element(&self, element: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn add_element(&self, element: &[u8]) -> Result<(), SystemStoreError> {
         const DEED: &str = "restore a certificate in";
         let length = u32::try_from(element.len())
-            .map_err(|_| StoreError::refused(DEED, &self.shown, "it is larger than any certificate"))?;
+            .map_err(|_| SystemStoreError::refused(DEED, &self.shown, "it is larger than any certificate"))?;
         // SAFETY: the element is readable and as long as said; type and context are not asked for.
         let done = unsafe {
             CertAddSerializedElementToStore(
@@ -124,23 +124,27 @@ impl Handle {
         if done != 0 {
             return Ok(());
         }
-        let error = StoreError::last(DEED, &self.shown);
-        Err(if error.kind() == Kind::Other { error.of_kind(Kind::NotACertificate) } else { error })
+        let error = SystemStoreError::last(DEED, &self.shown);
+        Err(if error.kind() == SystemStoreErrorKind::Other {
+            error.of_kind(SystemStoreErrorKind::NotACertificate)
+        } else {
+            error
+        })
     }
 
-    pub(super) fn remove(&self, id: Id) -> Result<Certificate, StoreError> {
+    pub(super) fn remove(&self, id: Id) -> Result<StoredCertificate, SystemStoreError> {
         const DEED: &str = "remove a certificate from";
         let found =
-            self.find(|context| id.is_of(context.der())).ok_or_else(|| StoreError::absent(DEED, &self.shown))?;
-        let kept = Certificate::of(&found, &self.shown)?;
+            self.find(|context| id.is_of(context.der())).ok_or_else(|| SystemStoreError::absent(DEED, &self.shown))?;
+        let kept = StoredCertificate::of(&found, &self.shown)?;
         // SAFETY: the context came from this store's enumeration; the call takes it back, whether it fails or not.
         let done = unsafe { CertDeleteCertificateFromStore(found.into_raw()) };
-        if done == 0 { Err(StoreError::last(DEED, &self.shown)) } else { Ok(kept) }
+        if done == 0 { Err(SystemStoreError::last(DEED, &self.shown)) } else { Ok(kept) }
     }
 
-    pub(super) fn commit(&self) -> Result<(), StoreError> {
+    pub(super) fn commit(&self) -> Result<(), SystemStoreError> {
         // SAFETY: the store is open; without a parameter the call commits what has changed.
         let done = unsafe { CertControlStore(self.store, 0, CERT_STORE_CTRL_COMMIT, std::ptr::null()) };
-        if done == 0 { Err(StoreError::last("commit", &self.shown)) } else { Ok(()) }
+        if done == 0 { Err(SystemStoreError::last("commit", &self.shown)) } else { Ok(()) }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The system shows `LocalMachine\Root` as one store, but it consists of several physical stores. Only the registry's
 //! own store (`.Default`) belongs to the machine's administrator. The others are filled by group policy, the directory
-//! and the vendor's root program, and a change there would be undone. So [`Store`] opens the registry's own store only,
+//! and the vendor's root program, and a change there would be undone. So [`RegistryStore`] opens the registry's own store only,
 //! and [`list_managed`] reads the others.
 //!
 //! [`change`] makes a complete change: it adds and removes, commits, closes, opens again and compares. [`list`] opens
@@ -22,11 +22,11 @@ use windows_sys::Win32::Security::Cryptography::{
     CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID, CERT_SYSTEM_STORE_LOCATION_SHIFT, CERT_SYSTEM_STORE_SERVICES_ID,
 };
 
-pub use certificate::{Certificate, Id, Limit, LimitKind};
-pub use error::{Kind, StoreError};
+pub use certificate::{Id, LimitKind, StoredCertificate, UsageLimit};
+pub use error::{SystemStoreError, SystemStoreErrorKind};
 
-use context::Context;
-use handle::{Access, Handle};
+use context::CertificateContext;
+use handle::{Handle, OpenMode};
 
 /// The name of a store. A name has no `\`, so it cannot lead into another store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,17 +124,17 @@ impl Managed {
 /// Lists the certificates of a store in the system's order, including archived ones. The store is opened for reading only.
 ///
 /// # Errors
-/// [`Kind::NoStore`] if the machine has no store of that name.
-pub fn list(name: &StoreName) -> Result<Vec<Certificate>, StoreError> {
+/// [`SystemStoreErrorKind::NoStore`] if the machine has no store of that name.
+pub fn list(name: &StoreName) -> Result<Vec<StoredCertificate>, SystemStoreError> {
     let (asked, location) = name.asked();
-    Handle::open(&asked, location, Access::Read, name.shown())?.certificates()
+    Handle::open(&asked, location, OpenMode::Read, name.shown())?.certificates()
 }
 
 /// Lists the certificates of a managed physical store. A physical store that does not exist has none.
 ///
 /// # Errors
 /// The physical store exists but could not be read.
-pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, StoreError> {
+pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<StoredCertificate>, SystemStoreError> {
     if !by.is_part_of(name) {
         return Ok(Vec::new());
     }
@@ -146,47 +146,47 @@ pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, S
         Managed::AuthRoot => ("AuthRoot", CERT_SYSTEM_STORE_LOCAL_MACHINE),
     };
     let shown = format!(r"{}\{}", name.shown(), by.as_str());
-    match Handle::open(store, location, Access::Read, shown) {
+    match Handle::open(store, location, OpenMode::Read, shown) {
         Ok(handle) => handle.certificates(),
-        Err(error) if error.kind() == Kind::NoStore => Ok(Vec::new()),
+        Err(error) if error.kind() == SystemStoreErrorKind::NoStore => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
 /// A certificate to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct New {
+pub struct NewCertificate {
     /// The certificate.
     pub der: Vec<u8>,
     /// The friendly name that the system's console shows.
     pub friendly_name: Option<String>,
 }
 
-/// The registry's own store of a name, opened for writing. Changes are certain only after [`Store::commit`]. Without it
+/// The registry's own store of a name, opened for writing. Changes are certain only after [`RegistryStore::commit`]. Without it
 /// they may or may not be in the store.
 #[derive(Debug)]
-pub struct Store {
+pub struct RegistryStore {
     handle: Handle,
 }
 
-impl Store {
+impl RegistryStore {
     /// Opens a store that exists.
     ///
     /// # Errors
-    /// [`Kind::NoStore`] if the machine has no store of that name, [`Kind::Denied`] if this user may not write it.
-    pub fn open(name: &StoreName) -> Result<Self, StoreError> {
-        Self::with(name, Access::Write)
+    /// [`SystemStoreErrorKind::NoStore`] if the machine has no store of that name, [`SystemStoreErrorKind::Denied`] if this user may not write it.
+    pub fn open(name: &StoreName) -> Result<Self, SystemStoreError> {
+        Self::with(name, OpenMode::Write)
     }
 
     /// Opens a store, and creates it if it does not exist.
     ///
     /// # Errors
-    /// As for [`Store::open`].
-    pub fn open_or_make(name: &StoreName) -> Result<Self, StoreError> {
-        Self::with(name, Access::Make)
+    /// As for [`RegistryStore::open`].
+    pub fn open_or_make(name: &StoreName) -> Result<Self, SystemStoreError> {
+        Self::with(name, OpenMode::Make)
     }
 
-    fn with(name: &StoreName, access: Access) -> Result<Self, StoreError> {
+    fn with(name: &StoreName, access: OpenMode) -> Result<Self, SystemStoreError> {
         let (asked, location) = name.asked();
         Handle::open(&asked, location, access, name.shown()).map(|handle| Self { handle })
     }
@@ -195,36 +195,36 @@ impl Store {
     ///
     /// # Errors
     /// The store could not be read.
-    pub fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
+    pub fn certificates(&self) -> Result<Vec<StoredCertificate>, SystemStoreError> {
         self.handle.certificates()
     }
 
     /// Adds a certificate.
     ///
     /// # Errors
-    /// [`Kind::Present`] if the store has the certificate already, [`Kind::NotACertificate`] if the bytes are no
+    /// [`SystemStoreErrorKind::Present`] if the store has the certificate already, [`SystemStoreErrorKind::NotACertificate`] if the bytes are no
     /// certificate.
-    pub fn add(&self, new: &New) -> Result<(), StoreError> {
-        let context = Context::new(&new.der, self.handle.shown())?;
+    pub fn add(&self, new: &NewCertificate) -> Result<(), SystemStoreError> {
+        let context = CertificateContext::new(&new.der, self.handle.shown())?;
         if let Some(name) = &new.friendly_name {
             context.set_friendly_name(name, self.handle.shown())?;
         }
         self.handle.add(&context)
     }
 
-    /// Adds a certificate with all its properties, from [`Certificate::element`], and so undoes a removal.
+    /// Adds a certificate with all its properties, from [`StoredCertificate::element`], and so undoes a removal.
     ///
     /// # Errors
-    /// As for [`Store::add`].
-    pub fn restore(&self, element: &[u8]) -> Result<(), StoreError> {
+    /// As for [`RegistryStore::add`].
+    pub fn restore(&self, element: &[u8]) -> Result<(), SystemStoreError> {
         self.handle.add_element(element)
     }
 
     /// Removes a certificate and returns it, so that it can be restored.
     ///
     /// # Errors
-    /// [`Kind::Absent`] if the store does not have the certificate.
-    pub fn remove(&self, id: Id) -> Result<Certificate, StoreError> {
+    /// [`SystemStoreErrorKind::Absent`] if the store does not have the certificate.
+    pub fn remove(&self, id: Id) -> Result<StoredCertificate, SystemStoreError> {
         self.handle.remove(id)
     }
 
@@ -232,7 +232,7 @@ impl Store {
     ///
     /// # Errors
     /// The system refused.
-    pub fn commit(&self) -> Result<(), StoreError> {
+    pub fn commit(&self) -> Result<(), SystemStoreError> {
         self.handle.commit()
     }
 }
@@ -241,10 +241,14 @@ impl Store {
 /// certificates that the store then holds. Additions come first, so that no trust is missing in between.
 ///
 /// # Errors
-/// The first failure. Changes made before it stay. [`Kind::Unproven`] if the store then lacks an added certificate, or
+/// The first failure. Changes made before it stay. [`SystemStoreErrorKind::Unproven`] if the store then lacks an added certificate, or
 /// still has a removed one.
-pub fn change(name: &StoreName, add: &[New], remove: &[Id]) -> Result<Vec<Certificate>, StoreError> {
-    let store = if add.is_empty() { Store::open(name)? } else { Store::open_or_make(name)? };
+pub fn change(
+    name: &StoreName,
+    add: &[NewCertificate],
+    remove: &[Id],
+) -> Result<Vec<StoredCertificate>, SystemStoreError> {
+    let store = if add.is_empty() { RegistryStore::open(name)? } else { RegistryStore::open_or_make(name)? };
     let done = add
         .iter()
         .try_for_each(|new| store.add(new))
@@ -256,11 +260,11 @@ pub fn change(name: &StoreName, add: &[New], remove: &[Id]) -> Result<Vec<Certif
     for new in add {
         let there = held.iter().any(|c| c.der() == new.der && c.friendly_name() == new.friendly_name.as_deref());
         if !there {
-            return Err(StoreError::unproven(name.shown(), "a certificate that was added is not there"));
+            return Err(SystemStoreError::unproven(name.shown(), "a certificate that was added is not there"));
         }
     }
     if remove.iter().any(|id| held.iter().any(|c| id.is_of(c.der()))) {
-        return Err(StoreError::unproven(name.shown(), "a certificate that was removed is still there"));
+        return Err(SystemStoreError::unproven(name.shown(), "a certificate that was removed is still there"));
     }
     Ok(held)
 }

@@ -5,7 +5,7 @@ use rcgen::{
     KeyUsagePurpose, PKCS_RSA_SHA256,
 };
 
-use super::chain::{Fault, judge};
+use super::chain::{ChainFault, judge};
 use super::*;
 
 /// An RSA key. The system can check its signatures on every machine.
@@ -43,7 +43,7 @@ fn root(name: &str) -> Vec<u8> {
 /// An empty store for one test. Certificates left by an earlier run are removed.
 fn store(name: &str) -> StoreName {
     let name = StoreName::parse(&format!("trustmason-{name}")).unwrap();
-    let store = Store::open_or_make(&name).unwrap();
+    let store = RegistryStore::open_or_make(&name).unwrap();
     for certificate in store.certificates().unwrap() {
         store.remove(Id::Sha256(certificate.sha256())).unwrap();
     }
@@ -51,8 +51,8 @@ fn store(name: &str) -> StoreName {
     name
 }
 
-fn new(der: &[u8], friendly_name: Option<&str>) -> New {
-    New { der: der.to_vec(), friendly_name: friendly_name.map(str::to_owned) }
+fn new(der: &[u8], friendly_name: Option<&str>) -> NewCertificate {
+    NewCertificate { der: der.to_vec(), friendly_name: friendly_name.map(str::to_owned) }
 }
 
 fn sha256(der: &[u8]) -> Id {
@@ -97,7 +97,7 @@ fn what_is_removed_is_gone_when_opened_again() {
     let all: Vec<Vec<u8>> = ["A", "B", "C"].map(root).into();
     change(&name, &all.iter().map(|der| new(der, None)).collect::<Vec<_>>(), &[]).unwrap();
     let held = change(&name, &[], &[sha1(&all[0]), sha256(&all[2])]).unwrap();
-    assert_eq!(held.iter().map(Certificate::der).collect::<Vec<_>>(), [all[1].as_slice()]);
+    assert_eq!(held.iter().map(StoredCertificate::der).collect::<Vec<_>>(), [all[1].as_slice()]);
     assert_eq!(list(&name).unwrap(), held);
 }
 
@@ -107,7 +107,7 @@ fn one_change_adds_and_removes() {
     let (old, next) = (root("Old"), root("Next"));
     change(&name, &[new(&old, None)], &[]).unwrap();
     let held = change(&name, &[new(&next, Some("next"))], &[sha256(&old)]).unwrap();
-    assert_eq!(held.iter().map(Certificate::der).collect::<Vec<_>>(), [next.as_slice()]);
+    assert_eq!(held.iter().map(StoredCertificate::der).collect::<Vec<_>>(), [next.as_slice()]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_is_not_there_cannot_be_removed() {
     change(&name, &[new(&there, None)], &[]).unwrap();
     for id in [sha1(&absent), sha256(&absent)] {
         let error = change(&name, &[], &[id]).unwrap_err();
-        assert_eq!((error.kind(), error.code()), (Kind::Absent, Some(0x8009_2004)));
+        assert_eq!((error.kind(), error.code()), (SystemStoreErrorKind::Absent, Some(0x8009_2004)));
         let text = error.to_string();
         assert!(text.contains(r"LocalMachine\trustmason-absent") && text.contains("0x80092004"), "{text}");
     }
@@ -130,7 +130,7 @@ fn what_is_there_is_not_added_again() {
     let der = root("Present");
     change(&name, &[new(&der, Some("first"))], &[]).unwrap();
     let error = change(&name, &[new(&der, Some("second"))], &[]).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (Kind::Present, Some(0x8009_2005)), "{error}");
+    assert_eq!((error.kind(), error.code()), (SystemStoreErrorKind::Present, Some(0x8009_2005)), "{error}");
     assert_eq!(list(&name).unwrap()[0].friendly_name(), Some("first"));
 }
 
@@ -141,10 +141,10 @@ fn what_is_no_certificate_is_refused() {
     trailing.push(0);
     for bad in [b"nonsense".as_slice(), b"", &[0x30, 0x80], &trailing] {
         let error = change(&name, &[new(bad, None)], &[]).unwrap_err();
-        assert_eq!(error.kind(), Kind::NotACertificate, "{error}");
+        assert_eq!(error.kind(), SystemStoreErrorKind::NotACertificate, "{error}");
     }
-    let store = Store::open(&name).unwrap();
-    assert_eq!(store.restore(b"nonsense").unwrap_err().kind(), Kind::NotACertificate);
+    let store = RegistryStore::open(&name).unwrap();
+    assert_eq!(store.restore(b"nonsense").unwrap_err().kind(), SystemStoreErrorKind::NotACertificate);
     assert!(list(&name).unwrap().is_empty());
 }
 
@@ -160,14 +160,14 @@ fn a_removal_has_a_way_back() {
     let name = store("restored");
     let der = root("Restored");
     let before = change(&name, &[new(&der, Some("a name to keep"))], &[]).unwrap();
-    let store = Store::open(&name).unwrap();
+    let store = RegistryStore::open(&name).unwrap();
     let kept = store.remove(sha1(&der)).unwrap();
     store.commit().unwrap();
     drop(store);
     assert!(list(&name).unwrap().is_empty());
-    let store = Store::open(&name).unwrap();
+    let store = RegistryStore::open(&name).unwrap();
     store.restore(kept.element()).unwrap();
-    assert_eq!(store.restore(kept.element()).unwrap_err().kind(), Kind::Present);
+    assert_eq!(store.restore(kept.element()).unwrap_err().kind(), SystemStoreErrorKind::Present);
     store.commit().unwrap();
     drop(store);
     let after = list(&name).unwrap();
@@ -191,12 +191,12 @@ fn limits_are_listed_with_their_values() {
     const SERVERS: &[u8] = &[0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1];
     let name = store("limited");
     let der = root("Limited");
-    let store = Store::open(&name).unwrap();
+    let store = RegistryStore::open(&name).unwrap();
     store.restore(&element(&[(9, SERVERS), (11, b"L\0\0\0")], &der)).unwrap();
     store.commit().unwrap();
     drop(store);
     let held = list(&name).unwrap();
-    assert_eq!(held[0].limits(), [Limit { kind: LimitKind::Usage, value: SERVERS.to_vec() }]);
+    assert_eq!(held[0].limits(), [UsageLimit { kind: LimitKind::Usage, value: SERVERS.to_vec() }]);
     assert_eq!(held[0].friendly_name(), Some("L"));
     let tail = element(&[], &der);
     assert!(held[0].element().ends_with(&tail), "an element ends in its certificate");
@@ -213,9 +213,9 @@ fn properties_that_limit_are_known() {
 fn a_store_that_is_not_there_is_not_made_by_looking() {
     let name = StoreName::parse("trustmason-never-made").unwrap();
     for _ in 0..2 {
-        assert_eq!(list(&name).unwrap_err().kind(), Kind::NoStore);
+        assert_eq!(list(&name).unwrap_err().kind(), SystemStoreErrorKind::NoStore);
         let error = change(&name, &[], &[sha1(b"x")]).unwrap_err();
-        assert_eq!((error.kind(), error.code()), (Kind::NoStore, Some(2)));
+        assert_eq!((error.kind(), error.code()), (SystemStoreErrorKind::NoStore, Some(2)));
         let text = error.to_string();
         assert!(text.starts_with(r"cannot open the certificate store LocalMachine\trustmason-never-made: "), "{text}");
         assert!(text.contains("0x00000002") && text.contains("certutil -enumstore"), "{text}");
@@ -225,7 +225,8 @@ fn a_store_that_is_not_there_is_not_made_by_looking() {
 #[test]
 fn many_certificates_stay_in_place() {
     let name = store("many");
-    let all: Vec<New> = (0..20).map(|n| new(&root(&format!("Root {n}")), Some(&format!("number {n}")))).collect();
+    let all: Vec<NewCertificate> =
+        (0..20).map(|n| new(&root(&format!("Root {n}")), Some(&format!("number {n}")))).collect();
     assert_eq!(change(&name, &all, &[]).unwrap().len(), all.len());
     let half: Vec<Id> = all.iter().step_by(2).map(|new| sha256(&new.der)).collect();
     let held = change(&name, &[], &half).unwrap();
@@ -242,12 +243,12 @@ fn parts_that_others_fill_are_read() {
     assert!(list_managed(&name, Managed::AuthRoot).unwrap().is_empty(), "only Root has that part");
     assert!(list_managed(&name, Managed::GroupPolicy).unwrap().is_empty());
     let policy = CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID << CERT_SYSTEM_STORE_LOCATION_SHIFT;
-    let handle = Handle::open(name.as_str(), policy, Access::Make, name.shown()).unwrap();
+    let handle = Handle::open(name.as_str(), policy, OpenMode::Make, name.shown()).unwrap();
     let der = root("Policy");
-    handle.add(&Context::new(&der, "x").unwrap()).unwrap();
+    handle.add(&CertificateContext::new(&der, "x").unwrap()).unwrap();
     handle.commit().unwrap();
     let managed = list_managed(&name, Managed::GroupPolicy).unwrap();
-    assert_eq!(managed.iter().map(Certificate::der).collect::<Vec<_>>(), [der.as_slice()]);
+    assert_eq!(managed.iter().map(StoredCertificate::der).collect::<Vec<_>>(), [der.as_slice()]);
     assert!(list(&name).unwrap().iter().all(|c| c.der() != der), "it is no part of our own store");
     handle.remove(sha1(&der)).unwrap();
     handle.commit().unwrap();
@@ -261,7 +262,7 @@ fn the_system_trusts_what_root_and_ca_hold() {
     const MARK: &str = "trustmason test";
     // Certificates left by a failed run are removed first, because their issuers have the same names.
     for name in [StoreName::root(), StoreName::ca(), StoreName::my()] {
-        let marked = |c: &Certificate| c.der().windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes());
+        let marked = |c: &StoredCertificate| c.der().windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes());
         let left: Vec<Id> =
             list(&name).unwrap_or_default().iter().filter(|c| marked(c)).map(|c| Id::Sha256(c.sha256())).collect();
         if !left.is_empty() {
@@ -274,7 +275,7 @@ fn the_system_trusts_what_root_and_ca_hold() {
     let (top, middle) = (top.der().to_vec(), middle.der().to_vec());
 
     let before = judge(&server, &[]).unwrap();
-    assert_eq!(before.faults(), [Fault::NoIssuer], "{:#x}", before.bits());
+    assert_eq!(before.faults(), [ChainFault::NoIssuer], "{:#x}", before.bits());
     let sent = judge(&server, std::slice::from_ref(&middle)).unwrap();
     assert!(!sent.is_trusted() && sent.chain().len() == 2, "{sent:?}");
 
@@ -293,18 +294,18 @@ fn the_system_trusts_what_root_and_ca_hold() {
     assert!(!after.is_trusted() && after.chain().len() < 3, "{after:?}");
     change(&StoreName::ca(), &[], &[sha256(&middle)]).unwrap();
     change(&StoreName::my(), &[], &[sha1(&server)]).unwrap();
-    assert_eq!(judge(&server, &[]).unwrap().faults(), [Fault::NoIssuer]);
+    assert_eq!(judge(&server, &[]).unwrap().faults(), [ChainFault::NoIssuer]);
 }
 
 #[test]
 fn what_is_no_certificate_is_not_judged() {
-    assert_eq!(judge(b"nonsense", &[]).unwrap_err().kind(), Kind::NotACertificate);
+    assert_eq!(judge(b"nonsense", &[]).unwrap_err().kind(), SystemStoreErrorKind::NotACertificate);
     let error = judge(&root("Lonely"), &[b"nonsense".to_vec()]).unwrap_err();
-    assert_eq!(error.kind(), Kind::NotACertificate, "{error}");
+    assert_eq!(error.kind(), SystemStoreErrorKind::NotACertificate, "{error}");
 }
 
 #[test]
 fn a_root_nobody_trusts_is_said() {
     let verdict = judge(&root("Nobody's"), &[]).unwrap();
-    assert_eq!(verdict.faults(), [Fault::UntrustedRoot], "{:#x}", verdict.bits());
+    assert_eq!(verdict.faults(), [ChainFault::UntrustedRoot], "{:#x}", verdict.bits());
 }
