@@ -236,8 +236,7 @@ fn five_ends_with_an_export_too() {
     }
     put(&estate.path("export/new.pem"), &whole);
     let said = estate.run(&["confirm", "vvb1.acme.example/tomcat-trust", "--from", "export"]).code(0);
-    let _ =
-        said.out_has("Recorded, from the export: vvb1.acme.example/tomcat-trust holds 4 certificates; from the pack: ");
+    let _ = said.out_has("Recorded, from the export: vvb1.acme.example/tomcat-trust holds 4 certificates; ");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
 }
 

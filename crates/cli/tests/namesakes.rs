@@ -107,7 +107,7 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
         .run(&["plan"])
         .code(0)
         .out_has(&format!("{STORE}: add trusted certificates; its pack has been waiting since"));
-    let _ = estate.run(&["confirm", STORE]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
+    let _ = estate.run(&["confirm", STORE]).code(0).out_has(&format!("{STORE}: 1 added and 0 removed by the pack."));
     let said = estate.run(&["plan"]).code(0).out_has(&format!("{IDENTITY}: make a new certificate\n"));
     assert!(!said.out.contains(STORE), "its certificate is there by word: {}", said.out);
     let said: Vec<Value> =
@@ -150,9 +150,12 @@ fn the_name_alone_is_enough_while_only_one_of_them_has_a_pack() {
     let _ = estate.run(&["confirm", NAME]).code(1).err_has("no pack was written for store:");
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
     let _ = estate.run(&["confirm", IDENTITY]).code(1).err_has(&format!("no hand-off of {IDENTITY} is pending now"));
-    let _ = estate.run(&["confirm", NAME]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
+    let _ = estate.run(&["confirm", NAME]).code(0).out_has(&format!("{STORE}: 1 added and 0 removed by the pack."));
     for (wrong, said) in [
-        ("store:vvb1.acme.example/tomcats", "declares no store store:vvb1.acme.example/tomcats; did you mean `store:"),
+        (
+            "store:vvb1.acme.example/tomcats",
+            "declares no store named store:vvb1.acme.example/tomcats; did you mean `store:",
+        ),
         ("identity:vvb1.acme.example/x", "declares no identity"),
         ("vvb1.acme.example/xyz", "declares no store or identity"),
         ("shop:vvb1.acme.example/tomcat", "write store:FQDN/NAME or identity:FQDN/NAME"),

@@ -188,7 +188,7 @@ fn explanations_say_what_a_rotation_waits_for() {
     let _ = begin(&estate, "cvp1.acme.example/wsm");
     let explain = |target: &str| estate.run(&["explain", target]).code(0);
     let said = explain("cvp1.acme.example/wsm").out_has("minted (its next key is in staging): sha256 ");
-    let said = said.out_has("  awaits    the restart of adsa.acme.example/tomcat\n");
+    let said = said.out_has("  waits for the restart of adsa.acme.example/tomcat\n");
     let _ = said.out_has("  later     install: ~ regenerate wsm_certificate\n");
     let said = explain("adsa.acme.example/cacerts/cvp1.acme.example").out_has("in-sync   the store holds it");
     let said = said.out_has("  later     withdraw: - delete cvp1.acme.example\n");
@@ -202,7 +202,7 @@ fn explanations_say_what_a_rotation_waits_for() {
         .out_has("planned   ~ regenerate wsm_certificate: all stores that trust it hold");
     assert!(!said.out.contains("awaits"), "{}", said.out);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let _ = explain("cvp1.acme.example/wsm").out_has("  awaits    the restart of cvp1.acme.example/wsm\n");
+    let _ = explain("cvp1.acme.example/wsm").out_has("  waits for the restart of cvp1.acme.example/wsm\n");
     let _ = estate.run(&["ack", "*"]).code(0);
     let said = explain("adsa.acme.example/cacerts/cvp1.acme.example~next").out_has("which gets another alias\n");
     let _ = said.out_has("  planned   > rename cvp1.acme.example~next to cvp1.acme.example: ");
@@ -226,7 +226,7 @@ fn a_pack_is_brought_in_before_the_restart_that_reads_it() {
     let said = estate.run(&["plan"]).code(0).out_has("  wait for  the restart of vvb1.acme.example/engine\n");
     assert_eq!(said.last_line(), NOTHING_NOW);
     // The name of a host means all its services.
-    let _ = estate.run(&["ack", "vvb1.acme.example"]).code(0).out_has("2 restarts").out_has("Go on:\n");
+    let _ = estate.run(&["ack", "vvb1.acme.example"]).code(0).out_has("2 restarts").out_has("Continue:\n");
     let said = estate.run(&["apply", "--auto-approve"]).code(5);
     assert!(said.last_line().contains(" 1 regenerated; 1 store written"), "{}", said.out);
     let _ = estate.run(&["ack", "*"]).code(0);

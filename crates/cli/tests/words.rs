@@ -157,7 +157,7 @@ fn listings() {
     let mut command = estate.command();
     command.args(["list", store, "--password-env", "PW", "--format", "json"]).env("PW", CANARY);
     let json = support::said(&mut command).code(0).out;
-    let bare = estate.run(&["list", store]).code(0).err_has("Read without a password");
+    let bare = estate.run(&["list", store]).code(0).err_has("The store was read without a password");
     assert!(bare.out.contains("not verified"));
     let quiet = estate.run(&["list", store, "--no-password"]).code(0);
     assert_eq!(quiet.err, "");

@@ -360,7 +360,7 @@ impl fmt::Display for Why {
                 "these files hold different certificates for {subject}: {files}; keep only the certificate that its service presents"
             ),
             Self::SourceBlocked { store, finding } => {
-                write!(f, "its certificate is in {store}, and that store is blocked ({finding})")
+                write!(f, "the identity's own store {store} is blocked ({finding}); repair that store first")
             }
             Self::NameMismatch { subject, carries, wildcard: true } => write!(
                 f,

@@ -345,11 +345,7 @@ fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
     let plan = judge(&world, &seen);
     assert!(matches!(verdicts(&plan, &root)[..], [EdgeVerdict::Manual(_)]), "trust in Personal is no trust");
     let found = plan.findings.iter().find(|f| f.kind == FindingKind::WrongStore).unwrap();
-    assert!(
-        found.message.contains("stands in My") && found.message.contains("certutil -delstore My"),
-        "{}",
-        found.message
-    );
+    assert!(found.message.contains("is in My") && found.message.contains("certutil -delstore My"), "{}", found.message);
 }
 
 /// A host with a store `iis` that people fill, and an `iis` that has ended and that people renew: two packs with one

@@ -172,7 +172,7 @@ fn a_rotation_forgotten_is_drift() {
     assert_eq!(drifts(&world.plan()), [""; 0]);
     later(&mut world, 2);
     let said = drifts(&world.plan());
-    assert!(said.iter().any(|d| d.starts_with("rotation-waiting") && d.contains("forgotten")), "{said:#?}");
+    assert!(said.iter().any(|d| d.starts_with("rotation-waiting") && d.contains("waiting too long")), "{said:#?}");
     // So is a rotation whose last step nobody takes.
     world.ack_all();
     world.apply(&world.plan());

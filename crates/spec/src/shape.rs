@@ -144,7 +144,7 @@ impl Checker<'_> {
                 let boolean = ["yes", "no", "on", "off", "true", "false"].contains(&text.to_ascii_lowercase().as_str());
                 if *plain && boolean && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name) {
                     let message = format!(
-                        "{quoted} without quotes means true or false in YAML, but {} was expected",
+                        "{quoted} without quotes means true or false to many YAML readers, but {} was expected",
                         lexeme.noun()
                     );
                     let shown = if quiet { "…" } else { text };

@@ -229,9 +229,9 @@ fn the_port_of_a_cti_server_follows_its_id() {
         assert_eq!(warned(good), "", "{good}");
     }
     let printed = warned("{ CTI_ID: 3, CTI_PORT: 40630 }");
-    assert!(printed.contains("CTI_PORT is `40630`, and for CTI_ID 3 it is 46030"), "{printed}");
+    assert!(printed.contains("CTI_PORT is `40630`, but for CTI_ID 3 it should be 46030"), "{printed}");
     assert!(printed.contains("--> estate.yaml:7:34") && printed.contains("42030 + 2000 * (CTI_ID - 1)"), "{printed}");
-    assert!(warned("{ CTI_ID: 3 }").contains("CTI_PORT is `42030`, and for CTI_ID 3 it is 46030"));
+    assert!(warned("{ CTI_ID: 3 }").contains("CTI_PORT is `42030`, but for CTI_ID 3 it should be 46030"));
     assert!(warned("{ CTI_ID: zero }").contains("CTI_ID is `zero`, which is not a number from 1 upwards"));
     let faults = faults_with(&format!(
         "{HEAD}roles:\n  ads: {{ vars: {{ PORT: {{ sequence: {{ of: IDD, first: 1, step: 1 }} }}, ID: {{ default: '1' }} }} }}\n"

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<ExitFacts, Sto
     let holds = count(confirmed.confirmation.holds.len(), "certificate");
     let done = match (confirmed.added, confirmed.removed) {
         (0, 0) => "no pack had steps left".to_owned(),
-        (added, removed) => format!("from the pack: {added} added, {removed} removed"),
+        (added, removed) => format!("{added} added and {removed} removed by the pack"),
     };
     let mut text = match confirmed.confirmation.kind {
         ConfirmationKind::Claimed => format!("Recorded, reported by {by}: {target}: {done}.\n"),

@@ -92,7 +92,7 @@ impl FileWriter<'_> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(looked(error)),
             Ok(_) | Err(_) => {}
         }
-        let cause = "another program removed or changed it meanwhile";
+        let cause = "another program removed or changed it at the same time";
         Err(DiskError::new("rely on", &self.path, io::Error::other(cause)))
     }
 

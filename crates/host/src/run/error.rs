@@ -315,7 +315,7 @@ pub enum NewKeyError {
         left: Option<DiskError>,
     },
     /// The key that was in staging when the plan was made is gone.
-    #[error("the staged key of {0} is gone; plan again")]
+    #[error("the staged key of {0} is missing; plan again")]
     Gone(IdentityId),
     /// The key in staging has another certificate than when the plan was made.
     #[error("{} holds another certificate than at the time of the plan; plan again", .0.display())]

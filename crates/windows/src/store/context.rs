@@ -44,20 +44,20 @@ impl CertificateContext {
 
     /// Makes the context of a certificate that is in no store yet.
     pub(super) fn new(der: &[u8], store: &str) -> Result<Self, SystemStoreError> {
-        const DEED: &str = "add a certificate to";
+        const ACTION: &str = "add a certificate to";
         // The system would also accept a certificate with further bytes after it.
         let whole = whole(der).ok_or_else(|| {
-            SystemStoreError::refused(DEED, store, "it is no certificate, or not one alone")
+            SystemStoreError::refused(ACTION, store, "it is not exactly one certificate")
                 .of_kind(SystemStoreErrorKind::NotACertificate)
         })?;
         let length = u32::try_from(whole.len())
-            .map_err(|_| SystemStoreError::refused(DEED, store, "it is larger than any certificate"))?;
+            .map_err(|_| SystemStoreError::refused(ACTION, store, "it is larger than any certificate"))?;
         // SAFETY: the bytes are readable and as many as said; the call copies them.
         let made =
             unsafe { CertCreateCertificateContext(X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.as_ptr(), length) };
         // SAFETY: the context that the call made is valid and owned here.
         let context = unsafe { Self::from_raw(made) };
-        context.ok_or_else(|| SystemStoreError::last(DEED, store).of_kind(SystemStoreErrorKind::NotACertificate))
+        context.ok_or_else(|| SystemStoreError::last(ACTION, store).of_kind(SystemStoreErrorKind::NotACertificate))
     }
 
     /// The certificate's bytes.
@@ -73,15 +73,16 @@ impl CertificateContext {
     }
 
     pub(super) fn set_friendly_name(&self, name: &str, store: &str) -> Result<(), SystemStoreError> {
-        const DEED: &str = "name a certificate for";
-        let mut wide = wide::text(name).map_err(|_| SystemStoreError::refused(DEED, store, "a NUL within its name"))?;
+        const ACTION: &str = "name a certificate for";
+        let mut wide =
+            wide::text(name).map_err(|_| SystemStoreError::refused(ACTION, store, "a NUL within its name"))?;
         let bytes = u32::try_from(wide.len() * 2).unwrap_or(u32::MAX);
         let blob = CRYPT_INTEGER_BLOB { cbData: bytes, pbData: wide.as_mut_ptr().cast() };
         // SAFETY: this property takes a blob; it and the text it points to live until the call returns, which copies them.
         let done = unsafe {
             CertSetCertificateContextProperty(self.0, CERT_FRIENDLY_NAME_PROP_ID, 0, (&raw const blob).cast())
         };
-        if done == 0 { Err(SystemStoreError::last(DEED, store)) } else { Ok(()) }
+        if done == 0 { Err(SystemStoreError::last(ACTION, store)) } else { Ok(()) }
     }
 
     /// The ids of the certificate's properties.

@@ -42,8 +42,8 @@ impl Drop for Handle {
 impl Handle {
     /// Opens the registry's store of this name at a location.
     pub(super) fn open(name: &str, location: u32, access: OpenMode, shown: String) -> Result<Self, SystemStoreError> {
-        const DEED: &str = "open";
-        let wide = wide::text(name).map_err(|_| SystemStoreError::refused(DEED, &shown, "a NUL within its name"))?;
+        const ACTION: &str = "open";
+        let wide = wide::text(name).map_err(|_| SystemStoreError::refused(ACTION, &shown, "a NUL within its name"))?;
         let access = match access {
             OpenMode::Read => CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG,
             OpenMode::Write => CERT_STORE_OPEN_EXISTING_FLAG,
@@ -52,7 +52,7 @@ impl Handle {
         let flags = location | access | CERT_STORE_ENUM_ARCHIVED_FLAG;
         // SAFETY: this provider takes a NUL-terminated name, which lives until the call returns.
         let store = unsafe { CertOpenStore(CERT_STORE_PROV_SYSTEM_REGISTRY_W, 0, 0, flags, wide.as_ptr().cast()) };
-        if store.is_null() { Err(SystemStoreError::last(DEED, &shown)) } else { Ok(Self { store, shown }) }
+        if store.is_null() { Err(SystemStoreError::last(ACTION, &shown)) } else { Ok(Self { store, shown }) }
     }
 
     /// A temporary store in memory.
@@ -105,9 +105,9 @@ impl Handle {
     }
 
     pub(super) fn add_element(&self, element: &[u8]) -> Result<(), SystemStoreError> {
-        const DEED: &str = "restore a certificate in";
+        const ACTION: &str = "restore a certificate in";
         let length = u32::try_from(element.len())
-            .map_err(|_| SystemStoreError::refused(DEED, &self.shown, "it is larger than any certificate"))?;
+            .map_err(|_| SystemStoreError::refused(ACTION, &self.shown, "it is larger than any certificate"))?;
         // SAFETY: the element is readable and as long as said; type and context are not asked for.
         let done = unsafe {
             CertAddSerializedElementToStore(
@@ -124,7 +124,7 @@ impl Handle {
         if done != 0 {
             return Ok(());
         }
-        let error = SystemStoreError::last(DEED, &self.shown);
+        let error = SystemStoreError::last(ACTION, &self.shown);
         Err(if error.kind() == SystemStoreErrorKind::Other {
             error.of_kind(SystemStoreErrorKind::NotACertificate)
         } else {
@@ -133,13 +133,14 @@ impl Handle {
     }
 
     pub(super) fn remove(&self, id: Id) -> Result<StoredCertificate, SystemStoreError> {
-        const DEED: &str = "remove a certificate from";
-        let found =
-            self.find(|context| id.is_of(context.der())).ok_or_else(|| SystemStoreError::absent(DEED, &self.shown))?;
+        const ACTION: &str = "remove a certificate from";
+        let found = self
+            .find(|context| id.is_of(context.der()))
+            .ok_or_else(|| SystemStoreError::absent(ACTION, &self.shown))?;
         let kept = StoredCertificate::of(&found, &self.shown)?;
         // SAFETY: the context came from this store's enumeration; the call takes it back, whether it fails or not.
         let done = unsafe { CertDeleteCertificateFromStore(found.into_raw()) };
-        if done == 0 { Err(SystemStoreError::last(DEED, &self.shown)) } else { Ok(kept) }
+        if done == 0 { Err(SystemStoreError::last(ACTION, &self.shown)) } else { Ok(kept) }
     }
 
     pub(super) fn commit(&self) -> Result<(), SystemStoreError> {

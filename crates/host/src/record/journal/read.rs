@@ -21,7 +21,7 @@ pub enum JournalError {
     Disk(#[from] DiskError),
     /// There is no such file, or it is empty.
     #[error(
-        "the journal {path} of run {run} is gone or empty; restore it from a backup of the state folder (docs/state.md says what to do without one)"
+        "the journal {path} of run {run} is missing or empty; restore it from a backup of the state folder (docs/state.md says what to do without one)"
     )]
     Missing {
         /// The file.
