@@ -13,7 +13,7 @@ use crate::password::Password;
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
     /// The store's password. If the store's digest does not match under it, opening fails with
-    /// [`crate::Class::WrongPassword`]. A store without protection ignores the password.
+    /// [`crate::ErrorClass::WrongPassword`]. A store without protection ignores the password.
     Password(&'a Password),
     /// No password, because nothing in the store is protected. A store or key that is protected nevertheless is neither
     /// opened nor written.

@@ -2,7 +2,7 @@
 //! certificates and stores are real, and the commands compute everything they print about them.
 //!
 //! `layout` first gives every store what the spec wants (the edges of the resolved topology), changed by the short list of
-//! defects in [`sins`].
+//! defects in [`defects`].
 
 mod defects;
 mod issue;

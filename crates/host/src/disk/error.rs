@@ -34,7 +34,7 @@ pub struct DiskError {
 }
 
 impl DiskError {
-    /// Creates the error; `deed` continues "cannot …".
+    /// Creates the error; `action` continues "cannot …".
     pub(crate) fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
         Self { action, path: path.into(), cause }
     }

@@ -2,7 +2,7 @@
 //! takes the bytes of such a file and gives the settings that count, without secrets. It never changes a file.
 //!
 //! Such a text holds passwords. Everything that is read stays behind [`Password`](trustmason_keystore::Password) until
-//! [`sift`] has replaced each password by a verdict and has dropped what may be one. Only the result is a fact. A value
+//! [`facts_of`] has replaced each password by a verdict and has dropped what may be one. Only the result is a fact. A value
 //! is repeated to people only if it is an absolute path or nearly the word that it should be, and a name only if it is
 //! nearly a known one.
 
