@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_millis(200);
 
 /// The failure of a replacement.
 #[derive(Debug)]
-pub enum ReplaceError {
+pub enum ReplaceFileError {
     /// Both files have their old names.
     AsItWas(io::Error),
     /// The old file has only its second name, and no file has the target's name.
@@ -119,8 +119,8 @@ fn move_file(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
 /// Gives `new` the name and the access list of `target`. The old file is then called `aside`.
 ///
 /// # Errors
-/// [`ReplaceError`] says which file has which name.
-pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceError> {
+/// [`ReplaceFileError`] says which file has which name.
+pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceFileError> {
     let mut act = || {
         let (target, new, aside) = (wide::path(target)?, wide::path(new)?, wide::path(aside)?);
         // SAFETY: the three names are NUL-terminated and live until the call returns; the last two arguments are reserved.
@@ -131,9 +131,9 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
     };
     tries(&mut act, is_in_use).map_err(|error| {
         if is_one_of(&error, &[ERROR_UNABLE_TO_MOVE_REPLACEMENT_2]) {
-            ReplaceError::SetAside(error)
+            ReplaceFileError::SetAside(error)
         } else {
-            ReplaceError::AsItWas(as_unsupported(error))
+            ReplaceFileError::AsItWas(as_unsupported(error))
         }
     })
 }

@@ -39,7 +39,7 @@ fn the_old_file_keeps_a_second_name() {
     assert!(!new.exists());
     fs::write(&new, b"newer").unwrap();
     let gone = replace(&dir.path().join("gone"), &new, &aside).unwrap_err();
-    let ReplaceError::AsItWas(cause) = gone else { panic!("{gone:?}") };
+    let ReplaceFileError::AsItWas(cause) = gone else { panic!("{gone:?}") };
     assert_eq!(cause.kind(), io::ErrorKind::NotFound, "{cause}");
 }
 

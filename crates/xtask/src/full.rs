@@ -9,10 +9,10 @@ use crate::{campaign, fuzz, windows};
 /// The duration of each fuzzing target in seconds.
 const FUZZED: u32 = 600;
 
-type Campaign = (&'static str, fn() -> Result<&'static str, Failure>);
+type NamedCampaign = (&'static str, fn() -> Result<&'static str, Failure>);
 
 /// The campaigns, with the place of their figures. The quick ones come first.
-const CAMPAIGNS: [Campaign; 9] = [
+const CAMPAIGNS: [NamedCampaign; 9] = [
     ("loads", || campaign::loads(campaign::LOADS, campaign::SEED).map(|()| "docs/loads.md")),
     ("chains", || campaign::chains(campaign::CHAINS, campaign::SEED).map(|()| "docs/chains.md")),
     ("tests", || campaign::tests().map(|()| "printed above")),

@@ -310,7 +310,7 @@ struct RoundDocument {
     run: Option<String>,
     stores: Vec<StoreDocument>,
     changes: Vec<ChangeDocument>,
-    packs: Vec<PackDocument>,
+    packs: Vec<PackOutput>,
     restarted: Vec<RestartedDocument>,
     troubles: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -364,7 +364,7 @@ struct ChangeDocument {
 }
 
 #[derive(Serialize)]
-struct PackDocument {
+struct PackOutput {
     target: String,
     of: TargetKind,
     outcome: PackEnd,
@@ -461,12 +461,12 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
     }
 }
 
-fn pack_document(target: &HandOffTarget, outcome: &PackOutcome) -> PackDocument {
+fn pack_document(target: &HandOffTarget, outcome: &PackOutcome) -> PackOutput {
     let (end, folder, message) = match outcome {
         PackOutcome::Written { folder } => (PackEnd::Written, Some(folder.display().to_string()), None),
         PackOutcome::Unchanged { folder } => (PackEnd::Unchanged, Some(folder.display().to_string()), None),
         PackOutcome::Failed { error } => (PackEnd::Failed, None, Some(error.to_string())),
         PackOutcome::Skipped { why } => (PackEnd::Skipped, None, Some(why.to_string())),
     };
-    PackDocument { target: target.id(), of: target.kind(), outcome: end, folder, message }
+    PackOutput { target: target.id(), of: target.kind(), outcome: end, folder, message }
 }

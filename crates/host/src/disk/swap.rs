@@ -226,13 +226,13 @@ impl Disk {
     /// As `exchange`, for Windows: in one step the new file gets the target's name and the old file its second name.
     #[cfg(windows)]
     fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
-        use trustmason_windows::file::{self, ReplaceError as Unreplaced};
+        use trustmason_windows::file::{self, ReplaceFileError};
         let aside = aside(temporary);
         let mut set_aside = false;
         let replaced = self.take(DiskStep::Rename, "replace file", target, || {
             file::replace(target, temporary, &aside).map_err(|error| match error {
-                Unreplaced::AsItWas(cause) => cause,
-                Unreplaced::SetAside(cause) => {
+                ReplaceFileError::AsItWas(cause) => cause,
+                ReplaceFileError::SetAside(cause) => {
                     set_aside = true;
                     cause
                 }

@@ -136,7 +136,7 @@ pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), Oth
 }
 
 /// The content of a trust store across its system stores: the machine's own certificates, and those of others.
-pub(crate) struct Listing {
+pub(crate) struct SystemListing {
     /// All of it as one serialised store.
     pub store: Store,
     /// For each entry, its system store and who manages it.
@@ -145,7 +145,7 @@ pub(crate) struct Listing {
     pub parts: BTreeMap<SystemStore, Store>,
 }
 
-impl Listing {
+impl SystemListing {
     /// The digest that a plan is bound to, over every part in order.
     pub(crate) fn digest(&self) -> Digest {
         let lines = self.parts.iter().map(|(name, part)| format!("{name} {}\n", digest_of(part)));
@@ -196,7 +196,7 @@ pub(crate) fn list(
     stores: &dyn SystemStores,
     place: &SystemPlace,
     certificates: &Interner,
-) -> Result<Listing, LiveError> {
+) -> Result<SystemListing, LiveError> {
     let (mut parts, mut all, mut kept) = (BTreeMap::new(), Vec::new(), Vec::new());
     for store in place.stores() {
         let named = |error: LiveError| LiveError(format!("{} cannot be read: {error}", place.path(store)));
@@ -226,7 +226,7 @@ pub(crate) fn list(
     }
     let store = opened(all.iter().map(Vec::as_slice), certificates)?;
     let system_entries = store.entries().iter().map(|entry| entry.id).zip(kept).collect();
-    Ok(Listing { store, system_entries, parts })
+    Ok(SystemListing { store, system_entries, parts })
 }
 
 /// The digest of the listing in a backup of a system store.

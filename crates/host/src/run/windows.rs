@@ -22,7 +22,7 @@ use super::work::RunInProgress;
 use super::writer::PlacedEntries;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
-use crate::live::{self, Listing, LiveError, SystemStores};
+use crate::live::{self, SystemListing, LiveError, SystemStores};
 use crate::record::journal::{Intent, Journal, Piece, Record};
 use crate::record::sites::Sites;
 
@@ -102,7 +102,7 @@ fn expected(
     place: &SystemPlace,
     expect: Option<Expect>,
     certificates: &Interner,
-) -> Result<Listing, StoreWriteFailure> {
+) -> Result<SystemListing, StoreWriteFailure> {
     let listing = live::list(stores, place, certificates)?;
     match expect {
         Some(Expect::Digest(wanted)) if wanted == listing.digest() => Ok(listing),
@@ -114,7 +114,7 @@ fn expected(
 /// The changes, by system store.
 fn turned(
     work: &RunInProgress<'_>,
-    listing: &Listing,
+    listing: &SystemListing,
     place: &SystemPlace,
     changes: &[&Change],
 ) -> Result<BTreeMap<SystemStore, SystemEdit>, RefusedEdit> {
@@ -126,7 +126,7 @@ fn turned(
 /// Which certificate is added to which system store, and which is removed from which. A certificate that is there is
 /// not added again.
 fn turns(
-    listing: &Listing,
+    listing: &SystemListing,
     place: &SystemPlace,
     edits: &Edits,
 ) -> Result<BTreeMap<SystemStore, SystemEdit>, TurnError> {

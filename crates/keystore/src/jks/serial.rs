@@ -38,7 +38,7 @@ type Result<T> = std::result::Result<T, ReadError>;
 
 /// The thing for which a handle stands.
 #[derive(Clone)]
-enum Handle {
+enum SerialHandle {
     Class(Option<usize>),
     Value,
 }
@@ -53,7 +53,7 @@ struct Class_ {
 
 struct Walk<'a> {
     reader: Reader<'a>,
-    handles: Vec<Handle>,
+    handles: Vec<SerialHandle>,
     classes: Vec<Class_>,
 }
 
@@ -92,7 +92,7 @@ impl Walk<'_> {
         Ok((at, self.reader.u8().map_err(cut)?))
     }
 
-    fn handle(&mut self, handle: Handle) -> Result<()> {
+    fn handle(&mut self, handle: SerialHandle) -> Result<()> {
         if self.handles.len() >= MOST_HANDLES {
             return Err(self.corrupt(self.reader.position(), "a sealed secret key holds too many objects"));
         }
@@ -100,7 +100,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn reference(&mut self, at: usize) -> Result<Handle> {
+    fn reference(&mut self, at: usize) -> Result<SerialHandle> {
         let index = self.reader.u32().map_err(cut)?.checked_sub(FIRST_HANDLE);
         let found = index.and_then(|index| self.handles.get(index as usize)).cloned();
         found.ok_or_else(|| self.corrupt(at, "a sealed secret key refers to an object that is not there"))
@@ -116,7 +116,7 @@ impl Walk<'_> {
         if class.is_none() {
             return Err(self.corrupt(at, "a secret key has no class"));
         }
-        self.handle(Handle::Value)?;
+        self.handle(SerialHandle::Value)?;
         let own = class.and_then(|index| self.classes.get(index));
         let passes_filter = own.is_some_and(|class| Some(class.name.as_str()) == SEALED.first().copied());
         // The values of fields come class by class, the most general class first.
@@ -150,8 +150,8 @@ impl Walk<'_> {
             NULL => return Ok(None),
             REFERENCE => {
                 return match self.reference(at)? {
-                    Handle::Class(class) => Ok(class),
-                    Handle::Value => {
+                    SerialHandle::Class(class) => Ok(class),
+                    SerialHandle::Value => {
                         Err(self.corrupt(at, "a sealed secret key refers to no class where one is needed"))
                     }
                 };
@@ -175,7 +175,7 @@ impl Walk<'_> {
         self.reader.take(8).map_err(cut)?;
         let index = self.classes.len();
         self.classes.push(Class_ { name, flags: 0, fields: Vec::new(), parent: None });
-        self.handle(Handle::Class(Some(index)))?;
+        self.handle(SerialHandle::Class(Some(index)))?;
         let flags = self.reader.u8().map_err(cut)?;
         if flags & SERIALIZABLE == 0 {
             return Err(self.corrupt(at, "a sealed secret key is of a class that is not serialisable"));
@@ -214,12 +214,12 @@ impl Walk<'_> {
         match code {
             STRING => {
                 self.reader.block16().map_err(cut)?;
-                self.handle(Handle::Value)
+                self.handle(SerialHandle::Value)
             }
             LONG_STRING => {
                 self.reader.take(4).map_err(cut)?;
                 self.reader.block32().map_err(cut)?;
-                self.handle(Handle::Value)
+                self.handle(SerialHandle::Value)
             }
             REFERENCE => self.reference(at).map(|_| ()),
             NULL => Ok(()),
@@ -243,7 +243,7 @@ impl Walk<'_> {
                 if class.and_then(|index| self.classes.get(index)).is_none_or(|class| class.name != "[B") {
                     return Err(self.corrupt(at, "a sealed secret key holds an array of something other than bytes"));
                 }
-                self.handle(Handle::Value)?;
+                self.handle(SerialHandle::Value)?;
                 return self.reader.block32().map(|_| ()).map_err(cut);
             }
             _ => {

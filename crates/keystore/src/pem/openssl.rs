@@ -57,7 +57,7 @@ fn label(line: &[u8]) -> Option<&[u8]> {
 
 /// How far OpenSSL reads a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum ReadExtent {
     /// To the end, as it reads a chain.
     All,
     /// To the first wanted block, as it reads a key.
@@ -65,7 +65,7 @@ pub(super) enum Extent {
 }
 
 /// Reads a file as far as OpenSSL does, and gives the number of wanted blocks.
-pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<usize, OpensslStop> {
+pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: ReadExtent) -> Result<usize, OpensslStop> {
     let mut lines = lines(bytes);
     let mut found = 0;
     while let Some(first) = lines.by_ref().find(|line| label(line.text).is_some()) {
@@ -116,7 +116,7 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
             }
         }
         found += usize::from(wanted(label));
-        if found > 0 && extent == Extent::First {
+        if found > 0 && extent == ReadExtent::First {
             break;
         }
     }

@@ -14,7 +14,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::blocks::{self, BlockNote, PemEntry};
-use super::openssl::{self, Extent};
+use super::openssl::{self, ReadExtent};
 use super::write::{self, append, newline};
 use crate::certificate::KeyAlgorithm;
 use crate::content::StoreContent;
@@ -112,7 +112,7 @@ pub(crate) fn open(
         let found = blocks::read(bytes, certificates);
         let certificate = |label: &[u8]| std::str::from_utf8(label).is_ok_and(label::is_certificate_label);
         if found.iter().any(PemEntry::is_certificate)
-            && let Err(stop) = loads(bytes, certificate, Extent::All)
+            && let Err(stop) = loads(bytes, certificate, ReadExtent::All)
         {
             let cause = format!("OpenSSL does not load it: in line {} {}", stop.line, stop.why);
             let hint = "write the certificate again in lines of 64 characters, without spaces or empty lines";
@@ -141,7 +141,7 @@ pub(crate) fn open(
 }
 
 /// Whether OpenSSL reads a file and finds a block of this kind in it.
-fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<(), openssl::OpensslStop> {
+fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: ReadExtent) -> Result<(), openssl::OpensslStop> {
     match openssl::read(bytes, wanted, extent)? {
         0 => Err(openssl::unfound(bytes)),
         _ => Ok(()),
@@ -168,7 +168,7 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
             hint: "write the key without a passphrase (openssl pkey -in FILE -out FILE.new) and protect the file by its mode",
         });
     }
-    if let Err(stop) = loads(bytes, |label| label.ends_with(b"PRIVATE KEY"), Extent::First) {
+    if let Err(stop) = loads(bytes, |label| label.ends_with(b"PRIVATE KEY"), ReadExtent::First) {
         let why = format!("in line {} of its file {}", stop.line, stop.why);
         let hint = "write it again in lines of 64 characters, without spaces or empty lines";
         return Err(KeyError::NotLoaded { why, hint });

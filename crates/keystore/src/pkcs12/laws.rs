@@ -104,19 +104,19 @@ fn file_strategy() -> impl Strategy<Value = Store> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum Pkcs12Step {
     Keep,
     Rename(String),
     Remove,
     ReplaceKey,
 }
 
-fn step_strategy() -> impl Strategy<Value = Step> {
+fn step_strategy() -> impl Strategy<Value = Pkcs12Step> {
     prop_oneof![
-        5 => Just(Step::Keep),
-        1 => alias().prop_map(Step::Rename),
-        1 => Just(Step::Remove),
-        1 => Just(Step::ReplaceKey)
+        5 => Just(Pkcs12Step::Keep),
+        1 => alias().prop_map(Pkcs12Step::Rename),
+        1 => Just(Pkcs12Step::Remove),
+        1 => Just(Pkcs12Step::ReplaceKey)
     ]
 }
 
@@ -154,15 +154,15 @@ fn is_hidden(store: &Store, id: EntryId) -> bool {
     store.remarks().iter().any(|remark| matches!(remark, Remark::HiddenKey { entry, .. } if *entry == id))
 }
 
-type Row = (Option<String>, &'static str, Option<i64>, Vec<Fingerprint>);
+type BagRow = (Option<String>, &'static str, Option<i64>, Vec<Fingerprint>);
 
-fn same_but_longer(was: &[Row], is: &[Row]) -> bool {
-    let longer = |(was, is): (&Row, &Row)| (&was.0, was.1, was.2) == (&is.0, is.1, is.2) && is.3.starts_with(&was.3);
+fn same_but_longer(was: &[BagRow], is: &[BagRow]) -> bool {
+    let longer = |(was, is): (&BagRow, &BagRow)| (&was.0, was.1, was.2) == (&is.0, is.1, is.2) && is.3.starts_with(&was.3);
     was.len() == is.len() && was.iter().zip(is).all(longer)
 }
 
 /// The entries as a JVM sees them: aliases, kinds, chains.
-fn meaning(store: &Store) -> Vec<Row> {
+fn meaning(store: &Store) -> Vec<BagRow> {
     let row = |entry: &&Entry| {
         let alias = entry.alias.as_deref().map(|alias| fold_alias(alias).into_owned());
         (alias, entry.kind.as_str(), entry.created_ms, prints(entry))
@@ -191,14 +191,14 @@ proptest! {
         let mut edits = Edits::default();
         for (entry, step) in store.entries().iter().zip(&steps) {
             let disposition = match step {
-                Step::Keep => continue,
-                Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
-                Step::Remove => Disposition::Remove,
-                Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => {
+                Pkcs12Step::Keep => continue,
+                Pkcs12Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
+                Pkcs12Step::Remove => Disposition::Remove,
+                Pkcs12Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => {
                     let (key, chain) = new_key();
                     Disposition::ReplaceKey { key, chain, created_ms: 7 }
                 }
-                Step::ReplaceKey => continue,
+                Pkcs12Step::ReplaceKey => continue,
             };
             edits.disposition.insert(entry.id, disposition);
         }

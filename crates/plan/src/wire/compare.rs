@@ -49,11 +49,11 @@ impl Document {
     }
 }
 
-type Pair<'a> = (Option<&'a ChangeDocument>, Option<&'a ChangeDocument>);
+type ValuePair<'a> = (Option<&'a ChangeDocument>, Option<&'a ChangeDocument>);
 
-fn paired<'a>(old: &'a [ChangeDocument], new: &'a [ChangeDocument]) -> Vec<Pair<'a>> {
+fn paired<'a>(old: &'a [ChangeDocument], new: &'a [ChangeDocument]) -> Vec<ValuePair<'a>> {
     let key = |c: &'a ChangeDocument| (&c.store, &c.alias, c.action);
-    let mut pairs: Vec<Pair<'a>> = old.iter().map(|o| (Some(o), new.iter().find(|n| key(n) == key(o)))).collect();
+    let mut pairs: Vec<ValuePair<'a>> = old.iter().map(|o| (Some(o), new.iter().find(|n| key(n) == key(o)))).collect();
     pairs.extend(new.iter().filter(|n| !old.iter().any(|o| key(o) == key(n))).map(|n| (None, Some(n))));
     pairs
 }

@@ -17,7 +17,7 @@ pub(super) fn instant(value: &Value<'_>) -> Parsed<()> {
 
 fn utc(value: &Value<'_>) -> Parsed<()> {
     require((11..=17).contains(&value.body.len()), "a UTCTime of another length than 11 to 17")?;
-    let mut digits = Digits(value.body);
+    let mut digits = JvmDigits(value.body);
     digits.two(0, 99)?;
     rest(digits, false)
 }
@@ -25,14 +25,14 @@ fn utc(value: &Value<'_>) -> Parsed<()> {
 /// A GeneralizedTime, under any tag.
 pub(super) fn generalized(value: &Value<'_>) -> Parsed<()> {
     require(value.body.len() >= 13, "a GeneralizedTime of fewer than 13 bytes")?;
-    let mut digits = Digits(value.body);
+    let mut digits = JvmDigits(value.body);
     digits.two(0, 99)?;
     digits.two(0, 99)?;
     rest(digits, true)
 }
 
 /// Everything after the year. The day is not compared with the month: the 31st of February loads.
-fn rest(mut digits: Digits<'_>, fraction: bool) -> Parsed<()> {
+fn rest(mut digits: JvmDigits<'_>, fraction: bool) -> Parsed<()> {
     digits.two(1, 12)?;
     digits.two(1, 31)?;
     digits.two(0, 23)?;
@@ -49,7 +49,7 @@ fn rest(mut digits: Digits<'_>, fraction: bool) -> Parsed<()> {
     match digits.0 {
         [b'Z'] => Ok(()),
         [b'+' | b'-', zone @ ..] if zone.len() == 4 => {
-            let mut zone = Digits(zone);
+            let mut zone = JvmDigits(zone);
             zone.two(0, 23)?;
             zone.two(0, 59)
         }
@@ -57,9 +57,9 @@ fn rest(mut digits: Digits<'_>, fraction: bool) -> Parsed<()> {
     }
 }
 
-struct Digits<'a>(&'a [u8]);
+struct JvmDigits<'a>(&'a [u8]);
 
-impl Digits<'_> {
+impl JvmDigits<'_> {
     /// The next two digits, whose value must lie in this range.
     fn two(&mut self, low: u8, high: u8) -> Parsed<()> {
         let Some((&[tens, ones], rest)) = self.0.split_first_chunk::<2>() else {

@@ -16,15 +16,15 @@ fn alias_strategy() -> impl Strategy<Value = String> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum JavaStep {
     Keep,
     Rename(String),
     Remove,
     ReplaceKey,
 }
 
-fn step_strategy() -> impl Strategy<Value = Step> {
-    prop_oneof![3 => Just(Step::Keep), 1 => alias_strategy().prop_map(Step::Rename), 1 => Just(Step::Remove), 1 => Just(Step::ReplaceKey)]
+fn step_strategy() -> impl Strategy<Value = JavaStep> {
+    prop_oneof![3 => Just(JavaStep::Keep), 1 => alias_strategy().prop_map(JavaStep::Rename), 1 => Just(JavaStep::Remove), 1 => Just(JavaStep::ReplaceKey)]
 }
 
 /// A store in which any alias may occur twice, because other tools write such files. The test writes the bytes itself.
@@ -75,15 +75,15 @@ proptest! {
         let mut edits = Edits::default();
         for (entry, step) in store.entries().iter().zip(&steps) {
             let disposition = match step {
-                Step::Keep => continue,
-                Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
-                Step::Remove => Disposition::Remove,
-                Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => Disposition::ReplaceKey {
+                JavaStep::Keep => continue,
+                JavaStep::Rename(alias) => Disposition::Rename(alias.as_str().into()),
+                JavaStep::Remove => Disposition::Remove,
+                JavaStep::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => Disposition::ReplaceKey {
                     key: NewKey::Sealed(store.sealed_key(entry.id).unwrap()),
                     chain: vec![Certificate::shared(&POOL.leaf)],
                     created_ms: 7,
                 },
-                Step::ReplaceKey => Disposition::Keep,
+                JavaStep::ReplaceKey => Disposition::Keep,
             };
             edits.disposition.insert(entry.id, disposition);
         }
