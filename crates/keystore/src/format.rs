@@ -88,7 +88,7 @@ impl Format {
         }
     }
 
-    /// Whether a store of this format can hold private keys.
+    /// Whether this crate reads and writes private keys in this format.
     #[must_use]
     pub fn holds_keys(self) -> bool {
         match self {

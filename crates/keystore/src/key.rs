@@ -1,4 +1,5 @@
-//! Private keys in the clear: which algorithm and size a key has, and whether it belongs to a certificate. The module
+//! Private keys: a key in the clear with its algorithm, its size and the certificate it belongs to, and [`SealedKey`], a
+//! key that is still protected. The module
 //! takes PKCS#8, PKCS#1 or SEC 1 bytes and gives PKCS#8. It never decrypts a key; the module of each format does.
 
 use std::fmt;
@@ -44,7 +45,8 @@ impl fmt::Debug for OpenedKey {
     }
 }
 
-/// A protected key as a store holds it, to be copied into another store of the same format and password.
+/// A protected key as a store holds it. It can be copied into a store of the same format without being opened; an edit
+/// refuses any other format. The password must be the same too. It is not checked, because the key is not opened.
 #[derive(Clone)]
 pub struct SealedKey {
     pub(crate) format: Format,

@@ -71,11 +71,11 @@ kinds! {
         Missing = "missing",
         /// The alias holds an older certificate of the subject.
         Stale = "stale",
-        /// The wanted alias is held by something that is not ours.
+        /// Another entry has the wanted alias, and trustmason did not place that entry.
         AliasConflict = "alias-conflict",
         /// A certificate names only hosts that left the estate.
         Retired = "retired",
-        /// A certificate the spec distrusts is in the store.
+        /// A certificate that the spec distrusts is in the store.
         Distrusted = "distrusted",
         /// A certificate does not name its host.
         NameMismatch = "name-mismatch",
@@ -87,27 +87,27 @@ kinds! {
         KeyPasswordMismatch = "key-password-mismatch",
         /// Only a part of a chain is trusted.
         ChainIncomplete = "chain-incomplete",
-        /// All entries this tool placed are gone at once.
+        /// All entries that trustmason placed in a store are missing at once.
         StoreReset = "store-reset",
         /// Another file is used instead of the store.
         ShadowedStore = "shadowed-store",
-        /// An option beside a store is wrong.
+        /// A setting of a product for its store is wrong.
         OptionWrong = "option-wrong",
-        /// An identity has another issuer than the spec says, or would lose its CA's unasked.
+        /// An identity has another issuer than the spec says, or would get a self-signed certificate instead of its CA's.
         IssuerMismatch = "issuer-mismatch",
-        /// A rotation waits for a person.
+        /// A rotation is pending: a person must act.
         RotationWaiting = "rotation-waiting",
-        /// A hand-off waits for a person.
+        /// A hand-off is pending: a person must act.
         HandOffWaiting = "hand-off-waiting",
     }
     Warning {
         /// A certificate ends soon.
         Expiring = "expiring",
-        /// The right certificate stands under another alias.
+        /// The right certificate has another alias.
         WrongAlias = "wrong-alias",
-        /// A wanted certificate stands in a system store of Windows where it gives no trust.
+        /// A wanted certificate is in a system store of Windows where it gives no trust.
         WrongStore = "wrong-store",
-        /// A key is shorter than the role demands.
+        /// A key is shorter than the role requires.
         WeakKey = "weak-key",
         /// A signature uses a hash the role does not allow.
         WeakSignature = "weak-signature",
@@ -115,35 +115,35 @@ kinds! {
         EkuMissing = "eku-missing",
         /// A certificate has no subject alternative name.
         SanMissing = "san-missing",
-        /// A host's certificate is a CA's: who holds its key can be any host to all who trust it.
+        /// A host's certificate is a CA certificate: the holder of its key can pose as any host.
         HostIsCa = "host-is-ca",
         /// Several hosts use one key.
         SharedKey = "shared-key",
-        /// A private key lies in a trust bundle.
+        /// A private key is in a trust bundle.
         PrivateKeyInTrust = "private-key-in-trust",
         /// A JVM does not see the entry.
         JvmInvisible = "jvm-invisible",
         /// Whether a JVM loads a certificate, and with it the whole store, cannot be told.
         JvmDoubtful = "jvm-doubtful",
-        /// A PKCS#12 store is protected in a way that its Java is too old for.
+        /// The Java of a PKCS#12 store is too old to read the store's protection.
         JavaTooOld = "java-too-old",
-        /// A trust is limited by properties of the store.
+        /// Properties of the store limit the trust in a certificate.
         LimitedTrust = "limited-trust",
-        /// What is known of a store is old.
+        /// The last observation of a store is old.
         ObservationOld = "observation-old",
         /// A service was not restarted since its store changed.
         RestartPending = "restart-pending",
-        /// A store holds a newer certificate of a host than the one known here.
+        /// A store holds a newer certificate of a host than the known one.
         Ahead = "ahead",
-        /// A service presents another certificate than the one known here.
+        /// A service presents another certificate than the known one.
         ServedDiffers = "served-differs",
     }
     Info {
-        /// An entry nobody declared; it stays.
+        /// An entry is not declared; it stays.
         Unmanaged = "unmanaged",
-        /// One certificate stands under several aliases.
+        /// One certificate has several aliases.
         Duplicate = "duplicate",
-        /// An options file could not be seen.
+        /// An options file could not be read.
         OptionsUnobserved = "options-unobserved",
         /// An intermediate is not imported, because stores would drop its constraints.
         IssuerWithheld = "issuer-withheld",
@@ -159,21 +159,21 @@ kinds! {
         WrongFormat = "wrong-format",
         /// The store's file does not exist.
         StoreMissing = "store-missing",
-        /// The host's disk is not there.
+        /// The host's disk is not reachable.
         Unreachable = "unreachable",
-        /// A subject's certificate is nowhere to be found.
+        /// A subject's certificate was not found.
         SourceMissing = "source-missing",
-        /// Two certificates claim to be a subject's.
+        /// Several certificates could be a subject's.
         SourceAmbiguous = "source-ambiguous",
-        /// Nobody can tell yet what a run that was cut off did to the store.
+        /// It cannot be told yet what an interrupted run did to the store.
         OutcomeUnclear = "outcome-unclear",
-        /// Two stores are one file.
+        /// Two stores are the same file.
         SameFile = "same-file",
         /// The change needs a store outside the selection.
         OutsideSelection = "outside-selection",
-        /// An authority's certificates cannot be had, or its root has no pin.
+        /// An authority's certificates are not available, or its root has no pin.
         UnknownAuthority = "unknown-authority",
-        /// A CA's reply belongs to another key than the one that waits.
+        /// A CA's reply belongs to another key than the staged one.
         ReplyKeyMismatch = "reply-key-mismatch",
         /// A CA's reply does not chain to the pinned root.
         ReplyChainIncomplete = "reply-chain-incomplete",
@@ -191,7 +191,7 @@ kinds! {
         ReplyEncoding = "reply-encoding",
         /// A certificate makes a JVM refuse the whole store.
         JvmUnloadable = "jvm-unloadable",
-        /// More deletions than allowed without being told.
+        /// A store would lose more entries than the spec or `--allow-deletes` allows.
         TooManyDeletes = "too-many-deletes",
     }
 }

@@ -54,11 +54,11 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Seconds since 1970 as RFC 3339 UTC. A moment outside the calendar's range (the years -9999 to 9999) is given in
-/// seconds.
+/// Seconds since 1970 as RFC 3339 UTC, such as `2024-01-31T12:00:00Z`. For a moment outside the years -9999 to 9999 the
+/// text gives the number of seconds.
 ///
-/// The calendar reaches further than [`jiff::Timestamp`], which ends 26 hours before the last moment that a certificate
-/// can name.
+/// The conversion uses [`DateTime`], because [`jiff::Timestamp`] ends 26 hours before 9999-12-31T23:59:59Z, the last
+/// moment that a certificate can name.
 pub fn time(seconds: i64) -> String {
     moment(seconds).map_or_else(|| outside(seconds), |at| format!("{at}Z"))
 }

@@ -97,8 +97,8 @@ pub(crate) enum SecretSpec {
 }
 
 impl SecretSpec {
-    /// Whether both name the same source. Values of literals are not compared: two literals are the same only if both
-    /// are public.
+    /// Whether both name the same source. Two literals are the same only if both have the same public value; the value of
+    /// a secret literal is never compared.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Env(a), Self::Env(b)) | (Self::File(a), Self::File(b)) => a == b,
@@ -106,7 +106,7 @@ impl SecretSpec {
                 p.value == q.value && k == l
             }
             (Self::Command(a), Self::Command(b)) => a == b,
-            (Self::Literal(_, a), Self::Literal(_, b)) => *a && *b,
+            (Self::Literal(one, true), Self::Literal(other, true)) => one.expose() == other.expose(),
             (Self::Literal(..) | Self::Env(_) | Self::File(_) | Self::Properties { .. } | Self::Command(_), _) => false,
         }
     }

@@ -44,7 +44,8 @@ impl Node {
         self.get(field).map(Self::items).unwrap_or_default().iter().filter_map(Self::spot).collect()
     }
 
-    /// The texts of a field that holds one text or a list, without places.
+    /// The texts of a field that holds one text or a list, without places. An absent field has none, and values that are not
+    /// text are left out.
     pub(crate) fn texts_of(&self, field: &str) -> Vec<String> {
         self.spots_of(field).into_iter().map(|at| at.value).collect()
     }

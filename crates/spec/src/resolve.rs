@@ -22,10 +22,10 @@ use crate::fault::{Fault, Faults};
 use crate::profile::{Catalog, LoadedProfile, join};
 use crate::topology::{Accept, Policy, Topology};
 
-/// The result of resolving.
+/// The estate of a spec in which everything fits together, and warnings about the spec.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// The estate with every name resolved.
+    /// The estate: every name resolved, every template filled in, every rule turned into edges.
     pub topology: Topology,
     /// Faults that deserve a look but do not stop the work.
     pub warnings: Faults,
@@ -52,7 +52,7 @@ impl Resolver<'_> {
 /// paths start. The same input always gives the same topology.
 ///
 /// # Errors
-/// Everything that does not fit together, sorted by file and line.
+/// Every unknown name, unusable value and contradiction, sorted by file and line.
 pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<Resolved, Faults> {
     let catalog = Catalog::new(profiles)?;
     let mut work = Resolver { spec, base, faults: Faults::default(), warnings: Faults::default() };

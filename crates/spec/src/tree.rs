@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// The noun of the node's kind, for messages.
+    /// The noun of the node's kind with its article, for messages: `a list`, `a mapping`.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
             NodeKind::Null => "nothing",

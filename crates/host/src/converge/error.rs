@@ -14,7 +14,7 @@ use crate::word::decision::DecisionError;
 /// Why an estate could not be looked at. Without its ledger nothing may be judged at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
-    /// The state folder belongs to another account.
+    /// The state folder belongs to another account than the one that runs the program.
     #[error(transparent)]
     Foreign(#[from] ForeignState),
     /// The ledger cannot be used.
@@ -22,7 +22,7 @@ pub enum LookError {
     Ledger(#[from] LedgerError),
 }
 
-/// Why the estate's lock was not taken.
+/// Why the estate's lock was not taken. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
     /// The state folder belongs to another account.

@@ -197,10 +197,10 @@ pub(crate) fn open_if_there(path: &Path, limit: ReadLimit) -> Result<Option<File
     Ok(regular.map(Regular::into_file))
 }
 
-/// The paths in a folder, sorted, each with whether it is a folder. An absent folder has none.
+/// The paths of the items directly in a folder, sorted, each with whether the item is a folder. An absent folder has none.
 ///
 /// # Errors
-/// Fails if the folder cannot be listed.
+/// Fails if the folder or one of its items cannot be read.
 pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
     let mut found = Vec::new();
     for item in items_if_there(path)?.into_iter().flatten() {

@@ -67,7 +67,10 @@ pub(crate) enum ProcessError {
     Lost(std::io::Error),
 }
 
-/// Runs a program and waits for it.
+/// Runs a program and waits until it ends. A program that ended by itself gives [`Ran`], whatever its exit code.
+///
+/// # Errors
+/// There is no program, it was not started, or it was killed: after its timeout, or because it could not be waited for.
 pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
     let mut child = start(call)?;
     let group = Group::of(&child);

@@ -281,8 +281,8 @@ pub(crate) fn of_replayed(records: &[Record], replays: &[Replayed], run: &RunId,
     entries
 }
 
-/// The changes of an intent that were made: all, none, or, if a folder was written in part, those that can be seen
-/// there.
+/// The changes of one intent of a journal that were made: all if the whole store was written, none if nothing was. If a
+/// folder was written in part, they are the changes that the folder on disk shows now; an unreadable folder shows none.
 pub(crate) fn happened(replayed: &Replayed, sites: Sites<'_>) -> Vec<Fact> {
     let facts = &replayed.intent.facts;
     if replayed.is_done() {

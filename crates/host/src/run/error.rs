@@ -205,7 +205,7 @@ pub enum RefusedEdit {
     /// A system store that changes was not among those that were read.
     #[error("{0} was not read")]
     NotRead(SystemStore),
-    /// The new content of a system store cannot be read.
+    /// The content that the change would give a system store cannot be read.
     #[error(transparent)]
     Live(#[from] LiveError),
 }

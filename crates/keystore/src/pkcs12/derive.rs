@@ -144,7 +144,8 @@ macro_rules! with_digest {
 }
 
 impl Hash {
-    /// The hash with this object identifier as a digest.
+    /// The hash whose digest algorithm (not its HMAC) has this object identifier, given without tag and length. `None` if the
+    /// crate does not know it.
     pub(crate) fn of_digest(oid: &[u8]) -> Option<Self> {
         if oid == OIW_SHA1 {
             return Some(Self::Sha1);

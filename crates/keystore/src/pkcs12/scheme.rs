@@ -283,7 +283,7 @@ impl Scheme {
         Self { kind, salt: vec![0; self.salt.len()], rounds: self.rounds }
     }
 
-    /// The AlgorithmIdentifier of the scheme.
+    /// The DER of the scheme's AlgorithmIdentifier with its parameters: salt, rounds and initialisation vector.
     pub(crate) fn identifier(&self) -> Vec<u8> {
         let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
         let salt = encode(der::OCTET_STRING, &self.salt);

@@ -161,7 +161,9 @@ fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, 
 }
 
 impl Role {
-    /// Adds another role to this one. The error names the definition that differs.
+    /// Adds the definitions of another role that this role does not have. A definition that both have must be equal; only
+    /// the names of export files are joined. The error names the first definition that differs. This role is then changed
+    /// in part, and must not be used.
     pub(crate) fn absorb(&mut self, other: &Self) -> Result<(), String> {
         for (name, theirs) in &other.stores {
             match self.stores.get(name) {

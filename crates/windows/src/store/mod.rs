@@ -121,10 +121,11 @@ impl Managed {
     }
 }
 
-/// Lists the certificates of a store in the system's order, including archived ones. The store is opened for reading only.
+/// Lists the certificates in the registry's own part of a store, in the system's order, including archived ones. The store
+/// is opened for reading only, and never created. [`list_managed`] lists the other parts.
 ///
 /// # Errors
-/// [`SystemStoreErrorKind::NoStore`] if the machine has no store of that name.
+/// [`SystemStoreErrorKind::NoStore`] if the machine has no store of that name; another kind if the store cannot be read.
 pub fn list(name: &StoreName) -> Result<Vec<StoredCertificate>, SystemStoreError> {
     let (asked, location) = name.asked();
     Handle::open(&asked, location, OpenMode::Read, name.shown())?.certificates()
