@@ -206,7 +206,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         let name = &first.service.name;
         line!(
             out,
-            "When a service is up again, acknowledge its restart (a quoted glob takes several: '*/{}'):",
+            "When a service is up again, acknowledge its restart (a pattern in quotes acknowledges several: '*/{}'):",
             escape(name)
         );
         line!(out, "  {}", command("trustmason ack").word(&first.service));

@@ -22,7 +22,7 @@ use super::work::RunInProgress;
 use super::writer::PlacedEntries;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
-use crate::live::{self, SystemListing, LiveError, SystemStores};
+use crate::live::{self, LiveError, SystemListing, SystemStores};
 use crate::record::journal::{Intent, Journal, Piece, Record};
 use crate::record::sites::Sites;
 

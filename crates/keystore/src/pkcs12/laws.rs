@@ -157,7 +157,8 @@ fn is_hidden(store: &Store, id: EntryId) -> bool {
 type BagRow = (Option<String>, &'static str, Option<i64>, Vec<Fingerprint>);
 
 fn same_but_longer(was: &[BagRow], is: &[BagRow]) -> bool {
-    let longer = |(was, is): (&BagRow, &BagRow)| (&was.0, was.1, was.2) == (&is.0, is.1, is.2) && is.3.starts_with(&was.3);
+    let longer =
+        |(was, is): (&BagRow, &BagRow)| (&was.0, was.1, was.2) == (&is.0, is.1, is.2) && is.3.starts_with(&was.3);
     was.len() == is.len() && was.iter().zip(is).all(longer)
 }
 
