@@ -511,33 +511,3 @@ fn no_room_is_too_big() {
         .collect();
     assert!(big.is_empty(), "no source file over {MOST_LINES} lines; split these by meaning:\n{}", big.join("\n"));
 }
-
-/// Words that refer to something named elsewhere.
-const PRONOUNS: &str = "it its they them their theirs this that these those he his whose who why when where how what which likewise nobody's";
-
-/// Whether a doc comment consists of pronouns only, such as "Whose." or "What it is.".
-fn is_pronoun(comment: &str) -> bool {
-    let words: Vec<String> = comment.trim_end_matches('.').split(' ').map(str::to_lowercase).collect();
-    let pronoun = |word: &String| PRONOUNS.split(' ').any(|known| known == word);
-    let filler = |word: &String| pronoun(word) || ["is", "are", "was", "were"].contains(&word.as_str());
-    words.first().is_some_and(pronoun) && words.iter().all(filler)
-}
-
-#[test]
-fn every_doc_comment_names_its_subject() {
-    assert!(["Whose.", "It.", "What it is."].into_iter().all(is_pronoun));
-    assert!(!["Its name.", "When its key was made.", "The moment."].into_iter().any(is_pronoun));
-    let mut refused = Vec::new();
-    for path in sources() {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
-        let is_doc = |line: Option<&&str>| line.is_some_and(|line| line.starts_with("///") || line.starts_with("//!"));
-        for (at, said) in lines.iter().enumerate() {
-            let alone = !is_doc(at.checked_sub(1).and_then(|before| lines.get(before))) && !is_doc(lines.get(at + 1));
-            if alone && said.strip_prefix("/// ").or_else(|| said.strip_prefix("//! ")).is_some_and(is_pronoun) {
-                refused.push(format!("{}:{}: {said}", shown(&path), at + 1));
-            }
-        }
-    }
-    assert!(refused.is_empty(), "a stranger has to look elsewhere for what is meant:\n{}", refused.join("\n"));
-}
