@@ -129,7 +129,7 @@ kinds! {
         JavaTooOld = "java-too-old",
         /// A trust is limited by properties of the store.
         LimitedTrust = "limited-trust",
-        /// What is known of a store is old.
+        /// The last export or confirmation of a store is old.
         ObservationOld = "observation-old",
         /// A service was not restarted since its store changed.
         RestartPending = "restart-pending",
