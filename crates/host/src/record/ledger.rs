@@ -1,7 +1,6 @@
-//! The ledger on disk, loaded and stored as a whole. An interrupted run left its entry open. When
-//! the ledger is loaded, the writes of such a run are added, as its journal and the disks show them, so that the planner
-//! never forgets which entries trustmason placed. A write that cannot be told yet is looked at again each time, and is
-//! assumed until then.
+//! The ledger on disk, loaded and stored as a whole. An interrupted run left its entry open. When the ledger is loaded,
+//! the writes of such a run are added, as its journal and the disks show them, so that the planner never forgets which
+//! entries trustmason placed. A write that cannot be told yet is looked at again each time, and is assumed until then.
 
 mod convert;
 mod recover;
