@@ -3,8 +3,8 @@
 
   public-roots.py BUNDLE... > public-roots.txt
 
-Each BUNDLE is a PEM file (Debian: /etc/ssl/certs/ca-certificates.crt) or the cacerts of a JDK, which `keytool` reads. Lines of
-an older public-roots.txt are kept when that file is given too: a root that left the bundles still lies in many stores.
+Each BUNDLE is a PEM file (Debian: /etc/ssl/certs/ca-certificates.crt) or the cacerts of a JDK, which `keytool` reads. If an
+older public-roots.txt is given too, its lines are kept, because many stores still hold roots that were removed from the bundles.
 """
 import base64, hashlib, re, subprocess, sys
 

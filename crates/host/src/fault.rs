@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::disk::{DiskStep, Gate, StepDecision};
 
-/// What happens at the chosen step.
+/// The failure at the chosen step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InjectedFault {
     /// No space is left (`ENOSPC`).

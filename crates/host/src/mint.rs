@@ -42,7 +42,7 @@ pub enum MintError {
         name: String,
         /// The attribute's value.
         value: String,
-        /// What is wrong with the value.
+        /// The problem with the value.
         why: &'static str,
     },
     /// An extended key usage is unknown.
@@ -54,7 +54,7 @@ pub enum MintError {
     /// The cryptographic library failed.
     #[error("making the {what} failed: {cause}")]
     Library {
-        /// What was being made: the key, the certificate or the request.
+        /// The thing that was being made: the key, the certificate or the request.
         what: &'static str,
         /// The library's error message.
         cause: String,

@@ -116,7 +116,7 @@ pub struct HandOff {
 pub struct Confirmation {
     /// When the person confirmed it.
     pub at: Timestamp,
-    /// Who confirmed it, as the system names them.
+    /// The user who confirmed the pack, by the system's name.
     pub by: String,
     /// Whether a person only reported it, or an export was read.
     pub kind: ConfirmationKind,
@@ -177,7 +177,7 @@ pub struct StoreVersion {
 pub struct Ack {
     /// When the restart was reported.
     pub at: Timestamp,
-    /// Who reported it, as the system names them, or the command that restarted the service.
+    /// The user who reported the restart, by the system's name, or the command that restarted the service.
     pub by: String,
     /// The next certificates of rotations that each store of the service held then. The service has read them.
     #[serde(default)]

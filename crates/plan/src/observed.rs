@@ -164,11 +164,11 @@ impl StoreFacts {
 pub struct SystemStoreEntry {
     /// The system store that holds the entry.
     pub store: SystemStore,
-    /// Who manages the entry.
+    /// The manager of the entry.
     pub managed_by: ManagedBy,
 }
 
-/// Who manages a certificate in a Windows store.
+/// The manager of a certificate in a Windows store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagedBy {
     /// The administrators of the machine.

@@ -114,7 +114,8 @@ fn verdict(plan: &Plan, tally: DriftTally, strict: bool) -> String {
     )
 }
 
-/// What to do about drift. Where the plan has no change and no work by hand, only a repair of what is blocked helps.
+/// The next step of the person after drift was found. If the plan has no change and no work by hand, only the repair
+/// of blocked stores and entries helps.
 fn next(plan: &Plan, tally: DriftTally) -> &'static str {
     if tally.blocked > 0 && plan.summary.changes() + plan.summary.manual == 0 {
         "Repair what is blocked, as the lines above say; then run drift again."

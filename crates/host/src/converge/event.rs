@@ -15,7 +15,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(ConvergeEvent<'_>);
 pub enum ConvergeEvent<'a> {
     /// Other accounts can look into the state folder.
     Exposed {
-        /// What they can look into, in words.
+        /// The message about the files that these accounts can read.
         warning: &'a str,
     },
     /// A run that was cut off was completed from its journal.

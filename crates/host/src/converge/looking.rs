@@ -12,7 +12,7 @@ use super::{ConvergeEvent, LookError, Reconciler, Scope, Tell, owner};
 use crate::look::{self, LookContext};
 use crate::record::ledger::{self, Loaded};
 
-/// What was seen.
+/// The result of looking at the estate.
 #[derive(Clone, Debug)]
 pub struct Observation {
     /// The facts.

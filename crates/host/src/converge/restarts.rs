@@ -18,7 +18,7 @@ use crate::state::lock::Lock;
 pub struct Restarting {
     /// The service.
     pub service: ServiceId,
-    /// What the command said and how long it took, or why the service is not up.
+    /// The output and the duration of the command, or the reason why the service is not up.
     pub outcome: Result<Restarted, RestartError>,
 }
 

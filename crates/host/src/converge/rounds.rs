@@ -15,11 +15,11 @@ use crate::state::lock::Lock;
 /// An approved plan and what it was made from.
 #[derive(Debug)]
 pub struct Begun<'a> {
-    /// What the plan was made from.
+    /// The facts and the ledger that the plan was made from.
     pub sight: Observation,
     /// The plan.
     pub plan: Plan,
-    /// Who begins the run, and how the plan was approved.
+    /// The author of the run, and the approval of the plan.
     pub author: Author<'a>,
 }
 
@@ -28,11 +28,11 @@ pub struct Begun<'a> {
 pub struct Round {
     /// The plan that was carried out.
     pub plan: Plan,
-    /// What was done for each store and pack.
+    /// The outcome of each store and pack.
     pub outcomes: Outcomes,
     /// The services restarted by their commands afterwards.
     pub restarts: Vec<Restarting>,
-    /// What else went wrong.
+    /// The other failures of the phase.
     pub troubles: Vec<RoundTrouble>,
     /// Whether the run was asked to stop.
     pub interrupted: bool,

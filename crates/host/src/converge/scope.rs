@@ -32,8 +32,8 @@ impl Scope {
     }
 }
 
-/// The options of the plans that follow in the same run. What was asked for once (a replacement certificate, a day to
-/// judge by) is not asked for again.
+/// The options of the plans that follow in the same run. Options that count once (a replacement certificate, a day to
+/// judge by) are left out.
 pub(super) fn onwards(options: &PlanOptions) -> PlanOptions {
     PlanOptions { replace: Vec::new(), at: None, ..options.clone() }
 }

@@ -13,7 +13,7 @@ use crate::state::lock::Lock;
 /// A run that was taken back.
 #[derive(Debug)]
 pub struct TakenBack {
-    /// What was restored.
+    /// The outcome of the rollback.
     pub undone: RollbackOutcome,
     /// The whole plan that is left, or why it cannot be determined.
     pub left: Result<Plan, LookError>,
@@ -29,7 +29,7 @@ impl TakenBack {
 }
 
 impl Reconciler<'_> {
-    /// What a rollback would do. If no run is named, it is for the newest run that wrote something and was not taken
+    /// The effect of a rollback of a run. If no run is named, it is the newest run that wrote something and was not taken
     /// back.
     ///
     /// # Errors

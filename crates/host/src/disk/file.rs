@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Disk, DiskError, DiskStep, ReadLimit, StepDecision};
 
-/// Who owns a file and who may do what with it.
+/// The owner, the group and the permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {

@@ -15,7 +15,7 @@ pub const MOST_NAMES: usize = 100_000;
 /// How many bytes all files of a folder together may have at most.
 pub const MOST_IN_FOLDER: u64 = 256 * MIB;
 
-/// What a file is read as, which decides how large it may be.
+/// The kind of content that a file is read as. It decides how large the file may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadLimit {
     /// A keystore of a host, a half of a pair, a file of a folder, a staged key, a backup.

@@ -78,7 +78,7 @@ pub enum DiskStep {
     Remove,
 }
 
-/// What happens to a step.
+/// The decision of a gate about a step.
 #[derive(Debug)]
 pub enum StepDecision {
     /// The step is done.

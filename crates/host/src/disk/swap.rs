@@ -21,7 +21,7 @@ use trustmason_keystore::Digest;
 use super::temporary::{aside, temporary};
 use super::{Attributes, Disk, DiskError, DiskStep, Owner, ReadLimit, length};
 
-/// What is expected at the target until the new file takes its place.
+/// The file that is expected at the target until the new file takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedTarget {
     /// Any file or none: a file of trustmason's own that no other program writes.
@@ -45,7 +45,7 @@ pub struct Replacement<'a> {
     pub target: &'a Path,
     /// The content of the new file.
     pub bytes: &'a [u8],
-    /// What the new file will be read as. It is not made larger than this limit.
+    /// The kind of content that the new file will be read as. A larger file than this limit allows is not made.
     pub limit: ReadLimit,
     /// Owner and mode of the new file.
     pub owner: Owner,

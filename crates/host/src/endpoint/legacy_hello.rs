@@ -61,7 +61,7 @@ pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Resu
     }
 }
 
-/// What the handshake messages so far contain.
+/// The result of reading the handshake messages so far.
 enum HandshakeProgress {
     More,
     None,

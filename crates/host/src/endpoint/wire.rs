@@ -31,7 +31,7 @@ pub(super) fn handshake(
     let mut tls = session(host, &recorder).map_err(EndpointErrorCause::Tls)?;
     let ended = shake(&mut tls, wire);
     match (recorder.chain.get(), ended) {
-        // What comes after the chain (a request for a client certificate, or a failure) does not change the chain.
+        // Later messages (a request for a client certificate, or a failure) do not change the chain.
         (Some(chain), _) => Ok(chain.clone()),
         (None, Ok(())) => Err(EndpointErrorCause::Closed),
         (None, Err(end)) => Err(end.cause(wire, late)),

@@ -49,7 +49,7 @@ pub trait SystemStores: fmt::Debug + Send + Sync {
     ) -> Result<(), LiveError>;
 }
 
-/// What could not be done to a store of the system, with its cause and one thing to try.
+/// A failed action on a store of the system, with its cause and one thing to try.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LiveError(pub String);

@@ -35,7 +35,7 @@ pub struct OpenError {
     pub path: PathBuf,
     /// The digest of its bytes, if they could be read.
     pub sha256: Option<Digest>,
-    /// What is wrong with the file.
+    /// The problem with the file.
     pub cause: OpenFault,
     /// The password that was used: which secret, where it comes from, and what is odd about its value. Never the value
     /// itself.
@@ -63,7 +63,7 @@ impl OpenError {
     }
 }
 
-/// What is wrong with a file.
+/// The problem with a file.
 #[derive(Debug)]
 pub enum OpenFault {
     /// The system refused to read the file.

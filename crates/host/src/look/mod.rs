@@ -40,7 +40,7 @@ use crate::state::State;
 use crate::state::staging;
 use crate::volume::{self, Away, VolumeError, Volumes};
 
-/// What looking needs besides the survey.
+/// The inputs of looking, besides the survey.
 #[derive(Clone, Copy, Debug)]
 pub struct LookContext<'a> {
     /// The estate's state folder.

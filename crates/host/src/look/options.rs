@@ -17,7 +17,7 @@ use super::LookContext;
 use crate::disk::{self, ReadLimit};
 use crate::volume::{self, Volumes};
 
-/// What was seen of one options file, by host and name.
+/// The result of looking at one options file, by host and name.
 pub(super) type NamedOptions = ((Fqdn, String), OptionsLook);
 
 /// Looks at all options files of a host.

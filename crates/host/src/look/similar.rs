@@ -17,7 +17,7 @@ const EXTENSIONS: [&str; 7] = ["cer", "crt", "cert", "pem", "der", "p7b", "txt"]
 /// How many files of a folder are opened to see which host they name.
 const MOST_OPENED: usize = 200;
 
-/// What is known about the certificate files of an estate.
+/// The known facts about the certificate files of an estate.
 #[derive(Clone, Default)]
 pub(super) struct SimilarFiles<'a> {
     /// The host whose certificate is missing.

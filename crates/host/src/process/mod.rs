@@ -21,7 +21,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How many bytes are read from a stream at once.
 const CHUNK: usize = 8 * 1024;
 
-/// What a program is run for.
+/// The purpose of running a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallPurpose {
     /// For its output. Of too much output the beginning is kept. A process that still holds the output open is waited

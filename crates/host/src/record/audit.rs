@@ -22,7 +22,7 @@ use crate::record::journal::{self, ChangedEntryKind, Fact, Intent, Record, Repla
 use crate::record::sites::Sites;
 use crate::state::State;
 
-/// What a line records.
+/// The kind of event that a line records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditEvent {
@@ -44,7 +44,7 @@ pub enum AuditEvent {
     Clock,
 }
 
-/// Who begins a run, and how it was approved.
+/// The author of a run, and the approval of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The user, by the system's name.
@@ -65,7 +65,7 @@ pub struct AuditEntry {
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// What the line records.
+    /// The kind of event that the line records.
     pub event: AuditEvent,
     /// The host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct AuditEntry {
     /// The entry's alias after the change, if it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<StoredAlias>,
-    /// What was done.
+    /// The action on the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
     /// The kind of the entry.

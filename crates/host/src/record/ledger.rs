@@ -1,6 +1,6 @@
-//! The ledger on disk, loaded and stored as a whole. An interrupted run left its entry open. What such a run wrote, by
-//! its journal and the disks, is added when the ledger is loaded, so that the planner never forgets which entries
-//! trustmason placed. What cannot be told yet is looked at again each time, and assumed until then.
+//! The ledger on disk, loaded and stored as a whole. An interrupted run left its entry open. When the ledger is loaded,
+//! the writes of such a run are added, as its journal and the disks show them, so that the planner never forgets which
+//! entries trustmason placed. A write that cannot be told yet is looked at again each time, and is assumed until then.
 
 mod convert;
 mod recover;
@@ -26,9 +26,9 @@ pub const VERSION: u32 = 2;
 /// A ledger as it was loaded.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// What is certain; this may be stored.
+    /// The ledger with certain facts only. It may be stored.
     pub ledger: Ledger,
-    /// What is certain, plus everything that runs with an unknown outcome may have done. Plans are judged by this.
+    /// The certain facts, plus everything that runs with an unknown outcome may have done. Plans are judged by this.
     pub assumed: Ledger,
     /// The digest of the ledger's file; `None` if there was none.
     pub sha256: Option<Digest>,

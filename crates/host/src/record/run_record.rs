@@ -75,7 +75,7 @@ pub(crate) struct RunRecorder<'a> {
     topology: &'a Topology,
 }
 
-/// What the record is opened for.
+/// The facts that a run's record begins with.
 #[derive(Clone, Copy)]
 pub(crate) struct Beginning<'a> {
     pub digest: Digest,

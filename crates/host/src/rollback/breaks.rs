@@ -14,7 +14,7 @@ use crate::disk::{self, ReadLimit};
 use crate::volume;
 use crate::volume::pair;
 
-/// What is to be taken back, as the planner's input.
+/// The stores that a rollback would restore, as the planner's input.
 pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> Undo {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
@@ -25,7 +25,7 @@ pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> Undo {
     Undo { stores: stores.collect() }
 }
 
-/// What a store will hold.
+/// The content of a store after the rollback.
 fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, String> {
     let id = &restore.intent.store;
     let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
@@ -151,7 +151,7 @@ fn restored(files: NamedFiles, restore: &Restore, name: impl Fn(&str) -> Option<
     Ok(files.into_iter().collect())
 }
 
-/// What a person can do about broken trust.
+/// The steps by which a person can prevent that trust breaks.
 pub(super) fn cure(breaks: &[Break]) -> String {
     let services: BTreeSet<&ServiceId> = breaks.iter().flat_map(Break::restarts).collect();
     let curable = breaks.iter().all(|one| one.restarts().next().is_some());

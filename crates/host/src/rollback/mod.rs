@@ -46,7 +46,7 @@ use crate::state::staging;
 pub use outlook::{Outlook, RollbackError, RollbackObstacle, outlook};
 use restore::{Arrived, Backup, Restore, RestoredPart};
 
-/// What a rollback is judged by.
+/// The facts that a rollback is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct RollbackContext<'a> {
     /// The estate's state folder.
@@ -55,7 +55,7 @@ pub struct RollbackContext<'a> {
     pub topology: &'a Topology,
     /// The estate's ledger.
     pub ledger: &'a Loaded,
-    /// What the estate's stores hold at this moment.
+    /// The facts of the estate at this moment.
     pub observed: &'a Observed,
     /// The passwords of this run.
     pub secrets: &'a Secrets,
@@ -71,14 +71,14 @@ impl<'a> RollbackContext<'a> {
     }
 }
 
-/// What is to be taken back.
+/// The request for a rollback.
 #[derive(Clone, Copy, Debug)]
 pub struct RollbackRequest<'a> {
     /// The run; by default the newest one that wrote something and was not taken back.
     pub run: Option<&'a RunId>,
-    /// What the rollback is judged by.
+    /// The facts that the rollback is judged by.
     pub looking: RollbackContext<'a>,
-    /// Who begins the rollback.
+    /// The author of the rollback.
     pub author: Author<'a>,
 }
 
@@ -187,7 +187,7 @@ pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> R
     Ok(undone)
 }
 
-/// What the identities that each store is to trust present.
+/// For each store, the certificates that the identities which the store should trust present.
 type PresentedTo = BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>;
 
 /// Removes what a run that was cut off left beside the stores that it wrote.

@@ -24,7 +24,7 @@ use crate::record::journal::{self, JournalError, Piece, PieceOutcome, Record, Re
 use crate::record::run_record::BeginError;
 use crate::record::sites::{SiteError, Sites};
 
-/// What a rollback would do.
+/// The effect of a rollback.
 #[derive(Clone, Debug)]
 pub struct Outlook {
     /// The run that would be taken back.
@@ -61,7 +61,7 @@ impl Outlook {
 pub struct RollbackObstacle {
     /// The store.
     pub store: StoreId,
-    /// What is wrong with which file.
+    /// The file that hinders the rollback, and the problem with it.
     pub why: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a rollback puts back: the parts of stores, with the copies that the run kept of them, and keys.
+//! The things that a rollback puts back: parts of stores, with the copies that the run kept of them, and keys.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -224,7 +224,7 @@ pub enum DeclarationError {
     Format(StoreId),
 }
 
-/// What is wrong with an authority that is to issue a new certificate.
+/// The reason why an authority cannot issue a new certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The spec does not declare the authority.
@@ -389,7 +389,7 @@ pub enum TurnError {
     /// An entry to be removed is not the machine's own.
     #[error("a certificate would be removed that {by} adds again")]
     Kept {
-        /// Who keeps it there.
+        /// The origin that adds the certificate again, such as group policy.
         by: String,
     },
     /// An entry to be removed holds no certificate.

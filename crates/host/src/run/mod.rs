@@ -56,7 +56,7 @@ pub use proof::ProofError;
 pub(crate) use stores::outcome as outcome_line;
 use work::RunInProgress;
 
-/// What is to be run.
+/// The request for a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunRequest<'a> {
     /// The plan.
@@ -71,11 +71,11 @@ pub struct RunRequest<'a> {
     pub ledger: &'a Loaded,
     /// The time.
     pub now: Timestamp,
-    /// Who begins the run.
+    /// The author of the run.
     pub author: Author<'a>,
 }
 
-/// What a run works with.
+/// The resources that a run works with.
 #[derive(Clone, Copy)]
 pub struct RunContext<'a> {
     /// The disk; everything is written through it.
@@ -117,7 +117,7 @@ pub enum RunError {
         clauses(defects)
     )]
     Defective {
-        /// What is wrong with the plan.
+        /// The defects of the plan.
         defects: Vec<Defect>,
     },
 }

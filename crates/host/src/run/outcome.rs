@@ -1,4 +1,4 @@
-//! What is reported about a run, while it works and afterwards.
+//! The reports about a run, while it works and afterwards.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub enum RunEvent<'a> {
     },
     /// A pack is done, or was left out.
     Packed {
-        /// What the pack is for.
+        /// The store or the identity that the pack is for.
         target: &'a HandOffTarget,
         /// The outcome of the pack.
         outcome: &'a PackOutcome,
@@ -63,7 +63,7 @@ pub enum StoreOutcome {
     Unchanged,
     /// The store was not what the plan expects, and was left alone.
     Stale {
-        /// What is different.
+        /// The difference from the plan.
         why: StaleError,
     },
     /// The store could not be written.

@@ -54,7 +54,7 @@ fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Expecte
     })
 }
 
-/// What a `pack.json` asks for, with its lists "add" and "verify" joined.
+/// The content of a `pack.json`, with its lists "add" and "verify" joined.
 fn asks(json: &[u8]) -> Option<serde_json::Value> {
     let mut document: serde_json::Map<_, _> = serde_json::from_slice(json).ok()?;
     let mut items: Vec<_> =

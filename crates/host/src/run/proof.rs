@@ -11,7 +11,8 @@ use trustmason_spec::topology::KeyAt;
 
 use crate::volume::pair;
 
-/// What an edit would touch and may not, or how the resulting bytes differ from the plan.
+/// Why an edit is refused: it would touch an entry that must not be touched, or the resulting bytes differ from the
+/// plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// A change is of an entry that is never changed.
@@ -19,7 +20,7 @@ pub enum ProofError {
     Untouchable {
         /// The change.
         change: ChangeId,
-        /// What the change would do.
+        /// The action of the change.
         action: Action,
         /// The kind of entry.
         kind: &'static str,

@@ -1,5 +1,5 @@
-//! What all parts of a run share, and the first thing that a run does: every key of the run is made, or resumed, and is
-//! in staging before any store is touched.
+//! The data that all parts of a run share, and the first step of a run: every key of the run is made, or resumed, and
+//! is in staging before any store is touched.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,7 +47,8 @@ pub(super) struct RunInProgress<'a> {
     pub identities: BTreeMap<IdentityId, NewIdentity>,
     /// The requests that were written for authorities.
     pub requests: BTreeMap<IdentityId, PathBuf>,
-    /// What the identities that each store is to trust presented when the run was planned.
+    /// For each store, the certificates that the identities which the store should trust presented when the run was
+    /// planned.
     pub presented: BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>,
 }
 
@@ -67,12 +68,12 @@ impl RunInProgress<'_> {
         Sites::of(self.topology, &self.state)
     }
 
-    /// What the ledger will record of changes that are about to be made to a store.
+    /// The effect on the ledger of changes that are about to be made to a store.
     pub(super) fn memory(&self, store: &Store, changes: &[&Change]) -> Memory {
         Memory::of(self.plan, store, changes, &self.resolved(), &self.run, self.now)
     }
 
-    /// What the identities that a store is to trust presented when the run was planned.
+    /// The certificates that the identities which a store should trust presented when the run was planned.
     pub(super) fn presented(&self, store: &StoreId) -> BTreeMap<IdentityId, Presented> {
         self.presented.get(store).cloned().unwrap_or_default()
     }

@@ -30,7 +30,7 @@ pub(super) struct StoreWrite {
     pub outcome: StoreOutcome,
     /// The intent, if it was announced.
     pub intent: Option<Intent>,
-    /// What was done to the parts; empty without an intent.
+    /// The outcomes of the parts. Empty without an intent.
     pub fates: Vec<PieceOutcome>,
 }
 

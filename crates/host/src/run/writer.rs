@@ -13,7 +13,7 @@ use super::error::{StaleError, StoreWriteError, StoreWriteFailure};
 use crate::disk::{self, Attributes, Disk, DiskError, ExpectedTarget, Owner, ReadLimit, ReplaceError, Replacement};
 use crate::record::journal::{Journal, Record};
 
-/// What the ledger records of a store's entries.
+/// The ledger's records of a store's entries.
 pub(super) type PlacedEntries<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::PlacedEntry>>;
 
 /// Writes the files of one store within a run.

@@ -294,7 +294,7 @@ pub(crate) fn told(secret: &SecretRef, password: &Password) -> String {
     format!("the secret `{}` {}{odd}", secret.name, secret.origin())
 }
 
-/// What is odd about a password that opens nothing, and cannot be seen by looking at its source. Never the value.
+/// A possible cause why a password opens nothing, which cannot be seen by looking at its source. Never the value.
 pub fn oddity(password: &Password) -> Option<&'static str> {
     let value = password.expose();
     let quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}');

@@ -14,7 +14,7 @@ use crate::disk::{self, Disk, DiskError, ReadLimit};
 use crate::machine;
 use crate::state::State;
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process.

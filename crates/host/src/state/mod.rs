@@ -163,8 +163,8 @@ impl State {
         Ok(())
     }
 
-    /// What is wrong with the folder, for people: other accounts can look into it, or into something in it. A backup
-    /// keeps the mode of its store, so that it can be put back by hand; the backup's folder keeps other accounts out.
+    /// Warnings for people that other accounts can read the folder, or something in it. A backup keeps the mode of its
+    /// store, so that a person can put it back by hand. The folder of the backup keeps other accounts out.
     pub fn warnings(&self) -> Vec<String> {
         let loose: Vec<_> =
             self.own().into_iter().filter_map(|(path, most)| Some((loose(&path, most)?, path, most))).collect();

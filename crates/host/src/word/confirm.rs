@@ -25,7 +25,7 @@ use crate::word::decision::{self, Decision, DecisionError};
 /// A report, and the present facts that it is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// What the pack is for.
+    /// The store or the identity that the pack is for.
     pub target: &'a HandOffTarget,
     /// An export of the store; `None` if the person only says so.
     pub from: Option<&'a Path>,
@@ -37,7 +37,7 @@ pub struct Claim<'a> {
     pub plan: &'a Plan,
     /// The estate that the plan was made for.
     pub topology: &'a Topology,
-    /// What was seen when the plan was made.
+    /// The facts that the plan was made from.
     pub observed: &'a Observed,
     /// The ledger that the plan was made from.
     pub ledger: &'a Loaded,
@@ -91,7 +91,7 @@ pub enum ConfirmError {
     Unclear {
         /// The export.
         path: PathBuf,
-        /// What cannot be told from the export, for people.
+        /// The remark on the export that makes its list of certificates doubtful, for people.
         why: String,
     },
     /// The confirmation could not be recorded.
@@ -188,7 +188,7 @@ pub fn confirm(
     Ok(Confirmed { confirmation, added, removed, left: done.then(away).flatten() })
 }
 
-/// What was recorded.
+/// A recorded confirmation.
 #[derive(Debug)]
 pub struct Confirmed {
     /// The confirmation in the ledger.
@@ -289,8 +289,8 @@ fn observed(
     })
 }
 
-/// The certificates in an export. What is not in an export counts as absent, so an empty or partly unreadable export is
-/// refused.
+/// The certificates in an export. A certificate that is not in an export counts as absent, so an empty or partly
+/// unreadable export is refused.
 fn listing(facts: &StoreFacts) -> Result<BTreeSet<Fingerprint>, String> {
     if let Some(bad) = facts.remarks.iter().find(|remark| remark.hides_certificate()) {
         return Err(bad.to_string());

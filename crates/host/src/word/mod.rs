@@ -1,5 +1,5 @@
-//! What a person reports: a restart acknowledged, a pack confirmed, certificates collected under a pin. Each goes into
-//! the audit log under the lock, and acknowledgements and confirmations into the ledger as well.
+//! The reports of a person: a restart acknowledged, a pack confirmed, certificates collected under a pin. Each report
+//! is written into the audit log under the lock. Acknowledgements and confirmations are written into the ledger as well.
 
 pub mod ack;
 pub mod collect;

@@ -54,7 +54,7 @@ pub enum Record {
         plan: Digest,
         /// When the run began.
         at: Timestamp,
-        /// Who began the run, by the system's name.
+        /// The user who began the run, by the system's name.
         who: String,
         /// The machine that the run worked on.
         machine: String,
@@ -106,11 +106,11 @@ pub enum Record {
     },
     /// A store is about to be written.
     Intent(Box<Intent>),
-    /// What was done to a store.
+    /// The outcome of a store.
     Outcome {
         /// The store.
         store: StoreId,
-        /// What was done to the store as a whole.
+        /// The outcome of the store as a whole.
         outcome: Ended,
         /// The error, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,9 +125,9 @@ pub enum Record {
     },
     /// A pack was written.
     Pack {
-        /// What the pack is for.
+        /// The store or the identity that the pack is for.
         target: HandOffTarget,
-        /// What the ledger records of the pack.
+        /// The ledger's record of the pack.
         handoff: HandOff,
     },
     /// The run ends.
@@ -149,15 +149,16 @@ pub struct Intent {
     pub after: Option<Digest>,
     /// The parts that are written or removed: the store's own file, files of its folder, or system stores.
     pub pieces: Vec<Piece>,
-    /// What the ledger will record.
+    /// The effect of the write on the ledger.
     pub memory: Memory,
-    /// What the ledger records of the store's entries before.
+    /// The ledger's records of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub placed: BTreeMap<PlacedKey, PlacedEntry>,
-    /// What the identities that this store is to trust presented when the run was planned, if that was seen.
+    /// The certificates that the identities which this store should trust presented when the run was planned, as far as
+    /// they were seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Presented>,
-    /// What is done to which entry, for the audit log.
+    /// The actions on the store's entries, for the audit log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
 }
@@ -174,7 +175,7 @@ pub struct Piece {
     pub after: Option<Digest>,
 }
 
-/// What was done to a store as a whole.
+/// The outcome of a store as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
@@ -190,13 +191,13 @@ pub enum Ended {
     Skipped,
 }
 
-/// What is done to one entry.
+/// The action on one entry, with its details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// The number of the change in its plan.
     pub change: ChangeId,
-    /// What is done.
+    /// The action.
     pub action: Action,
     /// The entry's alias before the change, or a new entry's alias; `None` if the store has no aliases.
     pub alias: Option<StoredAlias>,

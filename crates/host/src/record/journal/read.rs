@@ -40,7 +40,7 @@ pub enum JournalError {
         run: RunId,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with the line.
+        /// The problem with the line.
         cause: String,
     },
     /// Another version of the program wrote the journal.
@@ -62,7 +62,7 @@ pub enum JournalError {
         path: String,
         /// The run.
         run: RunId,
-        /// What differs.
+        /// The difference between the journal and the ledger.
         cause: String,
     },
     /// The journal was changed after its run ended.

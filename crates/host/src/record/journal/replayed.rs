@@ -1,4 +1,4 @@
-//! What was done for the intents in a journal, as far as the journal and the disks tell.
+//! The outcomes of the intents in a journal, as far as the journal and the disks tell.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{Ended, Intent, Piece, Record};
 use crate::disk;
 use crate::record::sites::{PieceHere, SiteError, Sites};
 
-/// What was done to one part of a store.
+/// The outcome of one part of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PieceOutcome {
     /// The part got its new content.
@@ -32,7 +32,7 @@ pub enum PieceOutcome {
 pub struct Replayed {
     /// The intent.
     pub intent: Intent,
-    /// What was done to each part, in the order of the intent's pieces.
+    /// The outcome of each part, in the order of the intent's pieces.
     pub fates: Vec<PieceOutcome>,
 }
 
@@ -62,8 +62,8 @@ impl Replayed {
         })
     }
 
-    /// Enters into a ledger what is known: that everything was done, that nothing was done, or what may have been done.
-    /// What cannot be told yet is not entered.
+    /// Enters the known facts into a ledger: that everything was done, that nothing was done, or the changes that may
+    /// have been made. An outcome that cannot be told yet is not entered.
     pub(crate) fn enter(&self, ledger: &mut Ledger, run: &RunId, begun: Timestamp) {
         let Intent { store, memory, .. } = &self.intent;
         if self.is_done() {
@@ -79,9 +79,9 @@ impl Replayed {
     }
 }
 
-/// What a run did to each store, in the order of the journal. An outcome in the journal counts, whatever the store
-/// holds now. Without one, or where the run could not tell, the digests on the disks count: a part is written by the
-/// step that gives the file its name, not by the line that announces it.
+/// The outcome of each store of a run, in the order of the journal. An outcome in the journal counts, whatever the store
+/// holds now. Without an outcome, or where the run could not tell, the digests on the disks count: a part is written by
+/// the step that gives the file its name, not by the line that announces it.
 pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Replayed> {
     let outcomes: BTreeMap<&StoreId, (Ended, &Vec<PieceAt>, &Vec<PieceAt>)> = records
         .iter()
@@ -116,7 +116,7 @@ pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<R
     intents.map(replayed).collect()
 }
 
-/// What the disks tell now about each part of an intent.
+/// The outcome of each part of an intent, as the disks show it now.
 pub(crate) fn fates(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<PieceOutcome> {
     intent.pieces.iter().map(|piece| fate(piece, &intent.store, run, sites)).collect()
 }
