@@ -106,7 +106,7 @@ impl SystemStores for NoSystemStores {
 /// A host that the spec says is this machine, although it is another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the spec declares that {host} is this machine (`access: this-machine`), but this machine is called {}; run trustmason on {host}",
+    "the spec declares that {host} is this machine (`access: this-machine`), but this machine is called {}; run this program on {host}",
     names.join(" or ")
 )]
 pub struct OtherMachine {

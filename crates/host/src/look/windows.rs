@@ -29,7 +29,7 @@ pub(super) fn look(
     if !here {
         let message = format!(
             "{place} of {host} is a store of another machine, and trustmason opens only stores of its own machine; run \
-             trustmason on {host} with `access: this-machine`, or declare `write: hand-off` with the path of a mirror (.sst, .reg or a folder of PEM \
+             this program on {host} with `access: this-machine`, or declare `write: hand-off` with the path of a mirror (.sst, .reg or a folder of PEM \
              files) under `stores:`",
             host = store.host
         );

@@ -162,7 +162,7 @@ fn what_is_odd_about_a_wrong_password_is_told_without_it() {
         (format!("'{CANARY}'"), "quotation marks"),
         (format!("\u{201c}{CANARY}\u{201d}"), "quotation marks"),
         (format!("{CANARY}\u{a0}"), "no-break space"),
-        (format!("\u{feff}{CANARY}"), "not seen"),
+        (format!("\u{feff}{CANARY}"), "invisible"),
         (format!("{CANARY}\0"), "not text"),
         (String::new(), "is empty"),
     ];

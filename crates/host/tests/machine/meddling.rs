@@ -53,7 +53,7 @@ fn a_store_written_between_the_check_and_the_exchange_is_put_back() {
             panic!("{outcomes:#?}")
         };
         let why = why.to_string();
-        assert!(why.contains("cacerts") && why.contains("was put back"), "{why}");
+        assert!(why.contains("cacerts") && why.contains("was restored"), "{why}");
         assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
         assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
         assert!(!world.ledger().ledger.placed.contains_key(&store_id(CACERTS)), "nothing of it is ours");

@@ -234,7 +234,7 @@ fn a_certificate_of_group_policy_serves_and_is_nobodys_to_remove() {
     let plan = machine.plan();
     assert_eq!(plan.changes.len(), 1, "only the intermediate is missing: {:?}", plan.changes);
     let found = plan.findings.iter().find(|f| f.kind == FindingKind::Distrusted).unwrap();
-    assert!(found.message.contains("group policy keeps it there"), "{}", found.message);
+    assert!(found.message.contains("group policy would add it again"), "{}", found.message);
     machine.apply();
     assert!(machine.system.prints(SystemStore::Root).is_empty());
 }
@@ -259,7 +259,7 @@ fn a_root_in_the_wrong_store_is_said_and_brought_into_the_right_one() {
     machine.system.put(SystemStore::Ca, element(&machine.chain.root, &[]));
     let plan = machine.plan();
     let found = plan.findings.iter().find(|f| f.kind == FindingKind::WrongStore).unwrap();
-    assert!(found.message.contains("stands in CA") && found.message.contains("belongs into Root"), "{}", found.message);
+    assert!(found.message.contains("is in CA") && found.message.contains("belongs in Root"), "{}", found.message);
     machine.apply();
     assert_eq!(machine.system.prints(SystemStore::Root), [machine.chain.root.fingerprint()]);
     assert!(machine.plan().changes.is_empty(), "the wrong one is said, and left to people");

@@ -154,7 +154,7 @@ mod tests {
             (good.to_lowercase(), "capital"),
             (good.replace("BEGIN ", "BEGIN\u{a0}"), "no-break space"),
             (good.replace('\n', "\u{a0}\n"), "no-break space"),
-            (good.replace("\nMII", "\n\u{200b}MII"), "not seen"),
+            (good.replace("\nMII", "\n\u{200b}MII"), "invisible"),
             (percent, "percent-encoding"),
             (good.replace('\n', "%0A\n").replacen("%0A", "", 1), "percent-encoding"),
             (format!("-----BEGIN CERTIFICATE-----\n{}_-\n-----END CERTIFICATE-----\n", url), "url-safe"),

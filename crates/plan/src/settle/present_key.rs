@@ -144,7 +144,7 @@ fn key_findings(def: &IdentityDef, status: &StoreStatus<'_>, entry: &Entry, curr
              (UnrecoverableKeyException); set the key password with keytool -keypasswd"
         }
         KeyLook::Mismatch => {
-            "the private key does not belong to the certificate in its entry; make a new key and certificate with --replace"
+            "the private key does not belong to its certificate; make a new key and certificate with --replace"
         }
         KeyLook::Unknown(why) => {
             let finding = Finding::of_identity(

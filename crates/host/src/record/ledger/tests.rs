@@ -89,7 +89,7 @@ fn a_newer_or_damaged_one_is_refused_with_its_path() {
         ("{\"version\": 2".to_owned(), "is damaged"),
         (String::new(), "is damaged"),
         (format!("{{\"version\": 2, \"runs\": [{twice}, {twice}]}}"), "a run is in it twice"),
-        ("{\"version\": 2, \"runs\": [{\"id\":\"/etc\"}]}".to_owned(), "is no run's id"),
+        ("{\"version\": 2, \"runs\": [{\"id\":\"/etc\"}]}".to_owned(), "is not the name of a run"),
         ("{\"version\": 2, \"placed\": {\"../x/y\": {}}}".to_owned(), "is damaged"),
     ] {
         std::fs::write(state.ledger(), &text).unwrap();
@@ -209,7 +209,7 @@ fn a_damaged_journal_of_an_open_run_is_refused_by_name() {
     assert!(error.contains("is damaged in line 2") && error.contains(run("r").as_str()), "{error}");
     std::fs::write(state.journal(&run("r")), "").unwrap();
     let error = load(&state, &topology).unwrap_err().to_string();
-    assert!(error.contains("gone or empty"), "{error}");
+    assert!(error.contains("missing or empty"), "{error}");
 }
 
 #[cfg(unix)]
