@@ -129,11 +129,7 @@ kinds! {
         JavaTooOld = "java-too-old",
         /// Properties of the store limit the trust in a certificate.
         LimitedTrust = "limited-trust",
-<<<<<<< HEAD
         /// The last export or confirmation of a store is old.
-=======
-        /// The last export or confirmation of a store is old.
->>>>>>> words-2
         ObservationOld = "observation-old",
         /// A service was not restarted since its store changed.
         RestartPending = "restart-pending",
