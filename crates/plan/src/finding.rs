@@ -38,6 +38,7 @@ macro_rules! kinds {
     ($($severity:ident { $(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)? })+) => {
         /// The kind of a finding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[schemars(rename = "Kind")]
         pub enum FindingKind {
             $($(#[doc = $doc] #[serde(rename = $text)] $name,)+)+
         }
