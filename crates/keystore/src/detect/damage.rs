@@ -159,7 +159,7 @@ mod tests {
             (good.replace('\n', "%0A\n").replacen("%0A", "", 1), "percent-encoding"),
             (format!("-----BEGIN CERTIFICATE-----\n{}_-\n-----END CERTIFICATE-----\n", url), "url-safe"),
             (good.replacen("MII", "MI\u{fffd}", 1), "U+FFFD"),
-            (good.replacen("MII", "MI!", 1), "Base64 is damaged (`!`"),
+            (good.replacen("MII", "MI!", 1), "Base64 is damaged (it contains `!`"),
             (STANDARD.encode(DER), "Base64 without BEGIN"),
             (STANDARD.encode([&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2][..], DER].concat()), "JKS store in Base64"),
             (STANDARD.encode([&[0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2][..], DER].concat()), "JCEKS store in Base64"),
