@@ -174,10 +174,10 @@ impl<'a> Comparison<'a> {
             identity: overlap.identity.clone(),
         };
         self.out.forecast.extend(old.into_iter().map(|alias| one(alias, Action::Delete, None)));
-        let wanted = wanted.edge.alias.clone();
-        let beside = wanted.as_ref().map(next_alias);
+        let alias = wanted.edge.alias.clone();
+        let beside = alias.as_ref().map(next_alias);
         if next.as_ref().is_some_and(|next| beside.is_some_and(|beside| next.is_spelled(&beside))) {
-            self.out.forecast.push(one(next, Action::Rename, wanted));
+            self.out.forecast.push(one(next, Action::Rename, alias));
         }
     }
 }

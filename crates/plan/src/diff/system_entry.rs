@@ -32,7 +32,7 @@ impl Comparison<'_> {
         let wanted = self
             .wanted_edges
             .iter()
-            .filter_map(|wanted| wanted.settled.known().map(|print| (print, wanted.edge.subject.to_string())));
+            .filter_map(|edge| edge.settled.known().map(|print| (print, edge.edge.subject.to_string())));
         let found = system_entry::findings(self.context, self.status, &wanted.collect());
         self.out.findings.extend(found);
     }
