@@ -22,7 +22,7 @@ use crate::run_id::RunId;
 /// The additions that one written store makes to the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Memory {
+pub struct LedgerEffect {
     /// Entries placed, by their key in the ledger.
     pub placed: BTreeMap<PlacedKey, PlacedEntry>,
     /// The keys of entries that were deleted.
@@ -41,7 +41,7 @@ pub struct Memory {
     pub forgotten: Vec<Fingerprint>,
 }
 
-impl Memory {
+impl LedgerEffect {
     /// The meaning of changes that are about to be made to a store.
     pub fn of(
         plan: &Plan,
@@ -126,8 +126,8 @@ impl Ledger {
     /// Adds the meaning of a written store. A second call with the same memory changes nothing more. A service whose
     /// restart was acknowledged after `at`, when the run began, has read what the run wrote. Its restart is not asked
     /// for again.
-    pub fn remember(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
-        let Memory { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
+    pub fn remember(&mut self, store: &StoreId, memory: &LedgerEffect, run: &RunId, at: Timestamp) {
+        let LedgerEffect { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
         let here = self.placed.entry(store.clone()).or_default();
         // All renames at once, as in the store itself: two entries may have swapped their aliases.
         let moving: Vec<_> = moved.iter().filter_map(|(from, to)| here.remove(from).map(|p| (to.clone(), p))).collect();
@@ -156,7 +156,7 @@ impl Ledger {
     }
 
     /// Adds the meaning of a store that may or may not have been written. Nothing that was known is removed.
-    pub fn assume(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
+    pub fn assume(&mut self, store: &StoreId, memory: &LedgerEffect, run: &RunId, at: Timestamp) {
         let here = self.placed.get(store).cloned().unwrap_or_default();
         let moved = memory.moved.iter().filter_map(|(from, to)| Some((to.clone(), here.get(from)?.clone())));
         let placed = memory.placed.iter().chain(memory.restored.iter().flatten());

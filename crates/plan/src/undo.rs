@@ -32,7 +32,7 @@ use crate::{authority, text};
 
 /// A rollback that is to be judged.
 #[derive(Clone, Debug, Default)]
-pub struct Undo {
+pub struct PlannedRollback {
     /// The stores that are restored.
     pub stores: BTreeMap<StoreId, Restored>,
 }
@@ -140,7 +140,7 @@ impl fmt::Display for Break {
 }
 
 /// Judges what a rollback would break. Pure; whether the rollback is done is decided elsewhere.
-pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> RollbackEffect {
+pub fn judge(topology: &Topology, observed: &Observed, undo: &PlannedRollback, now: Timestamp) -> RollbackEffect {
     let options = PlanOptions::default();
     let selection = Selection::new(&options);
     let authorities = authority::take(topology, observed, now);
@@ -221,7 +221,7 @@ enum Trusts {
 /// One edge, and the rollback that is judged.
 struct View<'v, 'a> {
     context: &'v PlanContext<'a>,
-    undo: &'v Undo,
+    undo: &'v PlannedRollback,
     def: &'v IdentityDef,
     edge: &'v Edge,
     status: &'v StoreStatus<'a>,

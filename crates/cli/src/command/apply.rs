@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_host::converge::Begun;
+use trustmason_host::converge::ApprovedPlan;
 use trustmason_host::disk::{self, ReadLimit};
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
     word.record(&reconciler, &mut sight, &mut lock)?;
     signals::heed(&reconciler)?;
     let author = Author { who: &account(), approval };
-    let begun = Begun { sight, plan, author };
+    let begun = ApprovedPlan { observation: sight, plan, author };
     let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
     drop(lock);
     let causes = Causes::of(&converged.rounds, &converged.next);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_host::converge::{Begun, Clock as _, Reconciler, Round};
+use trustmason_host::converge::{ApprovedPlan, Clock as _, Reconciler, Round};
 use trustmason_host::disk;
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
         step(console, Command::here("trustmason apply").file(&spec).own("--auto-approve"));
         let mut lock = reconciler.lock().map_err(Stop::because)?;
         let author = Author { who: &console::account(), approval: Approval::Auto };
-        let begun = Begun { sight, plan, author };
+        let begun = ApprovedPlan { observation: sight, plan, author };
         let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
         drop(lock);
         let causes = Causes::of(&converged.rounds, &converged.next);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use trustmason_host::converge::Clock as _;
 use trustmason_host::disk::{self, ReadLimit};
-use trustmason_host::secret::oddity;
+use trustmason_host::secret::suspicious_trait;
 use trustmason_keystore::{Credential, EntryKind, ErrorClass, Interner, KeyMatch, Password, ReadError, Store};
 use zeroize::Zeroizing;
 
@@ -42,7 +42,11 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<ExitFacts, Stop> 
                 (Some(name), _) => Some(format!("the environment variable {name}")),
                 (None, path) => path.as_ref().map(|path| format!("the first line of {}", path.display())),
             };
-            let odd = password.as_ref().and_then(oddity).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
+            let odd = password
+                .as_ref()
+                .and_then(suspicious_trait)
+                .map(|odd| format!(" (its value {odd})"))
+                .unwrap_or_default();
             let with = tried.map(|tried| format!(" does not open with {tried}{odd}")).unwrap_or_default();
             failure.message = format!("{}{with}: {}", args.store.display(), failure.message);
             if args.format == ReportFormat::Json {

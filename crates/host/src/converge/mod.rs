@@ -44,7 +44,7 @@ pub use limits::MOST_WRITERS;
 pub use looking::{Observation, RemainingWork};
 pub use owner::ForeignState;
 pub use restarts::Restarting;
-pub use rounds::{Begun, Converged, Round};
+pub use rounds::{ApprovedPlan, Converged, Round};
 pub use scope::Scope;
 pub use undo::TakenBack;
 

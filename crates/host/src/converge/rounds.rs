@@ -14,9 +14,9 @@ use crate::state::lock::Lock;
 
 /// An approved plan and what it was made from.
 #[derive(Debug)]
-pub struct Begun<'a> {
+pub struct ApprovedPlan<'a> {
     /// The facts and the ledger that the plan was made from.
-    pub sight: Observation,
+    pub observation: Observation,
     /// The plan.
     pub plan: Plan,
     /// The author of the run, and the approval of the plan.
@@ -71,8 +71,13 @@ impl Reconciler<'_> {
     /// # Errors
     /// [`ConvergeError`]: nothing was done. After the first round began, a failure is recorded as a trouble of its
     /// round instead.
-    pub fn converge(&self, begun: Begun<'_>, lock: &mut Lock, tell: Tell<'_>) -> Result<Converged, ConvergeError> {
-        let Begun { mut sight, mut plan, author } = begun;
+    pub fn converge(
+        &self,
+        begun: ApprovedPlan<'_>,
+        lock: &mut Lock,
+        tell: Tell<'_>,
+    ) -> Result<Converged, ConvergeError> {
+        let ApprovedPlan { observation: mut sight, mut plan, author } = begun;
         let options = onwards(&plan.options);
         let foretold = plan.forecast.clone();
         let mut rounds: Vec<Round> = Vec::new();

@@ -63,7 +63,7 @@ impl Reconciler<'_> {
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<TakenBack, RollbackError> {
-        let request = RollbackRequest { run: Some(run), looking: self.looking(sight), author };
+        let request = RollbackRequest { run: Some(run), context: self.looking(sight), author };
         let undone = rollback::rollback(request, &self.disk, lock)?;
         let left = self.look(tell).map(|sight| self.plan(&sight, whole));
         Ok(TakenBack { undone, left })

@@ -77,7 +77,7 @@ pub(crate) struct RunRecorder<'a> {
 
 /// The facts that a run's record begins with.
 #[derive(Clone, Copy)]
-pub(crate) struct Beginning<'a> {
+pub(crate) struct RunStart<'a> {
     pub digest: Digest,
     pub topology: &'a Topology,
     pub loaded: &'a Loaded,
@@ -100,8 +100,8 @@ pub(crate) struct Counts {
 
 impl<'a> RunRecorder<'a> {
     /// Opens the record. Only the state folder is touched.
-    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, BeginError> {
-        let Beginning { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
+    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: RunStart<'a>) -> Result<Self, BeginError> {
+        let RunStart { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
         let state = lock.state().clone();
         let run = new_run(&state, now, digest);
         lock.sign(disk, &run, now)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Credential, Fingerprint, Store};
 use trustmason_plan::observed::StoreLook;
-use trustmason_plan::undo::{Break, Restored, StoreAfter, Undo};
+use trustmason_plan::undo::{Break, PlannedRollback, Restored, StoreAfter};
 use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::{HostPath, Keystore, KeystoreFormat, PemPair, Reach, StoreKind};
 
@@ -15,14 +15,14 @@ use crate::volume;
 use crate::volume::pair;
 
 /// The stores that a rollback would restore, as the planner's input.
-pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> Undo {
+pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> PlannedRollback {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
         let after = after(looking, restore).unwrap_or_else(StoreAfter::Unreadable);
         let presented = restore.intent.presented.clone();
         (restore.intent.store.clone(), Restored { after, presented })
     });
-    Undo { stores: stores.collect() }
+    PlannedRollback { stores: stores.collect() }
 }
 
 /// The content of a store after the rollback.
@@ -152,7 +152,7 @@ fn restored(files: NamedFiles, restore: &Restore, name: impl Fn(&str) -> Option<
 }
 
 /// The steps by which a person can prevent that trust breaks.
-pub(super) fn cure(breaks: &[Break]) -> String {
+pub(super) fn remedy(breaks: &[Break]) -> String {
     let services: BTreeSet<&ServiceId> = breaks.iter().flat_map(Break::restarts).collect();
     let curable = breaks.iter().all(|one| one.restarts().next().is_some());
     if curable {

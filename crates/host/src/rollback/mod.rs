@@ -21,7 +21,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use trustmason_keystore::{Credential, Digest, Fingerprint, Interner, Store};
 use trustmason_plan::change::Action;
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::observed::{Observed, StagedLook, StoreLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
@@ -34,7 +34,7 @@ use crate::live;
 use crate::record::audit::Author;
 use crate::record::journal::{self, ChangedEntryKind, Fact, Intent, Piece, PieceOutcome, Replayed};
 use crate::record::ledger::Loaded;
-use crate::record::run_record::{Beginning, Counts, RunRecorder};
+use crate::record::run_record::{Counts, RunRecorder, RunStart};
 use crate::record::sites::{PieceHere, Sites};
 use crate::run::leftovers::remove_leftovers;
 use crate::run::writer::{self, NewContent, StoreWriter};
@@ -77,7 +77,7 @@ pub struct RollbackRequest<'a> {
     /// The run; by default the newest one that wrote something and was not taken back.
     pub run: Option<&'a RunId>,
     /// The facts that the rollback is judged by.
-    pub looking: RollbackContext<'a>,
+    pub context: RollbackContext<'a>,
     /// The author of the rollback.
     pub author: Author<'a>,
 }
@@ -128,10 +128,10 @@ impl RollbackOutcome {
 /// [`RollbackError`]: nothing was done. Later failures are in [`RollbackOutcome`], store by store, and the rollback may be
 /// repeated.
 pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> Result<RollbackOutcome, RollbackError> {
-    let RollbackContext { topology, ledger: loaded, now, .. } = request.looking;
+    let RollbackContext { topology, ledger: loaded, now, .. } = request.context;
     let begun = Instant::now();
-    let outlook = outlook(request.looking, request.run)?;
-    let beginning = Beginning {
+    let outlook = outlook(request.context, request.run)?;
+    let beginning = RunStart {
         digest: outlook.plan,
         topology,
         loaded,
@@ -150,7 +150,7 @@ pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> R
         ..RollbackOutcome::default()
     };
     clear(&mut recorder, &outlook);
-    let presented = undo::presented(topology, request.looking.observed);
+    let presented = undo::presented(topology, request.context.observed);
     for restore in &outlook.restores {
         let outcome = match recorder.guard(lock).holds() {
             Ok(()) => store(&mut recorder, &presented, &outlook.run, restore),
@@ -162,7 +162,7 @@ pub fn rollback(request: RollbackRequest<'_>, disk: &Disk, lock: &mut Lock) -> R
     undone.restarts.sort();
     undone.restarts.dedup();
     if undone.is_restored() {
-        unstage(&mut recorder, request.looking, &outlook, &mut undone);
+        unstage(&mut recorder, request.context, &outlook, &mut undone);
         restage(&mut recorder, &outlook, &mut undone);
         let by = recorder.run.clone();
         if let Some(record) = recorder.ledger.run_mut(&outlook.run) {
@@ -221,7 +221,7 @@ fn store(recorder: &mut RunRecorder<'_>, presented: &PresentedTo, undoes: &RunId
         StoreOutcome::Written { .. } => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
         _ => journal::fates(&intent, &recorder.run, recorder.sites()),
     };
-    let replayed = Replayed { intent, fates };
+    let replayed = Replayed { intent, outcomes: fates };
     recorder.trouble(|recorder| recorder.journal.note(&outcome_line(id, &outcome, Some(&replayed))));
     recorder.take(&replayed);
     outcome
@@ -233,7 +233,7 @@ fn inverse(
     presented: &PresentedTo,
     undoes: &RunId,
     restore: &Restore,
-    memory: Memory,
+    memory: LedgerEffect,
 ) -> Intent {
     let was = &restore.intent;
     let pieces = restore.parts.iter().map(|RestoredPart { piece, .. }| Piece {

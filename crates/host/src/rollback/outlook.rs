@@ -176,7 +176,7 @@ pub enum RollbackError {
     #[error(
         "run {run} was not rolled back and nothing was done, because trust would break: {}{}",
         clauses(breaks),
-        breaks::cure(breaks)
+        breaks::remedy(breaks)
     )]
     Breaks {
         /// The run.

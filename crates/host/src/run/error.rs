@@ -201,7 +201,7 @@ pub enum RefusedEdit {
     Edit(#[from] EditError),
     /// A system store does not accept such a change.
     #[error(transparent)]
-    Turn(#[from] TurnError),
+    Turn(#[from] SystemStoreChangeError),
     /// A system store that changes was not among those that were read.
     #[error("{0} was not read")]
     NotRead(SystemStore),
@@ -379,7 +379,7 @@ pub enum PackError {
 
 /// Why a change cannot be made to a system store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TurnError {
+pub enum SystemStoreChangeError {
     /// An entry to be removed was not listed.
     #[error("an entry to remove is not there")]
     NoEntry,
@@ -388,7 +388,7 @@ pub enum TurnError {
     HasKey,
     /// An entry to be removed is not the machine's own.
     #[error("a certificate would be removed that {by} adds again")]
-    Kept {
+    AddedAgain {
         /// The origin that adds the certificate again, such as group policy.
         by: String,
     },

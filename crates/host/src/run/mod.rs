@@ -43,13 +43,13 @@ use crate::mint::KeySource;
 use crate::record::audit::Author;
 use crate::record::ledger::Loaded;
 pub use crate::record::run_record::{BeginError, HaltError};
-use crate::record::run_record::{Beginning, Counts, RunRecorder};
+use crate::record::run_record::{Counts, RunRecorder, RunStart};
 use crate::secret::Secrets;
 use crate::state;
 use crate::state::lock::Lock;
 pub use error::{
     AuthorityError, ChangeError, DeclarationError, NewKeyError, PackError, RefusedEdit, SkipReason, StaleError,
-    StoreWriteError, StoreWriteFailure, TurnError,
+    StoreWriteError, StoreWriteFailure, SystemStoreChangeError,
 };
 pub use outcome::{ChangeOutcome, Outcomes, PackOutcome, RunEvent, StoreOutcome};
 pub use proof::ProofError;
@@ -159,7 +159,7 @@ pub fn run(
     }
     let begun = Instant::now();
     let (hosts, side) = (plan.options.hosts.as_slice(), plan.options.side);
-    let beginning = Beginning { digest, topology, loaded, now, author, undoes: None, hosts, side };
+    let beginning = RunStart { digest, topology, loaded, now, author, undoes: None, hosts, side };
     let recorder = RunRecorder::open(context.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;

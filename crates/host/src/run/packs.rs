@@ -39,7 +39,7 @@ fn wanted(manual: &Manual, certificates: &KnownCertificates<'_>, frame: &Frame) 
 
 /// Whether the disk and the ledger have this pack already. The comparison covers what the pack asks for and the files
 /// in it. A certificate that was certainly absent before and only cannot be seen now makes no new pack.
-fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &ExpectedPack) -> bool {
+fn is_current(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &ExpectedPack) -> bool {
     let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
     told && disk::read_folder(&state.pack(target)).is_ok_and(|files| {
         files.len() == pack.files.len()
@@ -47,7 +47,7 @@ fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Expecte
                 name == wanted
                     && match name.as_str() {
                         "STEPS.md" => true,
-                        "pack.json" => asks(is) == asks(bytes),
+                        "pack.json" => pack_content(is) == pack_content(bytes),
                         _ => is == bytes,
                     }
             })
@@ -55,7 +55,7 @@ fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Expecte
 }
 
 /// The content of a `pack.json`, with its lists "add" and "verify" joined.
-fn asks(json: &[u8]) -> Option<serde_json::Value> {
+fn pack_content(json: &[u8]) -> Option<serde_json::Value> {
     let mut document: serde_json::Map<_, _> = serde_json::from_slice(json).ok()?;
     let mut items: Vec<_> =
         ["add", "verify"].into_iter().filter_map(|list| document.remove(list)?.as_array().cloned()).flatten().collect();
@@ -70,7 +70,7 @@ pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     let certificates = KnownCertificates { minted: &minted };
     let frame = Frame::of(plan);
     plan.manual.iter().any(|manual| match wanted(manual, &certificates, &frame) {
-        Some(pack) => !stands(state, ledger, manual.target(), &pack) || !is_noted(plan, ledger, manual.target()),
+        Some(pack) => !is_current(state, ledger, manual.target(), &pack) || !is_noted(plan, ledger, manual.target()),
         None => true,
     })
 }
@@ -87,7 +87,7 @@ pub(super) fn write(
     let Some(pack) = wanted(manual, &work.resolved(), &Frame::of(work.plan)) else {
         return PackOutcome::Skipped { why: SkipReason::PackIncomplete };
     };
-    if stands(&work.state, ledger, target, &pack) && is_noted(work.plan, ledger, target) {
+    if is_current(&work.state, ledger, target, &pack) && is_noted(work.plan, ledger, target) {
         return PackOutcome::Unchanged { folder };
     }
     let earlier = ledger.handoffs.get(target);

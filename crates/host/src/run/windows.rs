@@ -17,7 +17,7 @@ use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use super::error::{RefusedEdit, StaleError, StoreWriteError, StoreWriteFailure, TurnError};
+use super::error::{RefusedEdit, StaleError, StoreWriteError, StoreWriteFailure, SystemStoreChangeError};
 use super::work::RunInProgress;
 use super::writer::PlacedEntries;
 use super::{StoreOutcome, facts, proof};
@@ -129,27 +129,31 @@ fn turns(
     listing: &SystemListing,
     place: &SystemPlace,
     edits: &Edits,
-) -> Result<BTreeMap<SystemStore, SystemEdit>, TurnError> {
+) -> Result<BTreeMap<SystemStore, SystemEdit>, SystemStoreChangeError> {
     let mut turns: BTreeMap<SystemStore, SystemEdit> = BTreeMap::new();
     for (id, what) in &edits.disposition {
         match what {
             Disposition::Keep => {}
             Disposition::Remove => {
-                let system_entry = listing.system_entries.get(id).ok_or(TurnError::NoEntry)?;
+                let system_entry = listing.system_entries.get(id).ok_or(SystemStoreChangeError::NoEntry)?;
                 match &system_entry.managed_by {
                     ManagedBy::Machine => {}
-                    ManagedBy::Key => return Err(TurnError::HasKey),
-                    ManagedBy::Other(by) => return Err(TurnError::Kept { by: by.clone() }),
+                    ManagedBy::Key => return Err(SystemStoreChangeError::HasKey),
+                    ManagedBy::Other(by) => return Err(SystemStoreChangeError::AddedAgain { by: by.clone() }),
                 }
                 let print = listing.store.entry(*id).and_then(|e| Some(e.certificates().first()?.fingerprint()));
-                turns.entry(system_entry.store).or_default().remove.push(print.ok_or(TurnError::NoCertificate)?);
+                turns
+                    .entry(system_entry.store)
+                    .or_default()
+                    .remove
+                    .push(print.ok_or(SystemStoreChangeError::NoCertificate)?);
             }
-            Disposition::Rename(_) => return Err(TurnError::Alias),
-            Disposition::ReplaceKey { .. } => return Err(TurnError::Key),
+            Disposition::Rename(_) => return Err(SystemStoreChangeError::Alias),
+            Disposition::ReplaceKey { .. } => return Err(SystemStoreChangeError::Key),
         }
     }
     for new in &edits.add {
-        let NewEntry::Trusted { certificate, .. } = new else { return Err(TurnError::Key) };
+        let NewEntry::Trusted { certificate, .. } = new else { return Err(SystemStoreChangeError::Key) };
         let element = serialised_element(certificate)?;
         let store = place.store_for(certificate);
         let held = listing.parts.get(&store).into_iter().flat_map(Store::entries);

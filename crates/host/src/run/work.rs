@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Credential, Format, Password, Protection, Store};
 use trustmason_plan::change::Change;
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::outline::{Mint, Plan};
 use trustmason_plan::pack::KnownCertificates;
@@ -69,8 +69,8 @@ impl RunInProgress<'_> {
     }
 
     /// The effect on the ledger of changes that are about to be made to a store.
-    pub(super) fn memory(&self, store: &Store, changes: &[&Change]) -> Memory {
-        Memory::of(self.plan, store, changes, &self.resolved(), &self.run, self.now)
+    pub(super) fn memory(&self, store: &Store, changes: &[&Change]) -> LedgerEffect {
+        LedgerEffect::of(self.plan, store, changes, &self.resolved(), &self.run, self.now)
     }
 
     /// The certificates that the identities which a store should trust presented when the run was planned.

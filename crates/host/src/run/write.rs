@@ -31,18 +31,18 @@ pub(super) struct StoreWrite {
     /// The intent, if it was announced.
     pub intent: Option<Intent>,
     /// The outcomes of the parts. Empty without an intent.
-    pub fates: Vec<PieceOutcome>,
+    pub outcomes: Vec<PieceOutcome>,
 }
 
 impl StoreWrite {
     /// The outcome of a store that was not begun.
     pub(super) fn failed(error: StoreWriteError) -> Self {
-        Self { outcome: StoreOutcome::Failed { error: Arc::new(error) }, intent: None, fates: Vec::new() }
+        Self { outcome: StoreOutcome::Failed { error: Arc::new(error) }, intent: None, outcomes: Vec::new() }
     }
 
     /// The intent and what was done for it, if it was announced.
     pub(super) fn replayed(&self) -> Option<Replayed> {
-        self.intent.as_ref().map(|intent| Replayed { intent: intent.clone(), fates: self.fates.clone() })
+        self.intent.as_ref().map(|intent| Replayed { intent: intent.clone(), outcomes: self.outcomes.clone() })
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn store(
         (_, Some(intent)) => journal::fates(intent, &work.run, work.sites()),
         (_, None) => Vec::new(),
     };
-    StoreWrite { outcome, intent, fates }
+    StoreWrite { outcome, intent, outcomes: fates }
 }
 
 /// The files of a store, where this machine found them.

@@ -290,12 +290,12 @@ fn is_utf16(bytes: &[u8]) -> bool {
 
 /// Names a secret, its source and what is odd about its value, for a message about a wrong password. Never the value.
 pub(crate) fn told(secret: &SecretRef, password: &Password) -> String {
-    let odd = oddity(password).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
+    let odd = suspicious_trait(password).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
     format!("the secret `{}` {}{odd}", secret.name, secret.origin())
 }
 
 /// A possible cause why a password opens nothing, which cannot be seen by looking at its source. Never the value.
-pub fn oddity(password: &Password) -> Option<&'static str> {
+pub fn suspicious_trait(password: &Password) -> Option<&'static str> {
     let value = password.expose();
     let quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}');
     if value.is_empty() {

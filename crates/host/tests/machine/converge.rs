@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use trustmason_host::converge::{
-    Begun, Clock, ConvergeError, ConvergeEvent, Converged, Declared, Observation, Reconciler, Restarting, RoundTrouble,
+    ApprovedPlan, Clock, ConvergeError, ConvergeEvent, Converged, Declared, Observation, Reconciler, Restarting,
+    RoundTrouble,
 };
 use trustmason_host::disk::{Disk, DiskStep};
 use trustmason_host::fault::Meddler;
@@ -53,7 +54,9 @@ fn converge(
     let reconciler = reconciler(world);
     let mut lock = reconciler.lock().unwrap();
     let (sight, plan) = planned(world, &reconciler);
-    reconciler.converge(Begun { sight, plan, author: ANNA }, &mut lock, &mut |event| tell(&reconciler, event))
+    reconciler.converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |event| {
+        tell(&reconciler, event)
+    })
 }
 
 /// Gives each service a restart command that ends with this status.
@@ -189,7 +192,8 @@ fn an_interruption_ends_after_the_store_in_hand() {
     let reconciler = reconciler.with_disk(Disk::behind(Arc::new(gate)));
     let mut lock = reconciler.lock().unwrap();
     let (sight, plan) = planned(&world, &reconciler);
-    let converged = reconciler.converge(Begun { sight, plan, author: ANNA }, &mut lock, &mut |_| ());
+    let converged =
+        reconciler.converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |_| ());
     drop(lock);
     let Converged { rounds, next } = converged.unwrap();
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
@@ -269,7 +273,9 @@ fn a_first_round_that_does_not_begin_did_nothing() {
     fs::create_dir_all(world.state().root()).unwrap();
     overtake(&world);
     let files = world.files();
-    let error = reconciler.converge(Begun { sight, plan, author: ANNA }, &mut lock, &mut |_| ()).unwrap_err();
+    let error = reconciler
+        .converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |_| ())
+        .unwrap_err();
     assert!(error.to_string().ends_with("; plan again; nothing was done"), "{error}");
     let stores = [world.cacerts(), world.keystore(), world.state().ledger()];
     assert!(stores.iter().all(|path| fs::read(path).unwrap() == files[path]));

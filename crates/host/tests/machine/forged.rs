@@ -157,7 +157,7 @@ fn attempt(world: &World) -> Result<bool, String> {
         now: now(),
     };
     let mut lock = Lock::take(&state).map_err(|error| error.to_string())?;
-    let undone = rollback(RollbackRequest { run: None, looking, author: ANNA }, &Disk::new(), &mut lock);
+    let undone = rollback(RollbackRequest { run: None, context: looking, author: ANNA }, &Disk::new(), &mut lock);
     undone.map(|undone| undone.is_complete()).map_err(|error| error.to_string())
 }
 

@@ -35,7 +35,7 @@ impl World {
             now: now(),
         };
         let mut lock = Lock::take(&state).unwrap();
-        rollback(RollbackRequest { run, looking, author: ANNA }, disk, &mut lock)
+        rollback(RollbackRequest { run, context: looking, author: ANNA }, disk, &mut lock)
     }
 
     /// A world with a store of PEM files in which one file is new, two are removed and one stays.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Digest, EntryKind, Fingerprint};
 use trustmason_plan::ledger::{Ack, Ledger, PlacedEntry, PlacedKey, StoreVersion};
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::notice;
 use trustmason_plan::observed::{StoreLook, Unclear};
 use trustmason_plan::outline::{Plan, StoreVerdict};
-use trustmason_plan::undo::{self, Presented, Restored, StoreAfter, Undo};
+use trustmason_plan::undo::{self, PlannedRollback, Presented, Restored, StoreAfter};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use super::rules::{People, Program, Rules, Truth};
@@ -28,7 +28,7 @@ pub struct DiskWrite {
     store: StoreId,
     before: Vec<u8>,
     after: Vec<u8>,
-    memory: Memory,
+    memory: LedgerEffect,
     placed: BTreeMap<PlacedKey, PlacedEntry>,
     presented: BTreeMap<IdentityId, Presented>,
     /// When the store was written.
@@ -128,7 +128,7 @@ impl DiskWrite {
         world: &World,
         store: &StoreId,
         before: Vec<u8>,
-        memory: Memory,
+        memory: LedgerEffect,
         presented: BTreeMap<IdentityId, Presented>,
     ) -> Self {
         let after = bytes_of(world, store);
@@ -560,7 +560,7 @@ impl State {
                 let after = StoreAfter::Holds(store.format(), store.entries().to_vec());
                 (write.store.clone(), Restored { after, presented: write.presented.clone() })
             };
-            let undo = Undo { stores: writes.iter().map(restored).collect() };
+            let undo = PlannedRollback { stores: writes.iter().map(restored).collect() };
             if !undo::judge(&world.topology, &world.look(), &undo, world.now).refused.is_empty() {
                 return None;
             }

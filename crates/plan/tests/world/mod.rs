@@ -14,7 +14,7 @@ use trustmason_keystore::{
 };
 use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::{Ack, Ledger};
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::observed::{
     FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
     Unclear,
@@ -514,7 +514,7 @@ impl World {
     }
 
     /// Writes one store of a plan if the plan changes it. Returns what the write means to the ledger.
-    pub fn put(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) -> Option<Memory> {
+    pub fn put(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) -> Option<LedgerEffect> {
         let view = plan.stores.iter().find(|view| view.id == *store)?;
         let StoreVerdict::Change(ids) = &view.verdict else { return None };
         let mut rng = getrandom::SysRng;
@@ -540,7 +540,7 @@ impl World {
                 self.staging.remove(identity);
             }
         }
-        Some(Memory::of(plan, &before, &changes, &certificates, &run(), self.now))
+        Some(LedgerEffect::of(plan, &before, &changes, &certificates, &run(), self.now))
     }
 
     /// A person restarts a service and reports it.

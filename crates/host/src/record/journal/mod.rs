@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Digest, Fingerprint, Format, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::ledger::{HandOff, PlacedEntry, PlacedKey};
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_plan::target::HandOffTarget;
@@ -150,7 +150,7 @@ pub struct Intent {
     /// The parts that are written or removed: the store's own file, files of its folder, or system stores.
     pub pieces: Vec<Piece>,
     /// The effect of the write on the ledger.
-    pub memory: Memory,
+    pub memory: LedgerEffect,
     /// The ledger's records of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub placed: BTreeMap<PlacedKey, PlacedEntry>,

@@ -33,28 +33,28 @@ pub struct Replayed {
     /// The intent.
     pub intent: Intent,
     /// The outcome of each part, in the order of the intent's pieces.
-    pub fates: Vec<PieceOutcome>,
+    pub outcomes: Vec<PieceOutcome>,
 }
 
 impl Replayed {
     /// Whether everything was done.
     pub fn is_done(&self) -> bool {
-        self.fates.iter().all(|fate| *fate == PieceOutcome::Written)
+        self.outcomes.iter().all(|fate| *fate == PieceOutcome::Written)
     }
 
     /// Whether nothing was done.
     pub fn is_untouched(&self) -> bool {
-        self.fates.iter().all(|fate| *fate == PieceOutcome::Untouched)
+        self.outcomes.iter().all(|fate| *fate == PieceOutcome::Untouched)
     }
 
     /// Whether something was certainly done.
     pub fn wrote(&self) -> bool {
-        self.fates.contains(&PieceOutcome::Written)
+        self.outcomes.contains(&PieceOutcome::Written)
     }
 
     /// Why it cannot be told yet what was done; `None` if that is known, or never will be.
     pub fn unseen(&self) -> Option<&str> {
-        self.fates.iter().find_map(|fate| match fate {
+        self.outcomes.iter().find_map(|fate| match fate {
             PieceOutcome::Unseen(why) => Some(why.as_str()),
             PieceOutcome::Written | PieceOutcome::Untouched | PieceOutcome::Changed | PieceOutcome::Undeclared(_) => {
                 None
@@ -75,7 +75,7 @@ impl Replayed {
 
     /// Each part with what was done to it.
     pub fn pieces(&self) -> impl Iterator<Item = (&Piece, &PieceOutcome)> {
-        self.intent.pieces.iter().zip(&self.fates)
+        self.intent.pieces.iter().zip(&self.outcomes)
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<R
             }
             None => fates(&intent, run, sites),
         };
-        Replayed { fates, intent }
+        Replayed { outcomes: fates, intent }
     };
     intents.map(replayed).collect()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use trustmason_keystore::{EntryKey, Fingerprint};
 use trustmason_plan::ledger::{PlacedEntry, PlacedKey};
-use trustmason_plan::memory::Memory;
+use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
@@ -104,7 +104,7 @@ fn aliases_swapped_in_a_store_are_swapped_in_the_ledger() {
     let here = ledger.placed.entry(store_id("done")).or_default();
     here.insert(key("a"), placed("of a"));
     here.insert(key("b"), placed("of b"));
-    let memory = Memory { moved: vec![(key("a"), key("b")), (key("b"), key("a"))], ..Memory::default() };
+    let memory = LedgerEffect { moved: vec![(key("a"), key("b")), (key("b"), key("a"))], ..LedgerEffect::default() };
     ledger.remember(&store_id("done"), &memory, &run("r"), Timestamp::UNIX_EPOCH);
     let runs: BTreeMap<_, _> = ledger.placed[&store_id("done")].iter().map(|(k, p)| (k.as_str(), &p.run)).collect();
     assert_eq!(runs, BTreeMap::from([("a", &run("of b")), ("b", &run("of a"))]));
@@ -125,7 +125,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     let journal = Journal::open(disk, &state, &run("r")).unwrap();
     journal.note(&journal::tests::beginning(run("r"))).unwrap();
     for name in ["done", "undone"] {
-        let memory = Memory { placed: BTreeMap::from([(key("a"), placed("r"))]), ..Memory::default() };
+        let memory = LedgerEffect { placed: BTreeMap::from([(key("a"), placed("r"))]), ..LedgerEffect::default() };
         let (before, after) = (Some(Digest::of(b"old")), Some(Digest::of(b"new")));
         let at = PieceAt::file(&store_id(name).host, "C:\\cacerts");
         let pieces = vec![Piece { at, before, after }];
