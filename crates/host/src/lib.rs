@@ -13,9 +13,9 @@
 //! One host must trust one more certificate. The estate is looked at, planned, and brought to what its spec declares:
 //!
 //! ```
-//! use trustmason_host::converge::{Begun, Clock, Declared, Reconciler};
+//! use trustmason_host::converge::{ApprovedPlan, Clock, Declared, Reconciler};
 //! use trustmason_host::record::{approval::Approval, audit::Author};
-//! use trustmason_plan::outline::Options;
+//! use trustmason_plan::outline::PlanOptions;
 //!
 //! # use std::sync::Arc;
 //! # use trustmason_keystore::{Certificate, Edits, Format, Image, NewEntry, Password, Store};
@@ -70,14 +70,14 @@
 //! // `Noon` is a clock, as a caller provides one.
 //! let declared = Declared { topology: &topology, inputs: &[] };
 //! let reconciler = Reconciler::new(declared, Noon, "0.1.0");
-//! let sight = reconciler.look(&mut |_event| ())?;
-//! let plan = reconciler.plan(&sight, &Options::default());
+//! let observation = reconciler.look(&mut |_event| ())?;
+//! let plan = reconciler.plan(&observation, &PlanOptions::default());
 //! assert_eq!(plan.changes.len(), 1);
 //! assert!(!topology.state.exists(), "looking and planning write nothing");
 //!
 //! let mut lock = reconciler.lock()?;
 //! let author = Author { who: "anna", approval: Approval::Auto };
-//! let converged = reconciler.converge(Begun { sight, plan, author }, &mut lock, &mut |_event| ())?;
+//! let converged = reconciler.converge(ApprovedPlan { observation, plan, author }, &mut lock, &mut |_event| ())?;
 //! assert!(converged.rounds.iter().all(|round| round.is_complete()));
 //! assert!(converged.next.changes.is_empty());
 //! # Ok(())
