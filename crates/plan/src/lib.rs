@@ -11,7 +11,7 @@
 //! # use std::{collections::BTreeMap, path::Path, sync::Arc};
 //! # use trustmason_keystore::{Certificate, Digest, Format};
 //! # use trustmason_plan::observed::{Observed, SourceLook, StoreFacts, StoreLook};
-//! # use trustmason_plan::outline::Options;
+//! # use trustmason_plan::outline::PlanOptions;
 //! # use trustmason_spec::{name::StoreId, profile, topology::Subject};
 //! // The spec: the Java of one host must trust the certificate of a proxy.
 //! let text = "
@@ -50,7 +50,7 @@
 //! observed.stores.insert(cacerts.clone(), StoreLook::Readable(Box::new(facts)));
 //!
 //! let now = "2026-06-01T00:00:00Z".parse()?;
-//! let plan = trustmason_plan::plan(&topology, &observed, &Options::default(), now);
+//! let plan = trustmason_plan::plan(&topology, &observed, &PlanOptions::default(), now);
 //! assert_eq!(plan.summary.import, 1);
 //! assert_eq!(plan.changes[0].store, cacerts);
 //! assert_eq!(plan.changes[0].to_string(), "+ import proxy");

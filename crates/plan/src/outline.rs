@@ -497,7 +497,7 @@ pub struct Mint {
 /// ```
 /// # use std::path::Path;
 /// # use trustmason_plan::observed::{HostLook, Observed};
-/// # use trustmason_plan::{finding::Kind, outline::Options, plan};
+/// # use trustmason_plan::{finding::FindingKind, outline::PlanOptions, plan};
 /// # let text = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: '{fqdn}' }\n\
 /// #     hosts: { a.acme.example: { role: ads } }\n";
 /// # let spec = trustmason_spec::parse(text, "estate.yaml")?;
@@ -507,9 +507,9 @@ pub struct Mint {
 /// # let hosts = topology.hosts.keys().map(|host| (host.clone(), away.clone())).collect();
 /// # let observed = Observed { hosts, ..Observed::default() };
 /// // The disk of the only host is away, so there is nothing to write, and one thing to repair.
-/// let plan = plan(&topology, &observed, &Options::default(), "2026-06-01T00:00:00Z".parse()?);
+/// let plan = plan(&topology, &observed, &PlanOptions::default(), "2026-06-01T00:00:00Z".parse()?);
 /// assert!(plan.changes.is_empty() && !plan.is_settled());
-/// assert_eq!(plan.obstacles()[0].0.kind, Kind::Unreachable);
+/// assert_eq!(plan.obstacles()[0].0.kind, FindingKind::Unreachable);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
