@@ -188,7 +188,7 @@ fn judge_document_000_options_as_its_reader_writes_them() {
         "g2.x.example/trusted-ca: /opt/gwe/options.cfg line 3 gives `trusted-ca` the path /opt/gwe/certificateCa.jks",
         "g2.x.example/trusted-ca: /opt/gwe/options.cfg line 4 has `trusted-pwd`",
         "g2.x.example/trusted-ca: /opt/gwe/options.cfg line 4 gives `trusted-ca-pwd` a password that does not open",
-        "g3.x.example/trusted-ca: C:\\gwe\\options.cfg line 2 gives `trusted-ca-type` the value `MSCAP`",
+        "g3.x.example/trusted-ca: C:\\gwe\\options.cfg line 2 gives `trusted-ca-type` the wrong value `MSCAP`",
         "options-unobserved     g4.x.example/trusted-ca: the spec does not say where a copy of the options of the Web Engagement",
     ]);
 
@@ -265,7 +265,7 @@ fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     let text = format!("-cert_store_file c:\\gcti\\lync_ucc_1.pfx -cert_store_pass {WRONG} -cert_store_type pkcs12");
     room.write(&format!("{disk}/gcti/arguments.txt"), text);
     room.drifts(&[
-        "gives `-cert_store_file` the path c:\\gcti\\lync_ucc_1.pfx, where ucc.x.example/trust is not",
+        "gives `-cert_store_file` the path c:\\gcti\\lync_ucc_1.pfx, but ucc.x.example/trust is elsewhere",
         "gives `-cert_store_pass` a password that does not open ucc.x.example/trust",
         "gives `-cert_store_type` the value `pkcs12`, but ucc.x.example/trust is jks",
         "does not give `-krb_conf_file`; write `-krb_conf_file C:\\GCTI\\UCConnector\\etc\\krb5.conf`",
@@ -342,7 +342,7 @@ fn judge_options_that_are_none() {
     fs::remove_file(&options).unwrap();
     fs::copy(BINARY, &options).map(drop).unwrap();
     fs::OpenOptions::new().write(true).open(&options).unwrap().set_len(500_000).unwrap();
-    unseen("is no text");
+    unseen("is not text");
     // An empty file counts as read: TLS is off with it.
     fs::write(&options, "").unwrap();
     let text = room.says(&["drift"], 2);
@@ -356,5 +356,5 @@ fn judge_options_that_are_none() {
         room.says(&["drift", "--strict"], 0);
     }
     fs::write(&options, format!("{right}trusted-ca-pwd=\x1b[2J{PASSWORD}\n")).unwrap();
-    unseen("is no text");
+    unseen("is not text");
 }
