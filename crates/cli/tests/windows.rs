@@ -43,7 +43,7 @@ fn stores_of_this_machine_are_planned_written_and_listed() {
     let store = estate.file("adsa/cacerts");
     assert!(store.starts_with(&java), "{store:?} is below {java:?}");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
-    let gone = support::certificate(&support::Wish::of("rgrb.acme.example", 9));
+    let gone = support::certificate(&support::CertificateContent::of("rgrb.acme.example", 9));
     estate.put("adsa/cacerts", "rgrb.acme.example", gone);
     let before = std::fs::read(&store).unwrap();
 
@@ -70,7 +70,7 @@ fn a_store_that_somebody_has_open_is_left_as_it_is() {
     let drive = tempfile::tempdir().unwrap();
     let estate = here(&drive.path().join("java"));
     let store = estate.file("adsa/cacerts");
-    let gone = support::certificate(&support::Wish::of("rgrb.acme.example", 9));
+    let gone = support::certificate(&support::CertificateContent::of("rgrb.acme.example", 9));
     estate.put("adsa/cacerts", "rgrb.acme.example", gone);
     let before = std::fs::read(&store).unwrap();
 
