@@ -74,18 +74,18 @@ pub(crate) struct VouchedClock(Option<ClockVerdict>);
 /// ledger calls this.
 pub(crate) fn require_plausible(
     reconciler: &Reconciler<'_>,
-    sight: &Observation,
+    observation: &Observation,
     vouched: bool,
 ) -> Result<VouchedClock, Stop> {
-    match reconciler.doubt(sight) {
+    match reconciler.doubt(observation) {
         Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
         doubt => Ok(VouchedClock(doubt)),
     }
 }
 
 /// Warns about such a clock, for commands that write no date.
-pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Observation, console: Console) {
-    if let Some(verdict) = reconciler.doubt(sight) {
+pub(crate) fn warn(reconciler: &Reconciler<'_>, observation: &Observation, console: Console) {
+    if let Some(verdict) = reconciler.doubt(observation) {
         console.warn(&format!("{verdict}; apply refuses to work with this clock. {REMEDY}"));
     }
 }
@@ -95,11 +95,11 @@ impl VouchedClock {
     pub(crate) fn record(
         self,
         reconciler: &Reconciler<'_>,
-        sight: &mut Observation,
+        observation: &mut Observation,
         lock: &mut Lock,
     ) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
-        reconciler.vouch(&verdict, &account(), sight, lock).map_err(|e| {
+        reconciler.vouch(&verdict, &account(), observation, lock).map_err(|e| {
             Stop::refused(format!(
                 "the confirmation of the clock (--clock-is-right) could not be recorded: {e}; nothing was done"
             ))

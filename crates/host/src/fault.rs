@@ -48,7 +48,7 @@ type StepSelector = Box<dyn Fn(usize, DiskStep, &Path) -> bool + Send + Sync>;
 
 /// Counts the steps taken, and makes the chosen ones fail.
 pub struct FaultInjector {
-    aim: StepSelector,
+    selects: StepSelector,
     fault: InjectedFault,
     taken: AtomicUsize,
     struck: Mutex<Option<(DiskStep, PathBuf)>>,
@@ -74,9 +74,9 @@ impl FaultInjector {
     /// Fails at each step for which `aim` returns true. `aim` gets the step's number, the step and its path.
     pub fn where_it(
         fault: InjectedFault,
-        aim: impl Fn(usize, DiskStep, &Path) -> bool + Send + Sync + 'static,
+        selects: impl Fn(usize, DiskStep, &Path) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self { aim: Box::new(aim), fault, taken: AtomicUsize::new(0), struck: Mutex::new(None) }
+        Self { selects: Box::new(selects), fault, taken: AtomicUsize::new(0), struck: Mutex::new(None) }
     }
 
     /// How many steps were asked for.
@@ -97,7 +97,7 @@ impl Gate for FaultInjector {
         if self.fault == InjectedFault::Crash && struck.is_some() {
             return StepDecision::Fail(self.fault.cause());
         }
-        if !(self.aim)(number, step, path) {
+        if !(self.selects)(number, step, path) {
             return StepDecision::Go;
         }
         struck.get_or_insert_with(|| (step, path.to_owned()));

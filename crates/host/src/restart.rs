@@ -81,14 +81,9 @@ fn after(last: &[String]) -> String {
 pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted, RestartError> {
     let RestartCommand { argv, timeout_seconds } = command;
     let program = argv.first().cloned().unwrap_or_default();
-    let patience = Duration::from_secs(u64::from(*timeout_seconds));
+    let timeout = Duration::from_secs(u64::from(*timeout_seconds));
     let begun = Instant::now();
-    let ran = process::run(&Call {
-        argv,
-        timeout: patience,
-        without_env: secrets.withheld(),
-        purpose: CallPurpose::SideEffect,
-    });
+    let ran = process::run(&Call { argv, timeout, without_env: secrets.withheld(), purpose: CallPurpose::SideEffect });
     let seconds = begun.elapsed().as_secs();
     match ran {
         Ok(ran) => {

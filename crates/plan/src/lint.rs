@@ -68,7 +68,7 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
         .filter_map(|r| remark(r, &facts.entries))
         // The verdict on the store reports this one, with what to do about it.
         .filter(|(kind, ..)| *kind != FindingKind::JvmUnloadable)
-        .map(|(kind, alias, message)| (kind, alias, placed(status, kind, message)))
+        .map(|(kind, alias, message)| (kind, alias, with_path(status, kind, message)))
         .map(|(kind, alias, message)| Finding::of_store(kind, &status.def.id, message).at(alias, None))
         .collect();
     if matches!(status.def.reach, Reach::System { .. }) {
@@ -85,7 +85,7 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
 }
 
 /// Adds the file or folder that is damaged to a remark about damage.
-fn placed(status: &StoreStatus<'_>, kind: FindingKind, message: String) -> String {
+fn with_path(status: &StoreStatus<'_>, kind: FindingKind, message: String) -> String {
     if kind == FindingKind::Unreadable { format!("{}: {message}", status.path) } else { message }
 }
 

@@ -2,11 +2,14 @@
 //! side effects in the pure crates, unsafe code in one crate only, short nouns as module names, short source files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use sources::{root, shown, sources};
 
 /// Package and folder of each crate, the lowest floor first.
 const FLOORS: &[(&str, &str)] = &[
@@ -48,10 +51,6 @@ const REFUSED_NAMES: &[&str] =
     &["common", "core", "types", "util", "utils", "helper", "helpers", "manager", "misc", "shared"];
 const MOST_LINES: usize = 600;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
-}
-
 fn metadata(more: &[&str]) -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -70,24 +69,6 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 /// The workspace's packages by name.
 fn packages(metadata: &Value) -> BTreeMap<&str, &Value> {
     metadata["packages"].as_array().unwrap().iter().map(|package| (text(package, "name"), package)).collect()
-}
-
-fn sources() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(root().join("crates")).sort_by_file_name() {
-        let path = entry.unwrap().into_path();
-        let below_src =
-            path.strip_prefix(root()).unwrap().components().nth(2).is_some_and(|part| part.as_os_str() == "src");
-        if below_src && path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    assert!(found.len() > FLOORS.len(), "no sources found below {}", root().display());
-    found
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 #[test]

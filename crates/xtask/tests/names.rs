@@ -2,33 +2,12 @@
 //! subject. The sources of all crates are read with `syn`; tests beside the code are read too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod sources;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
+use sources::{shown, sources};
 use syn::visit::{self, Visit};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
-}
-
-/// The source files of all crates.
-fn sources() -> Vec<PathBuf> {
-    let files =
-        walkdir::WalkDir::new(root().join("crates")).sort_by_file_name().into_iter().map(|entry| entry.unwrap());
-    let found: Vec<PathBuf> = files
-        .map(walkdir::DirEntry::into_path)
-        .filter(|path| {
-            path.strip_prefix(root()).unwrap().components().nth(2).is_some_and(|part| part.as_os_str() == "src")
-        })
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
-        .collect();
-    assert!(found.len() > 300, "only {} sources found below {}", found.len(), root().display());
-    found
-}
 
 /// The types that a file defines, with whether each is compiled under a condition.
 #[derive(Default)]

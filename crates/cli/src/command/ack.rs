@@ -22,14 +22,14 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<ExitFacts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
-    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
-    let plan = reconciler.plan(&sight, &estate.options(PlanRequest::default())?);
+    let mut observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::require_plausible(&reconciler, &observation, args.clock_is_right)?;
+    let plan = reconciler.plan(&observation, &estate.options(PlanRequest::default())?);
     let meant = meant(&args.target, &plan, &estate)?;
     let by = account();
     let restarted: BTreeMap<ServiceId, String> = meant.counting.iter().map(|s| (s.clone(), by.clone())).collect();
-    word.record(&reconciler, &mut sight, &mut lock)?;
-    let unclear = reconciler.acknowledge(restarted, &sight, &plan, &mut lock).map_err(Stop::because)?;
+    word.record(&reconciler, &mut observation, &mut lock)?;
+    let unclear = reconciler.acknowledge(restarted, &observation, &plan, &mut lock).map_err(Stop::because)?;
     drop(lock);
     let recorded: Vec<&ServiceId> =
         meant.counting.iter().filter(|s| !unclear.iter().any(|u| u.service == **s)).collect();

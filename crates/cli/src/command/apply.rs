@@ -36,8 +36,8 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
     let reconciler = estate.reconciler(ProcessClock::read()?);
     // The lock is held from the first look to the last write, so that nobody changes the state in between.
     let mut lock = reconciler.lock().map_err(Stop::because)?;
-    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
+    let mut observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::require_plausible(&reconciler, &observation, args.clock_is_right)?;
     if let Some(saved) = &saved {
         clock::is_past(&saved.name, saved.created, reconciler.now())?;
     }
@@ -49,12 +49,12 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
             (estate.options(question)?, reconciler.now())
         }
     };
-    let plan = reconciler.plan_made(&sight, &options, made);
+    let plan = reconciler.plan_made(&observation, &options, made);
     match &saved {
         Some(saved) => saved.compare(&plan)?,
         None => show(&plan, args.format, console),
     }
-    if saved.is_none() && !args.auto_approve && !reconciler.is_idle(&sight, &plan) {
+    if saved.is_none() && !args.auto_approve && !reconciler.is_idle(&observation, &plan) {
         approve(console, QUESTION, HINT)?;
     }
     let approval = match (&saved, args.auto_approve) {
@@ -62,10 +62,10 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<ExitFacts, Stop> 
         (None, true) => Approval::Auto,
         (None, false) => Approval::Asked,
     };
-    word.record(&reconciler, &mut sight, &mut lock)?;
+    word.record(&reconciler, &mut observation, &mut lock)?;
     signals::heed(&reconciler)?;
     let author = Author { who: &account(), approval };
-    let begun = ApprovedPlan { observation: sight, plan, author };
+    let begun = ApprovedPlan { observation, plan, author };
     let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
     drop(lock);
     let causes = Causes::of(&converged.rounds, &converged.next);

@@ -24,15 +24,15 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<ExitFacts, Sto
     let Some(target) = declared.next() else { return Err(nothing(&args.target, &named, &estate)) };
     let reconciler = estate.reconciler(ProcessClock::read()?);
     let mut lock = reconciler.lock().map_err(Stop::because)?;
-    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
-    let plan = reconciler.plan(&sight, &estate.options(PlanRequest::default())?);
+    let mut observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::require_plausible(&reconciler, &observation, args.clock_is_right)?;
+    let plan = reconciler.plan(&observation, &estate.options(PlanRequest::default())?);
     let target = match declared.next() {
-        Some(other) => meant(target, other, &plan, &sight.ledger).map_err(Stop::because)?,
+        Some(other) => meant(target, other, &plan, &observation.ledger).map_err(Stop::because)?,
         None => target,
     };
     let by = account();
-    word.record(&reconciler, &mut sight, &mut lock)?;
+    word.record(&reconciler, &mut observation, &mut lock)?;
     let claim = Claim {
         target: &target,
         from: args.from.as_deref(),
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<ExitFacts, Sto
         now: reconciler.now(),
         plan: &plan,
         topology,
-        observed: &sight.observed,
-        ledger: &sight.ledger,
+        observed: &observation.observed,
+        ledger: &observation.ledger,
     };
     let confirmed = reconciler.confirm(claim, &mut lock).map_err(Stop::because)?;
     drop(lock);

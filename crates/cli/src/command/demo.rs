@@ -43,9 +43,9 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
     step(console, Command::here("trustmason plan").file(&spec));
     let estate = load::estate(Some(&written.spec), console)?;
     let reconciler = estate.reconciler(clock);
-    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let mut observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let options = estate.options(PlanRequest::default())?;
-    let plan = reconciler.plan(&sight, &options);
+    let plan = reconciler.plan(&observation, &options);
     console.report(&view::plan::plan(&plan, console.verbose()));
 
     // Each round does all that a run can do at once. Then the operator restarts services, imports packs, and says so.
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
         step(console, Command::here("trustmason apply").file(&spec).own("--auto-approve"));
         let mut lock = reconciler.lock().map_err(Stop::because)?;
         let author = Author { who: &console::account(), approval: Approval::Auto };
-        let begun = ApprovedPlan { observation: sight, plan, author };
+        let begun = ApprovedPlan { observation, plan, author };
         let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
         drop(lock);
         let causes = Causes::of(&converged.rounds, &converged.next);
@@ -65,8 +65,8 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<ExitFacts, Stop> 
         }
         person(&estate, &reconciler, &converged.next, console)?;
         restarts(&estate, &reconciler, console)?;
-        sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-        plan = reconciler.plan(&sight, &options);
+        observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+        plan = reconciler.plan(&observation, &options);
         if plan.summary.changes() == 0 {
             break;
         }
@@ -87,8 +87,8 @@ const ROUNDS: usize = 5;
 /// Acts as the operator who restarts services. No service runs in the demo, so restarts are only acknowledged.
 fn restarts(estate: &Estate, reconciler: &Reconciler<'_>, console: Console) -> Result<(), Stop> {
     let mut lock = reconciler.lock().map_err(Stop::because)?;
-    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let plan = reconciler.plan(&sight, &estate.whole());
+    let observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let plan = reconciler.plan(&observation, &estate.whole());
     let pending: Vec<_> = plan.waits().restarts.into_iter().map(|restart| restart.service.clone()).collect();
     if pending.is_empty() {
         return Ok(());
@@ -99,7 +99,7 @@ fn restarts(estate: &Estate, reconciler: &Reconciler<'_>, console: Console) -> R
         names.join(", ")
     ));
     let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
-    reconciler.acknowledge(by, &sight, &plan, &mut lock).map_err(Stop::because)?;
+    reconciler.acknowledge(by, &observation, &plan, &mut lock).map_err(Stop::because)?;
     Ok(())
 }
 

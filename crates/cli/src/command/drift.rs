@@ -20,26 +20,26 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<ExitFacts, Stop> 
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(PlanRequest { select: args.select, ..PlanRequest::default() })?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
-    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    clock::warn(&reconciler, &sight, console);
+    let mut observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    clock::warn(&reconciler, &observation, console);
     if args.probe {
         let way = AskOptions { detours: args.connect_to, timeout: args.timeout.unwrap_or(PATIENCE) };
-        sight.observed.served = probe(&reconciler, &services(&estate, &options), &way, console);
+        observation.observed.served = probe(&reconciler, &services(&estate, &options), &way, console);
         // A service that was not reached changes no finding, but the operator must see that nothing is known of it.
-        for (identity, look) in &sight.observed.served {
+        for (identity, look) in &observation.observed.served {
             if let ServedLook::Unreachable(why) = look {
                 console.note(&format!("{identity} was not asked: {why}"));
             }
         }
     }
-    let plan = reconciler.plan(&sight, &options);
+    let plan = reconciler.plan(&observation, &options);
     let report = match args.format {
         DriftFormat::Text => drift::text(&plan, args.strict, console.verbose()),
         DriftFormat::Json => {
             drift::json(&plan, args.strict).map_err(|e| Stop::refused(format!("the report cannot be written: {e}")))?
         }
         DriftFormat::Prometheus => {
-            let last = sight.observed.ledger.runs.iter().filter_map(|r| r.finished).max();
+            let last = observation.observed.ledger.runs.iter().filter_map(|r| r.finished).max();
             prometheus::metrics(&plan, last)
         }
     };

@@ -19,11 +19,11 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<ExitFacts, Sto
     let target = ExplainTarget::find(&estate.topology, &args.target)?;
     let options = estate.options(PlanRequest::default())?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
-    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let plan = reconciler.plan(&sight, &options);
-    let wide = trustmason_plan::widened(&estate.topology, &sight.observed, reconciler.now());
+    let observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let plan = reconciler.plan(&observation, &options);
+    let wide = trustmason_plan::widened(&estate.topology, &observation.observed, reconciler.now());
     let topology = wide.as_ref().unwrap_or(&estate.topology);
-    let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };
+    let case = Case { topology, written: &estate.topology, observed: &observation.observed, plan: &plan };
     console.report(&target.explain(case)?);
     Ok(ExitFacts::FINE)
 }

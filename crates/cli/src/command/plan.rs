@@ -20,11 +20,11 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<ExitFacts, Stop> {
         PlanRequest { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
     let reconciler = estate.reconciler(ProcessClock::read()?);
-    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     if options.at.is_none() {
-        clock::warn(&reconciler, &sight, console);
+        clock::warn(&reconciler, &observation, console);
     }
-    let plan = reconciler.plan(&sight, &options);
+    let plan = reconciler.plan(&observation, &options);
     let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
     if let Some(out) = &args.out {
         save(out, document.as_bytes())?;
@@ -63,8 +63,8 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         Err(error) if error.is_too_large() => return Err(refused(none())),
         Err(error) => return Err(refused(error.to_string())),
     }
-    let (owner, over, limit) = (Owner::ours(0o600), ExpectedTarget::Anything, ReadLimit::Plan);
-    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, expected: over, run: "plan" };
+    let (owner, expected, limit) = (Owner::ours(0o600), ExpectedTarget::Anything, ReadLimit::Plan);
+    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, expected, run: "plan" };
     let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
     saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }

@@ -32,9 +32,9 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<ExitFacts, St
     let mut lock = reconciler.lock().map_err(Stop::because)?;
     let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
     let run = run.transpose()?;
-    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
-    let word = clock::require_plausible(&reconciler, &sight, args.clock_is_right)?;
-    let outlook = reconciler.outlook(&sight, run.as_ref()).map_err(Stop::because)?;
+    let observation = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::require_plausible(&reconciler, &observation, args.clock_is_right)?;
+    let outlook = reconciler.outlook(&observation, run.as_ref()).map_err(Stop::because)?;
     console.report(&preview(&outlook));
     let approval = if args.auto_approve {
         Approval::Auto
@@ -42,12 +42,12 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<ExitFacts, St
         approve(console, QUESTION, HINT)?;
         Approval::Asked
     };
-    let mut sight = reconciler.approved(sight, approval, &mut painted(console)).map_err(Stop::because)?;
-    word.record(&reconciler, &mut sight, &mut lock)?;
+    let mut observation = reconciler.approved(observation, approval, &mut painted(console)).map_err(Stop::because)?;
+    word.record(&reconciler, &mut observation, &mut lock)?;
     let author = Author { who: &account(), approval };
     let whole = estate.whole();
     let taken = reconciler
-        .roll_back(&outlook.run, &sight, author, &whole, &mut lock, &mut painted(console))
+        .roll_back(&outlook.run, &observation, author, &whole, &mut lock, &mut painted(console))
         .map_err(Stop::because)?;
     drop(lock);
     let packs = taken.undone.packs.iter().map(|target| target.called(&estate.topology).to_string());

@@ -110,13 +110,13 @@ fn verdict(plan: &Plan, tally: DriftTally, strict: bool) -> String {
         count(tally.error, "error"),
         count(tally.warning, "warning"),
         tally.blocked,
-        next(plan, tally)
+        advice(plan, tally)
     )
 }
 
 /// The next step of the person after drift was found. If the plan has no change and no work by hand, only the repair
 /// of blocked stores and entries helps.
-fn next(plan: &Plan, tally: DriftTally) -> &'static str {
+fn advice(plan: &Plan, tally: DriftTally) -> &'static str {
     if tally.blocked > 0 && plan.summary.changes() + plan.summary.manual == 0 {
         "Repair what is blocked, as the lines above say; then run drift again."
     } else {

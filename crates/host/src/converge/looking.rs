@@ -67,13 +67,13 @@ impl Reconciler<'_> {
     }
 
     /// The plan as of now, or as of the day that the options name.
-    pub fn plan(&self, sight: &Observation, options: &PlanOptions) -> Plan {
-        self.plan_made(sight, options, self.now())
+    pub fn plan(&self, observation: &Observation, options: &PlanOptions) -> Plan {
+        self.plan_made(observation, options, self.now())
     }
 
     /// The plan as it would have been made at the moment `made`, or on the day that the options name.
-    pub fn plan_made(&self, sight: &Observation, options: &PlanOptions, made: Timestamp) -> Plan {
-        trustmason_plan::plan(self.declared.topology, &sight.observed, options, options.at.unwrap_or(made))
+    pub fn plan_made(&self, observation: &Observation, options: &PlanOptions, made: Timestamp) -> Plan {
+        trustmason_plan::plan(self.declared.topology, &observation.observed, options, options.at.unwrap_or(made))
     }
 
     /// The changes that are left after an acknowledgement or confirmation was recorded.
@@ -81,10 +81,10 @@ impl Reconciler<'_> {
     /// # Errors
     /// [`LookError`]: the changes that are left cannot be determined. The record stays.
     pub fn left(&self, whole: &PlanOptions, tell: Tell<'_>) -> Result<RemainingWork, LookError> {
-        let sight = self.look(tell)?;
-        let ledger = &sight.ledger.ledger;
+        let observation = self.look(tell)?;
+        let ledger = &observation.ledger.ledger;
         let (scope, undone) =
             (Scope::of_newest_run(ledger), ledger.runs.last().is_some_and(|run| run.undoes.is_some()));
-        Ok(RemainingWork { plan: self.plan(&sight, &scope.limited(whole)), scope, undone })
+        Ok(RemainingWork { plan: self.plan(&observation, &scope.limited(whole)), scope, undone })
     }
 }

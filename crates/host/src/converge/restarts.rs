@@ -63,7 +63,7 @@ impl Reconciler<'_> {
         &self,
         restarts: &[Restarting],
         who: &str,
-        sight: &Observation,
+        observation: &Observation,
         plan: &Plan,
         lock: &mut Lock,
     ) -> Result<(), RoundTrouble> {
@@ -73,7 +73,7 @@ impl Reconciler<'_> {
             return Ok(());
         }
         let services = up.keys().cloned().collect();
-        match self.acknowledge(up, sight, plan, lock) {
+        match self.acknowledge(up, observation, plan, lock) {
             Ok(unread) if unread.is_empty() => Ok(()),
             Ok(unread) => Err(RoundTrouble::Unread(unread)),
             Err(cause) => Err(RoundTrouble::Unacknowledged { cause, spec: plan.options.spec.clone(), services }),

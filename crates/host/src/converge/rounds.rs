@@ -77,12 +77,12 @@ impl Reconciler<'_> {
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<Converged, ConvergeError> {
-        let ApprovedPlan { observation: mut sight, mut plan, author } = begun;
+        let ApprovedPlan { mut observation, mut plan, author } = begun;
         let options = onwards(&plan.options);
         let foretold = plan.forecast.clone();
         let mut rounds: Vec<Round> = Vec::new();
         loop {
-            let outcomes = match (self.run(&sight, &plan, author, lock, &mut *tell), rounds.last_mut()) {
+            let outcomes = match (self.run(&observation, &plan, author, lock, &mut *tell), rounds.last_mut()) {
                 (Ok(outcomes), _) => outcomes,
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(before)) => {
@@ -91,7 +91,7 @@ impl Reconciler<'_> {
                 }
             };
             let mut round = Round::of(plan, outcomes);
-            let left = self.follow(&mut round, &mut sight, &options, author, lock, &mut *tell);
+            let left = self.follow(&mut round, &mut observation, &options, author, lock, &mut *tell);
             round.interrupted |= self.stopped();
             let next = match left {
                 Ok(next) => next,
@@ -112,8 +112,8 @@ impl Reconciler<'_> {
 
     /// Whether carrying out the plan would begin no run and restart no service. The files of completed packs are
     /// removed all the same.
-    pub fn is_idle(&self, sight: &Observation, plan: &Plan) -> bool {
-        run::is_idle(plan, &sight.observed, &sight.ledger, &self.state) && self.due(plan).next().is_none()
+    pub fn is_idle(&self, observation: &Observation, plan: &Plan) -> bool {
+        run::is_idle(plan, &observation.observed, &observation.ledger, &self.state) && self.due(plan).next().is_none()
     }
 
     /// Restarts the services that the remaining plan waits for, provided that the whole round was done. Returns the
@@ -121,30 +121,30 @@ impl Reconciler<'_> {
     fn follow(
         &self,
         round: &mut Round,
-        sight: &mut Observation,
+        observation: &mut Observation,
         options: &PlanOptions,
         author: Author<'_>,
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<Plan, LookError> {
         let untouched = round.outcomes.run.is_none() && round.plan.changes.is_empty();
-        let next = if untouched { round.plan.clone() } else { self.again(sight, options, &mut *tell)? };
+        let next = if untouched { round.plan.clone() } else { self.again(observation, options, &mut *tell)? };
         if !round.outcomes.is_complete() {
             return Ok(next);
         }
         round.restarts = self.restart(&next, &mut *tell);
-        round.troubles.extend(self.acknowledge_up(&round.restarts, author.who, sight, &next, lock).err());
-        if round.restarts.iter().any(Restarting::is_up) { self.again(sight, options, tell) } else { Ok(next) }
+        round.troubles.extend(self.acknowledge_up(&round.restarts, author.who, observation, &next, lock).err());
+        if round.restarts.iter().any(Restarting::is_up) { self.again(observation, options, tell) } else { Ok(next) }
     }
 
-    fn again(&self, sight: &mut Observation, options: &PlanOptions, tell: Tell<'_>) -> Result<Plan, LookError> {
-        *sight = self.look(tell)?;
-        Ok(self.plan(sight, options))
+    fn again(&self, observation: &mut Observation, options: &PlanOptions, tell: Tell<'_>) -> Result<Plan, LookError> {
+        *observation = self.look(tell)?;
+        Ok(self.plan(observation, options))
     }
 
     fn run(
         &self,
-        sight: &Observation,
+        observation: &Observation,
         plan: &Plan,
         author: Author<'_>,
         lock: &mut Lock,
@@ -155,8 +155,8 @@ impl Reconciler<'_> {
             plan,
             digest: Digest::of(text.as_bytes()),
             topology: self.declared.topology,
-            observed: &sight.observed,
-            ledger: &sight.ledger,
+            observed: &observation.observed,
+            ledger: &observation.ledger,
             now: self.clock.exactly(),
             author,
         };

@@ -34,8 +34,8 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`RollbackError`]: why nothing may be taken back.
-    pub fn outlook(&self, sight: &Observation, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
-        rollback::outlook(self.looking(sight), run)
+    pub fn outlook(&self, observation: &Observation, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
+        rollback::outlook(self.context(observation), run)
     }
 
     /// The facts that an approved rollback is judged by. After a person was asked the estate is looked at again,
@@ -43,10 +43,15 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// [`LookError`]: nothing may be judged.
-    pub fn approved(&self, sight: Observation, approval: Approval, tell: Tell<'_>) -> Result<Observation, LookError> {
+    pub fn approved(
+        &self,
+        observation: Observation,
+        approval: Approval,
+        tell: Tell<'_>,
+    ) -> Result<Observation, LookError> {
         match approval {
             Approval::Asked => self.look(tell),
-            Approval::Auto | Approval::SavedPlan | Approval::Pinned => Ok(sight),
+            Approval::Auto | Approval::SavedPlan | Approval::Pinned => Ok(observation),
         }
     }
 
@@ -57,24 +62,24 @@ impl Reconciler<'_> {
     pub fn roll_back(
         &self,
         run: &RunId,
-        sight: &Observation,
+        observation: &Observation,
         author: Author<'_>,
         whole: &PlanOptions,
         lock: &mut Lock,
         tell: Tell<'_>,
     ) -> Result<TakenBack, RollbackError> {
-        let request = RollbackRequest { run: Some(run), context: self.looking(sight), author };
+        let request = RollbackRequest { run: Some(run), context: self.context(observation), author };
         let undone = rollback::rollback(request, &self.disk, lock)?;
-        let left = self.look(tell).map(|sight| self.plan(&sight, whole));
+        let left = self.look(tell).map(|observation| self.plan(&observation, whole));
         Ok(TakenBack { undone, left })
     }
 
-    fn looking<'s>(&'s self, sight: &'s Observation) -> RollbackContext<'s> {
+    fn context<'s>(&'s self, observation: &'s Observation) -> RollbackContext<'s> {
         RollbackContext {
             state: &self.state,
             topology: self.declared.topology,
-            ledger: &sight.ledger,
-            observed: &sight.observed,
+            ledger: &observation.ledger,
+            observed: &observation.observed,
             secrets: &self.secrets,
             certificates: &self.certificates,
             now: self.clock.exactly(),

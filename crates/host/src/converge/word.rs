@@ -26,12 +26,12 @@ impl Reconciler<'_> {
     pub fn acknowledge(
         &self,
         restarted: BTreeMap<ServiceId, String>,
-        sight: &Observation,
+        observation: &Observation,
         plan: &Plan,
         lock: &mut Lock,
     ) -> Result<Vec<UnprovenRestart>, DecisionError> {
         let word = RestartReport { restarted, plan, topology: self.declared.topology, now: self.now() };
-        ack::ack(word, &sight.ledger, &self.disk, lock)
+        ack::ack(word, &observation.ledger, &self.disk, lock)
     }
 
     /// Records what an operator reports about a hand-off.
@@ -43,8 +43,8 @@ impl Reconciler<'_> {
     }
 
     /// Why this machine's clock cannot be right, judged by what was seen; `None` if nothing speaks against it.
-    pub fn doubt(&self, sight: &Observation) -> Option<ClockVerdict> {
-        let verdict = judge(self.now(), &Evidence::of(self.declared.topology, &sight.observed));
+    pub fn doubt(&self, observation: &Observation) -> Option<ClockVerdict> {
+        let verdict = judge(self.now(), &Evidence::of(self.declared.topology, &observation.observed));
         (verdict != ClockVerdict::Right).then_some(verdict)
     }
 
@@ -57,11 +57,11 @@ impl Reconciler<'_> {
         &self,
         verdict: &ClockVerdict,
         by: &str,
-        sight: &mut Observation,
+        observation: &mut Observation,
         lock: &mut Lock,
     ) -> Result<(), AcceptClockError> {
         let (now, topology) = (self.clock.exactly(), self.declared.topology);
-        sight.ledger = clock::accept(verdict, now, by, topology, &sight.ledger, &self.disk, lock)?;
+        observation.ledger = clock::accept(verdict, now, by, topology, &observation.ledger, &self.disk, lock)?;
         Ok(())
     }
 

@@ -149,8 +149,8 @@ impl Disk {
 
     /// Puts the file that a crash left beside the target back at the target, in place of the file with the digest
     /// `over`.
-    pub(crate) fn give_back(&self, aside: &Path, target: &Path, over: Option<Digest>) -> Done {
-        match over {
+    pub(crate) fn give_back(&self, aside: &Path, target: &Path, expected: Option<Digest>) -> Done {
+        match expected {
             Some(digest) => self.exchange(aside, target, digest, digest_of(aside).map_err(ReplaceError::Before)?)?,
             None => self.name_new(aside, target)?,
         }

@@ -31,9 +31,9 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn replace(disk: &Disk, target: &Path, bytes: &[u8]) -> Result<(), ReplaceError<DiskError>> {
     let owner = fs::metadata(target).map_or(Owner::ours(0o640), |m| Owner::of(&m));
-    let over = fs::read(target).ok().map(|bytes| Digest::of(&bytes)).into();
+    let expected = fs::read(target).ok().map(|bytes| Digest::of(&bytes)).into();
     disk.replace(
-        Replacement { target, bytes, limit: ReadLimit::Store, owner, attributes: None, expected: over, run: RUN },
+        Replacement { target, bytes, limit: ReadLimit::Store, owner, attributes: None, expected, run: RUN },
         || Ok(()),
     )
 }
@@ -57,21 +57,25 @@ fn mode_and_owner_are_kept() {
     assert_eq!((fs::read(&target).unwrap(), names(dir.path())), (b"new".to_vec(), vec!["store".to_owned()]));
 }
 
+/// `new` in the place of a file that is expected to hold `old`.
+fn replacement(target: &Path) -> Replacement<'_> {
+    Replacement {
+        target,
+        bytes: b"new",
+        limit: ReadLimit::Store,
+        owner: Owner::ours(0o600),
+        attributes: None,
+        expected: ExpectedTarget::File(Digest::of(b"old")),
+        run: RUN,
+    }
+}
+
 #[test]
 fn a_failed_check_leaves_everything_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
-    let (owner, over) = (Owner::ours(0o600), ExpectedTarget::File(Digest::of(b"old")));
-    let new = Replacement {
-        target: &target,
-        bytes: b"new",
-        limit: ReadLimit::Store,
-        owner,
-        attributes: None,
-        expected: over,
-        run: RUN,
-    };
+    let new = replacement(&target);
     let gate = FaultInjector::where_it(InjectedFault::Device, |_, step, _| step == DiskStep::Create);
     let failed = Disk::behind(Arc::new(gate)).replace(new, || Err(Trouble::Stale));
     assert!(
@@ -188,18 +192,7 @@ fn meddled(step: DiskStep, in_place: bool, exchange: bool) -> (Result<(), Replac
         }
         Disk::behind(Arc::new(Both(gate)))
     };
-    let over = ExpectedTarget::File(Digest::of(b"old"));
-    let (owner, target) = (Owner::ours(0o600), target.as_path());
-    let new = Replacement {
-        target,
-        bytes: b"new",
-        limit: ReadLimit::Store,
-        owner,
-        attributes: None,
-        expected: over,
-        run: RUN,
-    };
-    (disk.replace(new, || Ok(())), contents(dir.path()))
+    (disk.replace(replacement(&target), || Ok(())), contents(dir.path()))
 }
 
 #[cfg(target_os = "linux")]

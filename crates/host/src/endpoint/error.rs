@@ -49,11 +49,11 @@ impl fmt::Display for EndpointErrorCause {
                 f.write_str("no service listens at that port (connection refused); start the service, or check its port")
             }
             Self::Connect(error) => write!(f, "no connection: {error}; check routes and firewalls from this machine"),
-            Self::Late(patience) => write!(
+            Self::Late(timeout) => write!(
                 f,
                 "no answer within {} s; check that the service is up and no firewall drops the connection, or give it more \
                  time with --timeout",
-                patience.as_secs_f32()
+                timeout.as_secs_f32()
             ),
             Self::Broken(error) => write!(f, "the connection broke: {error}; try again"),
             Self::Closed => f.write_str(

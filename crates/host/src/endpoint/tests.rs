@@ -16,9 +16,9 @@ fn endpoint(host: &str) -> Endpoint {
     Endpoint { host: Fqdn::parse(host).unwrap(), port: 443 }
 }
 
-fn way(port: u16, patience: Duration) -> AskOptions {
+fn way(port: u16, timeout: Duration) -> AskOptions {
     let here = Detour { host: None, port: None, to: Some("127.0.0.1".to_owned()), to_port: Some(port) };
-    AskOptions { detours: vec![here], timeout: patience }
+    AskOptions { detours: vec![here], timeout }
 }
 
 /// Listens and calls `serve` with every connection, as long as the test lives.
@@ -33,8 +33,8 @@ fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     port
 }
 
-fn said(port: u16, patience: Duration) -> String {
-    ask(&endpoint("cvp1.acme.example"), &way(port, patience)).unwrap_err().to_string()
+fn said(port: u16, timeout: Duration) -> String {
+    ask(&endpoint("cvp1.acme.example"), &way(port, timeout)).unwrap_err().to_string()
 }
 
 /// The error about a service that never comes to an end. If asking waits for that end, the test fails and does not

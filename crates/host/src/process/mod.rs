@@ -143,7 +143,7 @@ struct Drain {
 }
 
 impl Drain {
-    fn of(mut pipe: impl Read + Send + 'static, aim: CallPurpose) -> Self {
+    fn of(mut pipe: impl Read + Send + 'static, purpose: CallPurpose) -> Self {
         // The buffer is sized once: a growing vector would leave copies in memory that are not wiped.
         let kept = Arc::new(Mutex::new(Zeroizing::new(Vec::with_capacity(LONGEST + CHUNK + 1))));
         let (sender, end) = mpsc::channel();
@@ -155,7 +155,7 @@ impl Drain {
                     Ok(0) => break Ok(()),
                     Ok(read) => {
                         let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                        keep(&mut kept, chunk.get(..read).unwrap_or_default(), aim);
+                        keep(&mut kept, chunk.get(..read).unwrap_or_default(), purpose);
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                     Err(error) => break Err(error),
@@ -181,9 +181,9 @@ impl Drain {
 }
 
 /// Adds the bytes that were read to those that are kept.
-fn keep(kept: &mut Vec<u8>, read: &[u8], aim: CallPurpose) {
+fn keep(kept: &mut Vec<u8>, read: &[u8], purpose: CallPurpose) {
     const MOST: usize = LONGEST + 1;
-    match aim {
+    match purpose {
         CallPurpose::Output => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
         CallPurpose::SideEffect => {
             kept.extend(read);
@@ -244,8 +244,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
 
-    fn call<'a>(argv: &'a [String], patience: Duration, without_env: &'a BTreeSet<String>) -> Call<'a> {
-        Call { argv, patience, without_env, aim: CallPurpose::Output }
+    fn call<'a>(argv: &'a [String], timeout: Duration, without_env: &'a BTreeSet<String>) -> Call<'a> {
+        Call { argv, timeout, without_env, purpose: CallPurpose::Output }
     }
 
     fn cmd(script: &str) -> Vec<String> {

@@ -9,8 +9,8 @@ fn shell(script: &str) -> Vec<String> {
     ["sh", "-c", script].map(str::to_owned).to_vec()
 }
 
-fn ran(script: &str, aim: CallPurpose) -> Ran {
-    let call = Call { argv: &shell(script), timeout: WATCHDOG, without_env: &BTreeSet::new(), purpose: aim };
+fn ran(script: &str, purpose: CallPurpose) -> Ran {
+    let call = Call { argv: &shell(script), timeout: WATCHDOG, without_env: &BTreeSet::new(), purpose };
     taken(&call)
 }
 

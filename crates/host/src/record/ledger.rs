@@ -212,14 +212,14 @@ pub(crate) fn store(
     if expected == Some(digest) {
         return Ok(digest);
     }
-    let (owner, over) = (Owner::ours(0o600), ExpectedTarget::Anything);
+    let (owner, expected) = (Owner::ours(0o600), ExpectedTarget::Anything);
     let new = Replacement {
         target: &path,
         bytes: &bytes,
         limit: ReadLimit::Ledger,
         owner,
         attributes: None,
-        expected: over,
+        expected,
         run: run.as_str(),
     };
     disk.replace(new, is_expected).map_err(|error| error.into_error(&path))?;

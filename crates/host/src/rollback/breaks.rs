@@ -15,10 +15,10 @@ use crate::volume;
 use crate::volume::pair;
 
 /// The stores that a rollback would restore, as the planner's input.
-pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> PlannedRollback {
+pub(super) fn undo(context: RollbackContext<'_>, restores: &[Restore]) -> PlannedRollback {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
-        let after = after(looking, restore).unwrap_or_else(StoreAfter::Unreadable);
+        let after = after(context, restore).unwrap_or_else(StoreAfter::Unreadable);
         let presented = restore.intent.presented.clone();
         (restore.intent.store.clone(), Restored { after, presented })
     });
@@ -26,26 +26,26 @@ pub(super) fn undo(looking: RollbackContext<'_>, restores: &[Restore]) -> Planne
 }
 
 /// The content of a store after the rollback.
-fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, String> {
+fn after(context: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, String> {
     let id = &restore.intent.store;
-    let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
+    let def = context.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
     let store = match &def.reach {
         Reach::Direct(files) => match &files.kind {
             StoreKind::Keystore(keystore) => match one(restore)? {
                 None => return Ok(StoreAfter::Gone),
-                Some(bytes) => opened(looking, id, keystore, bytes)?,
+                Some(bytes) => opened(context, id, keystore, bytes)?,
             },
             StoreKind::PemFile(_) => match one(restore)? {
                 None => return Ok(StoreAfter::Gone),
                 Some(bytes) => {
-                    let store = Store::open(bytes, Credential::Withheld, looking.certificates);
+                    let store = Store::open(bytes, Credential::Withheld, context.certificates);
                     store.map_err(|error| format!("the old content of {id} does not open: {error}"))?
                 }
             },
             StoreKind::PemFolder(folder) => {
-                let files = folder_files(looking, restore, folder)?;
+                let files = folder_files(context, restore, folder)?;
                 let gone = files.is_empty();
-                let store = Store::open_directory(files, looking.certificates);
+                let store = Store::open_directory(files, context.certificates);
                 let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
                     return Ok(StoreAfter::Gone);
@@ -53,9 +53,9 @@ fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, 
                 store
             }
             StoreKind::PemPair(pair) => {
-                let files = pair_files(looking, restore, pair)?;
+                let files = pair_files(context, restore, pair)?;
                 let gone = files.is_empty();
-                let store = pair::open(&files, looking.certificates);
+                let store = pair::open(&files, context.certificates);
                 let store = store.map_err(|error| format!("the old content of {id} does not open: {error}"))?;
                 if gone {
                     return Ok(StoreAfter::Gone);
@@ -66,7 +66,7 @@ fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, 
         Reach::Mirror(_) => return Err(format!("the spec declares {id} as a store that people change")),
         Reach::System { .. } => {
             // The system store's parts are restored one by one; certificates that others keep there stay as they are.
-            let mut entries = match looking.observed.stores.get(id) {
+            let mut entries = match context.observed.stores.get(id) {
                 Some(StoreLook::Readable(facts)) => facts.entries.clone(),
                 _ => return Err(format!("{id} cannot be read")),
             };
@@ -75,7 +75,7 @@ fn after(looking: RollbackContext<'_>, restore: &Restore) -> Result<StoreAfter, 
             let mut format = None;
             for backup in restore.parts.iter().filter_map(|part| part.backup.as_ref()) {
                 let bytes = disk::read(&backup.copy, ReadLimit::Store).map_err(|error| error.to_string())?;
-                let store = Store::open(bytes, Credential::Withheld, looking.certificates);
+                let store = Store::open(bytes, Credential::Withheld, context.certificates);
                 let store = store.map_err(|error| format!("{} does not open: {error}", backup.copy.display()))?;
                 format = Some(store.format());
                 entries.extend(store.entries().iter().cloned());
@@ -96,16 +96,16 @@ fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
 
 /// Opens a file with the store's password from the present spec, else without a password, which shows what is not
 /// encrypted.
-fn opened(looking: RollbackContext<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
-    let password = keystore.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
+fn opened(context: RollbackContext<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
+    let password = keystore.password.as_ref().and_then(|secret| context.secrets.get(secret).ok());
     let with = password
-        .and_then(|password| Store::open(bytes.clone(), Credential::Password(&password), looking.certificates).ok());
+        .and_then(|password| Store::open(bytes.clone(), Credential::Password(&password), context.certificates).ok());
     match with {
         Some(store) => Ok(store),
         None if Store::needs_password(&bytes) && keystore.format == KeystoreFormat::Pkcs12 => {
             Err(format!("the old content of {id} does not open with the present password"))
         }
-        None => Store::open(bytes, Credential::Withheld, looking.certificates)
+        None => Store::open(bytes, Credential::Withheld, context.certificates)
             .map_err(|error| format!("the old content of {id} does not open: {error}")),
     }
 }
@@ -114,8 +114,8 @@ fn opened(looking: RollbackContext<'_>, id: &StoreId, keystore: &Keystore, bytes
 type NamedFiles = Vec<(String, Vec<u8>)>;
 
 /// The files of a folder as they will be.
-fn folder_files(looking: RollbackContext<'_>, restore: &Restore, folder: &HostPath) -> Result<NamedFiles, String> {
-    let files = match looking.sites().volumes().find(folder) {
+fn folder_files(context: RollbackContext<'_>, restore: &Restore, folder: &HostPath) -> Result<NamedFiles, String> {
+    let files = match context.sites().volumes().find(folder) {
         Ok(volume::Located::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
         Ok(volume::Located::Absent { .. }) => Vec::new(),
         Err(error) => return Err(error.to_string()),
@@ -124,8 +124,8 @@ fn folder_files(looking: RollbackContext<'_>, restore: &Restore, folder: &HostPa
 }
 
 /// The halves of a pair as they will be. Other files of a pair are no halves.
-fn pair_files(looking: RollbackContext<'_>, restore: &Restore, spot: &PemPair) -> Result<NamedFiles, String> {
-    let pair = pair::find(looking.sites().volumes(), spot).map_err(|error| error.to_string())?;
+fn pair_files(context: RollbackContext<'_>, restore: &Restore, spot: &PemPair) -> Result<NamedFiles, String> {
+    let pair = pair::find(context.sites().volumes(), spot).map_err(|error| error.to_string())?;
     let files = pair.read().map_err(|error| error.to_string())?;
     restored(files, restore, |path| {
         let half = [(&spot.certificate, pair::CERTIFICATE), (&spot.key, pair::KEY)];

@@ -16,11 +16,11 @@ use crate::record::journal::{CopyAt, Piece, Record};
 use crate::record::sites::PieceHere;
 
 /// The path of a copy.
-pub(super) fn place(looking: RollbackContext<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
+pub(super) fn place(context: RollbackContext<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
     match copy {
         CopyAt::Here(name) => {
-            let path = name.below(&looking.state.backups(run));
-            looking.state.is_inside(&path).map_err(|error| error.to_string())?;
+            let path = name.below(&context.state.backups(run));
+            context.state.is_inside(&path).map_err(|error| error.to_string())?;
             Ok(path)
         }
         CopyAt::AtHost { run, store, sha256 } => Err(format!(
@@ -36,20 +36,20 @@ pub(super) fn place(looking: RollbackContext<'_>, run: &RunId, copy: &CopyAt) ->
 /// Fails if the backup is missing or altered. Also fails if the run cannot have created the part: a copy of it was
 /// noted, or the spec does not allow runs to create the store.
 pub(super) fn backup(
-    looking: RollbackContext<'_>,
+    context: RollbackContext<'_>,
     run: &RunId,
     backups: &Backups<'_>,
     store: &StoreId,
     (piece, place): (&Piece, &PieceHere),
 ) -> Result<Option<Backup>, String> {
     let Some(before) = piece.before else {
-        return made(looking, backups, store, piece).map(|()| None);
+        return made(context, backups, store, piece).map(|()| None);
     };
     let noted = backups.get(&(piece.at.clone(), before));
     let Some(Record::Backup { copy, owner, attributes, .. }) = noted else {
         return Err(format!("no backup of {} was recorded", piece.at.path()));
     };
-    let copy = self::place(looking, run, copy)?;
+    let copy = self::place(context, run, copy)?;
     let bytes = disk::read_if_there(&copy, ReadLimit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
@@ -63,14 +63,14 @@ pub(super) fn backup(
 }
 
 /// Checks that a run can have created a part of a store, whatever its journal says.
-fn made(looking: RollbackContext<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
+fn made(context: RollbackContext<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
     let path = piece.at.path();
     if backups.keys().any(|(at, _)| *at == piece.at) {
         return Err(format!(
             "the journal says that the run created {path}, and also that it kept a copy of the old content"
         ));
     }
-    let def = looking.topology.stores.get(store);
+    let def = context.topology.stores.get(store);
     match def {
         Some(def) if matches!(Site::of(def), Site::File(_)) && !def.may_be_made() => Err(format!(
             "the journal says that the run created {path}, but the spec allows no run to create that store; if the run \

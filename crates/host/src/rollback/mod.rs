@@ -217,11 +217,11 @@ fn store(recorder: &mut RunRecorder<'_>, presented: &PresentedTo, undoes: &RunId
         Ok(backup) => StoreOutcome::Written { backup },
         Err(trouble) => trouble.into(),
     };
-    let fates = match outcome {
+    let outcomes = match outcome {
         StoreOutcome::Written { .. } => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
-        _ => journal::fates(&intent, &recorder.run, recorder.sites()),
+        _ => journal::piece_outcomes(&intent, &recorder.run, recorder.sites()),
     };
-    let replayed = Replayed { intent, outcomes: fates };
+    let replayed = Replayed { intent, outcomes };
     recorder.trouble(|recorder| recorder.journal.note(&outcome_line(id, &outcome, Some(&replayed))));
     recorder.take(&replayed);
     outcome
@@ -345,12 +345,12 @@ fn put_back(
 /// Removes keys that the run made and that are still in staging, so that no store learns their certificates any more.
 fn unstage(
     recorder: &mut RunRecorder<'_>,
-    looking: RollbackContext<'_>,
+    context: RollbackContext<'_>,
     outlook: &Outlook,
     undone: &mut RollbackOutcome,
 ) {
     let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
-    let others = looking.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
+    let others = context.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
     let known: BTreeSet<Fingerprint> = others
         .filter_map(|(_, look)| match look {
             StoreLook::Readable(facts) => Some(&facts.entries),

@@ -199,10 +199,10 @@ pub enum RollbackError {
 ///
 /// # Errors
 /// [`RollbackError`]: why it may not be done. Every file that prevents it is named.
-pub fn outlook(looking: RollbackContext<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
-    let RollbackContext { state, ledger: loaded, .. } = looking;
-    let sites = looking.sites();
-    let record = choose(looking, run)?;
+pub fn outlook(context: RollbackContext<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
+    let RollbackContext { state, ledger: loaded, .. } = context;
+    let sites = context.sites();
+    let record = choose(context, run)?;
     let run = record.id.clone();
     if let Some(by) = &record.undone_by {
         return Err(RollbackError::Undone { run, by: by.clone() });
@@ -231,7 +231,7 @@ pub fn outlook(looking: RollbackContext<'_>, run: Option<&RunId>) -> Result<Outl
         let mut parts = Vec::new();
         for piece in faults.standing(replayed, sites) {
             match sites.locate(store, &piece.at) {
-                Ok(place) => match copies::backup(looking, &run, &backups, store, (&piece, &place)) {
+                Ok(place) => match copies::backup(context, &run, &backups, store, (&piece, &place)) {
                     Ok(backup) => parts.push(RestoredPart { piece, place, backup }),
                     Err(why) => faults.damaged.push(RollbackObstacle { store: store.clone(), why }),
                 },
@@ -244,12 +244,12 @@ pub fn outlook(looking: RollbackContext<'_>, run: Option<&RunId>) -> Result<Outl
         restores.push(Restore { intent: replayed.intent.clone(), parts, facts });
     }
     faults.refuse(&run)?;
-    let arrived = arrived(looking, &run, &records)?;
+    let arrived = arrived(context, &run, &records)?;
     let packs = records.iter().filter_map(|record| match record {
         Record::Pack { target, .. } => Some(target.clone()),
         _ => None,
     });
-    let judged = undo::judge(looking.topology, looking.observed, &breaks::undo(looking, &restores), looking.now);
+    let judged = undo::judge(context.topology, context.observed, &breaks::undo(context, &restores), context.now);
     if !judged.refused.is_empty() {
         return Err(RollbackError::Breaks { run, breaks: judged.refused });
     }
@@ -339,11 +339,11 @@ fn staged(records: &[Record]) -> Vec<(IdentityId, Fingerprint)> {
 }
 
 /// The keys of earlier runs that a run brought to their stores.
-fn arrived(looking: RollbackContext<'_>, run: &RunId, records: &[Record]) -> Result<Vec<Arrived>, RollbackError> {
+fn arrived(context: RollbackContext<'_>, run: &RunId, records: &[Record]) -> Result<Vec<Arrived>, RollbackError> {
     let mut found = Vec::new();
     for record in records {
         let Record::Arrived { identity, format, copy, sha256 } = record else { continue };
-        let copy = copies::place(looking, run, copy).map_err(|why| {
+        let copy = copies::place(context, run, copy).map_err(|why| {
             let store = StoreId::new(identity.host.clone(), identity.name.clone());
             RollbackError::Damaged { run: run.clone(), faults: vec![RollbackObstacle { store, why }] }
         })?;
@@ -355,15 +355,15 @@ fn arrived(looking: RollbackContext<'_>, run: &RunId, records: &[Record]) -> Res
 /// Chooses the run: the newest that wrote something and was not taken back. An older run is refused, because a
 /// certificate that its trusters learned then may be in use by now. A rollback that was cut off comes before anything
 /// older. A completed rollback is only taken back if it is named.
-fn choose<'a>(looking: RollbackContext<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
-    let ledger: &'a Ledger = &looking.ledger.ledger;
+fn choose<'a>(context: RollbackContext<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
+    let ledger: &'a Ledger = &context.ledger.ledger;
     let find = |id: &RunId| ledger.runs.iter().find(|record| record.id == *id);
     let wrote = |record: &RunRecord| -> Result<bool, JournalError> {
         if record.written > 0 {
             return Ok(true);
         }
-        let (records, _) = journal::of_record(looking.state, record)?;
-        Ok(!journal::replay(&records, &record.id, looking.sites()).iter().all(Replayed::is_untouched))
+        let (records, _) = journal::of_record(context.state, record)?;
+        Ok(!journal::replay(&records, &record.id, context.sites()).iter().all(Replayed::is_untouched))
     };
     let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.clone() })).transpose()?;
     for record in ledger.runs.iter().rev() {

@@ -59,12 +59,12 @@ pub(super) fn store(
         Ok(outcome) => outcome,
         Err(trouble) => trouble.into(),
     };
-    let fates = match (&outcome, &intent) {
+    let outcomes = match (&outcome, &intent) {
         (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
-        (_, Some(intent)) => journal::fates(intent, &work.run, work.sites()),
+        (_, Some(intent)) => journal::piece_outcomes(intent, &work.run, work.sites()),
         (_, None) => Vec::new(),
     };
-    StoreWrite { outcome, intent, outcomes: fates }
+    StoreWrite { outcome, intent, outcomes }
 }
 
 /// The files of a store, where this machine found them.

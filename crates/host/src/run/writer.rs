@@ -70,7 +70,7 @@ impl StoreWriter<'_, '_> {
     pub(crate) fn put(
         &self,
         path: &Path,
-        over: ExpectedTarget,
+        expected: ExpectedTarget,
         new: NewContent<'_>,
         backup: Option<&Path>,
         check: impl FnOnce() -> Result<(), StoreWriteFailure>,
@@ -82,7 +82,7 @@ impl StoreWriter<'_, '_> {
             limit: ReadLimit::Store,
             owner,
             attributes,
-            expected: over,
+            expected,
             run: self.run.as_str(),
         };
         let after = Some(Digest::of(bytes));

@@ -41,9 +41,9 @@ fn reconciler(world: &World) -> Reconciler<'_> {
 
 /// Looks and plans.
 fn planned(world: &World, reconciler: &Reconciler<'_>) -> (Observation, Plan) {
-    let sight = reconciler.look(&mut |_| ()).unwrap();
-    let plan = reconciler.plan(&sight, &world.options);
-    (sight, plan)
+    let observation = reconciler.look(&mut |_| ()).unwrap();
+    let plan = reconciler.plan(&observation, &world.options);
+    (observation, plan)
 }
 
 /// Looks, plans and converges. `tell` gets each event, with the reconciler.
@@ -53,10 +53,9 @@ fn converge(
 ) -> Result<Converged, ConvergeError> {
     let reconciler = reconciler(world);
     let mut lock = reconciler.lock().unwrap();
-    let (sight, plan) = planned(world, &reconciler);
-    reconciler.converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |event| {
-        tell(&reconciler, event)
-    })
+    let (observation, plan) = planned(world, &reconciler);
+    reconciler
+        .converge(ApprovedPlan { observation, plan, author: ANNA }, &mut lock, &mut |event| tell(&reconciler, event))
 }
 
 /// Gives each service a restart command that ends with this status.
@@ -191,9 +190,8 @@ fn an_interruption_ends_after_the_store_in_hand() {
     });
     let reconciler = reconciler.with_disk(Disk::behind(Arc::new(gate)));
     let mut lock = reconciler.lock().unwrap();
-    let (sight, plan) = planned(&world, &reconciler);
-    let converged =
-        reconciler.converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |_| ());
+    let (observation, plan) = planned(&world, &reconciler);
+    let converged = reconciler.converge(ApprovedPlan { observation, plan, author: ANNA }, &mut lock, &mut |_| ());
     drop(lock);
     let Converged { rounds, next } = converged.unwrap();
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
@@ -269,13 +267,12 @@ fn a_first_round_that_does_not_begin_did_nothing() {
     let world = staged();
     let reconciler = reconciler(&world);
     let mut lock = reconciler.lock().unwrap();
-    let (sight, plan) = planned(&world, &reconciler);
+    let (observation, plan) = planned(&world, &reconciler);
     fs::create_dir_all(world.state().root()).unwrap();
     overtake(&world);
     let files = world.files();
-    let error = reconciler
-        .converge(ApprovedPlan { observation: sight, plan, author: ANNA }, &mut lock, &mut |_| ())
-        .unwrap_err();
+    let error =
+        reconciler.converge(ApprovedPlan { observation, plan, author: ANNA }, &mut lock, &mut |_| ()).unwrap_err();
     assert!(error.to_string().ends_with("; plan again; nothing was done"), "{error}");
     let stores = [world.cacerts(), world.keystore(), world.state().ledger()];
     assert!(stores.iter().all(|path| fs::read(path).unwrap() == files[path]));
@@ -306,8 +303,8 @@ fn a_plan_is_idle_where_nothing_is_written_and_nothing_restarted() {
     commanded(&mut world, 3);
     let is_idle = |world: &World| {
         let reconciler = reconciler(world);
-        let (sight, plan) = planned(world, &reconciler);
-        (plan.changes.is_empty(), reconciler.is_idle(&sight, &plan))
+        let (observation, plan) = planned(world, &reconciler);
+        (plan.changes.is_empty(), reconciler.is_idle(&observation, &plan))
     };
     assert_eq!(is_idle(&world), (false, false));
     let Converged { rounds, .. } = converge(&world, |_, _| ()).unwrap();
@@ -328,8 +325,8 @@ fn the_spec_is_an_input_of_what_is_seen_once() {
     let spec = Input { kind: InputKind::Spec, path: "estate.yaml".into(), sha256: Some(Digest::of(b"spec")) };
     let inputs = [spec.clone(), spec.clone()];
     let reconciler = Reconciler::new(Declared { topology: &world.topology, inputs: &inputs }, Still, "test");
-    let (sight, plan) = planned(&world, &reconciler);
-    assert_eq!(sight.observed.inputs.iter().filter(|input| **input == spec).count(), 1);
+    let (observation, plan) = planned(&world, &reconciler);
+    assert_eq!(observation.observed.inputs.iter().filter(|input| **input == spec).count(), 1);
     assert_eq!(plan.inputs.iter().filter(|input| **input == spec).count(), 1);
 }
 
@@ -340,18 +337,18 @@ fn a_rollback_looks_again_after_a_person_was_asked_and_says_what_to_restart() {
     let reconciler = reconciler(&world);
     let mut lock = reconciler.lock().unwrap();
     let looks = |approval| {
-        let (sight, _) = planned(&world, &reconciler);
+        let (observation, _) = planned(&world, &reconciler);
         let mut looks = 0;
-        let sight = reconciler.approved(sight, approval, &mut |event| {
+        let observation = reconciler.approved(observation, approval, &mut |event| {
             looks += usize::from(matches!(event, ConvergeEvent::Looking { .. }))
         });
-        (looks, sight.unwrap())
+        (looks, observation.unwrap())
     };
     assert_eq!(looks(Approval::Auto).0, 0);
-    let (asked, sight) = looks(Approval::Asked);
+    let (asked, observation) = looks(Approval::Asked);
     assert_eq!(asked, 1);
-    let outlook = reconciler.outlook(&sight, None).unwrap();
-    let taken = reconciler.roll_back(&outlook.run, &sight, ANNA, &world.options, &mut lock, &mut |_| ()).unwrap();
+    let outlook = reconciler.outlook(&observation, None).unwrap();
+    let taken = reconciler.roll_back(&outlook.run, &observation, ANNA, &world.options, &mut lock, &mut |_| ()).unwrap();
     assert!(taken.undone.is_complete(), "{:#?}", taken.undone);
     let restarts: Vec<String> = taken.restarts().iter().map(|restart| restart.service.to_string()).collect();
     assert_eq!(restarts, ["ads.acme.example/tomcat"]);

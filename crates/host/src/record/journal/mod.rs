@@ -33,7 +33,7 @@ use crate::state::State;
 pub(crate) use read::of_record;
 pub use read::{JournalError, check, digest, read};
 pub use replayed::{PieceOutcome, Replayed};
-pub(crate) use replayed::{fates, replay};
+pub(crate) use replayed::{piece_outcomes, replay};
 
 /// The layout version that this program writes and reads. Version 1 had paths of the machine that wrote it.
 pub const VERSION: u32 = 2;

@@ -95,7 +95,7 @@ pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<R
         _ => None,
     });
     let replayed = |intent: Intent| {
-        let fates = match outcomes.get(&intent.store) {
+        let pieces = match outcomes.get(&intent.store) {
             Some((Ended::Written, ..)) => intent.pieces.iter().map(|_| PieceOutcome::Written).collect(),
             Some((_, written, unclear)) => {
                 let noted = |piece: &Piece| {
@@ -109,15 +109,15 @@ pub(crate) fn replay(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<R
                 };
                 intent.pieces.iter().map(noted).collect()
             }
-            None => fates(&intent, run, sites),
+            None => piece_outcomes(&intent, run, sites),
         };
-        Replayed { outcomes: fates, intent }
+        Replayed { outcomes: pieces, intent }
     };
     intents.map(replayed).collect()
 }
 
 /// The outcome of each part of an intent, as the disks show it now.
-pub(crate) fn fates(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<PieceOutcome> {
+pub(crate) fn piece_outcomes(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<PieceOutcome> {
     intent.pieces.iter().map(|piece| fate(piece, &intent.store, run, sites)).collect()
 }
 
