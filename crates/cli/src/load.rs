@@ -48,7 +48,11 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
         Ok(text)
     })?;
     let mut named = parsed.wanted_profiles();
-    named.extend(profiles.iter().filter_map(|p| p.extends().cloned()));
+    for reference in profiles.iter().flat_map(profile::LoadedProfile::extends) {
+        if !named.contains(reference) {
+            named.push(reference.clone());
+        }
+    }
     for reference in named {
         if let ProfileRef::Builtin(name) = &reference
             && let Some(text) = profile::builtin(name)

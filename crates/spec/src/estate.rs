@@ -92,8 +92,13 @@ pub(crate) enum SecretSpec {
     Literal(Password, /* whether it is the public default */ bool),
     Env(String),
     File(String),
-    Properties { path: At<String>, key: String },
+    Properties {
+        path: At<String>,
+        key: String,
+    },
     Command(Vec<String>),
+    /// No place is known (profiles only). The texts say how an estate can name the place.
+    Unstated(Vec<String>),
 }
 
 impl SecretSpec {
@@ -105,9 +110,17 @@ impl SecretSpec {
             (Self::Properties { path: p, key: k }, Self::Properties { path: q, key: l }) => {
                 p.value == q.value && k == l
             }
-            (Self::Command(a), Self::Command(b)) => a == b,
+            (Self::Command(a), Self::Command(b)) | (Self::Unstated(a), Self::Unstated(b)) => a == b,
             (Self::Literal(one, true), Self::Literal(other, true)) => one.expose() == other.expose(),
-            (Self::Literal(..) | Self::Env(_) | Self::File(_) | Self::Properties { .. } | Self::Command(_), _) => false,
+            (
+                Self::Literal(..)
+                | Self::Env(_)
+                | Self::File(_)
+                | Self::Properties { .. }
+                | Self::Command(_)
+                | Self::Unstated(_),
+                _,
+            ) => false,
         }
     }
 }

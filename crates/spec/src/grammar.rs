@@ -8,7 +8,7 @@ pub(crate) use estate::SPEC;
 pub(crate) use role::PROFILE;
 
 use crate::lexeme::Lexeme;
-use crate::shape::{KnownFields, Shape, optional, record};
+use crate::shape::{Field, KnownFields, Shape, optional, record};
 
 const TEXT: Shape = Shape::Scalar(Lexeme::Text);
 const NAME: Shape = Shape::Scalar(Lexeme::Name);
@@ -89,16 +89,35 @@ static PLACEMENT: KnownFields = record(
     ],
 );
 
+const LITERAL: Field = optional("literal", TEXT, "the value itself; only for the public default `changeit`");
+const ENV: Field = optional("env", VARIABLE, "an environment variable");
+const FILE: Field = optional("file", TEXT, "a file whose first line is the value");
+const PROPERTIES: Field = optional("properties", HOST_PATH, "a Java properties file on the store's host");
+const KEY: Field = optional("key", TEXT, "the key in the properties file");
+const COMMAND: Field = optional("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints");
+const EMPTY: Field = optional("empty", Shape::Flag, "`true`: the store's password is the empty one");
+
 static SECRET: KnownFields = KnownFields {
     what: "a secret",
-    fields: &[
-        optional("literal", TEXT, "the value itself; only for the public default `changeit`"),
-        optional("env", VARIABLE, "an environment variable"),
-        optional("file", TEXT, "a file whose first line is the value"),
-        optional("properties", HOST_PATH, "a Java properties file on the store's host"),
-        optional("key", TEXT, "the key in the properties file"),
-        optional("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),
-        optional("empty", Shape::Flag, "`true`: the store's password is the empty one"),
-    ],
+    fields: &[LITERAL, ENV, FILE, PROPERTIES, KEY, COMMAND, EMPTY],
     one_of: &["literal", "env", "file", "properties", "command", "empty"],
+};
+
+static PROFILE_SECRET: KnownFields = KnownFields {
+    what: "a secret",
+    fields: &[
+        LITERAL,
+        ENV,
+        FILE,
+        PROPERTIES,
+        KEY,
+        COMMAND,
+        EMPTY,
+        optional(
+            "unstated",
+            Shape::OneOrMore(&TEXT),
+            "no place is known: the ways in which an estate can name one, for the message of the blocked store",
+        ),
+    ],
+    one_of: &["literal", "env", "file", "properties", "command", "empty", "unstated"],
 };

@@ -160,6 +160,14 @@ pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
     refs.map(|at| At::new(ProfileRef::read(&at.value), at.place)).collect()
 }
 
+/// Reads where a secret of a profile is found, or the ways to say it if the profile knows no place.
+pub(crate) fn profile_secret(node: &Node) -> SecretSpec {
+    if node.get("unstated").is_some() {
+        return SecretSpec::Unstated(node.texts_of("unstated"));
+    }
+    secret(node)
+}
+
 /// Reads where a secret is found. A secret without any source (reported already) still gives a value. Its name is then
 /// known, and no second fault says that it is missing.
 pub(crate) fn secret(node: &Node) -> SecretSpec {

@@ -19,12 +19,20 @@ use crate::fault::{At, Faults, SourceText, Span};
 use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, WriteMode};
 
 /// The profiles that come with the program, by name.
-const BUILTIN: [(&str, &str); 6] = [
+const BUILTIN: [(&str, &str); 14] = [
+    ("cce-common", include_str!("../../../specs/profiles/cce-common.yaml")),
     ("cce-cti", include_str!("../../../specs/profiles/cce-cti.yaml")),
+    ("cce-nodes", include_str!("../../../specs/profiles/cce-nodes.yaml")),
     ("cisco-base", include_str!("../../../specs/profiles/cisco-base.yaml")),
+    ("cvp-jmx", include_str!("../../../specs/profiles/cvp-jmx.yaml")),
     ("genesys", include_str!("../../../specs/profiles/genesys.yaml")),
     ("pcce-12.5", include_str!("../../../specs/profiles/pcce-12.5.yaml")),
     ("pcce-12.6", include_str!("../../../specs/profiles/pcce-12.6.yaml")),
+    ("pcce-12.6.2", include_str!("../../../specs/profiles/pcce-12.6.2.yaml")),
+    ("pcce-15.0", include_str!("../../../specs/profiles/pcce-15.0.yaml")),
+    ("ucce-12.6", include_str!("../../../specs/profiles/ucce-12.6.yaml")),
+    ("ucce-12.6.2", include_str!("../../../specs/profiles/ucce-12.6.2.yaml")),
+    ("ucce-15.0", include_str!("../../../specs/profiles/ucce-15.0.yaml")),
     ("ucce-live-data", include_str!("../../../specs/profiles/ucce-live-data.yaml")),
 ];
 
@@ -54,9 +62,9 @@ impl LoadedProfile {
         Ok(Self { reference, profile: read::read(text, name)? })
     }
 
-    /// The profile that this one extends. The extended profile must be loaded too.
-    pub fn extends(&self) -> Option<&ProfileRef> {
-        self.profile.extends.as_ref().map(|at| &at.value)
+    /// The profiles that this one extends, in the order written. They must be loaded too.
+    pub fn extends(&self) -> impl Iterator<Item = &ProfileRef> {
+        self.profile.extends.iter().map(|at| &at.value)
     }
 }
 
@@ -98,7 +106,7 @@ pub fn load(
         };
         match fetched.map(|(text, name)| LoadedProfile::parse(at.value.clone(), &text, &name)) {
             Ok(Ok(profile)) => {
-                if let Some(parent) = &profile.profile.extends {
+                for parent in profile.profile.extends.iter().rev() {
                     wanted.push((parent.clone(), profile.profile.source.clone()));
                 }
                 loaded.push(profile);
@@ -125,7 +133,11 @@ pub(crate) fn join(base: &Path, path: &str) -> PathBuf {
 pub(crate) struct Profile {
     pub(crate) source: SourceText,
     pub(crate) name: At<String>,
-    pub(crate) extends: Option<At<ProfileRef>>,
+    pub(crate) extends: Vec<At<ProfileRef>>,
+    /// Roles that the profile takes away from those it extends and from those it is joined with, each with the reason.
+    pub(crate) removed_roles: BTreeMap<String, String>,
+    /// Rules that the profile takes away from those it extends.
+    pub(crate) removed_rules: Vec<At<String>>,
     pub(crate) needs: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) roles: BTreeMap<String, Role>,
@@ -147,13 +159,25 @@ pub(crate) struct Role {
 }
 
 /// A variable of a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Var {
+    /// What the variable is, for the message about a host that must set it.
+    pub(crate) about: Option<String>,
     /// The value on a host that sets none.
     pub(crate) default: Option<String>,
     /// The rule by which the product derives the value from another variable.
     pub(crate) sequence: Option<Sequence>,
 }
+
+/// Compares the meaning of two variables, not the words about them.
+impl PartialEq for Var {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { about: _, default, sequence } = self;
+        *default == other.default && *sequence == other.sequence
+    }
+}
+
+impl Eq for Var {}
 
 /// A number that follows from another variable that counts from 1: `first + step * (of - 1)`.
 #[derive(Clone, Debug)]
@@ -216,6 +240,8 @@ pub(crate) struct Identity {
     pub(crate) served_at: Option<u16>,
     pub(crate) constraints: Constraints,
     pub(crate) restart: Vec<String>,
+    /// The services to restart if the identity signs its own certificate. `None`: the same as `restart`.
+    pub(crate) restart_self_signed: Option<Vec<String>>,
     pub(crate) export_steps: Vec<String>,
     pub(crate) renew_steps: Vec<String>,
     pub(crate) request_steps: Vec<String>,
@@ -230,6 +256,8 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) truster: Vec<At<String>>,
     pub(crate) subject: Vec<At<String>>,
+    /// Names of certificates without a host. The rule holds for those that the estate declares.
+    pub(crate) certificates: Vec<String>,
     pub(crate) publisher: Option<bool>,
     pub(crate) own: bool,
     pub(crate) same: Vec<String>,

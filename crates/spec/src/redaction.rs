@@ -108,12 +108,13 @@ fn starts_something(line: &str) -> bool {
 
 /// Whether a line begins a section of an estate spec or a profile.
 fn starts_section(line: &str) -> bool {
-    const SECTIONS: [&str; 25] = [
+    const SECTIONS: [&str; 26] = [
         "trustmason",
         "trustmason-profile",
         "estate",
         "name",
         "extends",
+        "removed",
         "profile",
         "state",
         "access",

@@ -192,6 +192,7 @@ impl SecretRef {
             (SecretSource::Command(argv), _) => {
                 format!("printed by {}", argv.first().map_or("a program", String::as_str))
             }
+            (SecretSource::Unstated(_), _) => "of which nobody said where it is".to_owned(),
         }
     }
 }
@@ -214,6 +215,8 @@ pub enum SecretSource {
     },
     /// The first line that a program prints. The program is run without a shell.
     Command(Vec<String>),
+    /// The profile knows no place, and the spec names none. The texts are the ways to name one, for a person.
+    Unstated(Vec<String>),
 }
 
 /// A certificate identity: the certificate that a host's service presents.

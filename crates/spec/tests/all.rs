@@ -22,4 +22,5 @@ mod hostile;
 mod invalid;
 mod language;
 mod profiles;
+mod reference;
 mod schema;

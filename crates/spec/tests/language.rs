@@ -193,7 +193,7 @@ fn an_estate_in_mid_upgrade_uses_both_profiles() {
     let topology = topology(
         "
 hosts:
-  new.x.example: { role: ads, profile: pcce-12.6 }
+  new.x.example: { role: ads, profile: pcce-12.6, vars: { CCE_JAVA_HOME: 'C:\\Java' } }
   old.x.example: { role: ads }
   cvp.x.example: { role: cvp, profile: pcce-12.6 }
 ",
@@ -223,7 +223,7 @@ fn a_rule_can_be_named_by_the_profile_in_use() {
     let topology = topology(
         "
 profile: pcce-12.6
-hosts: { a.x.example: { role: ads }, c.x.example: { role: cvp } }
+hosts: { a.x.example: { role: ads, vars: { CCE_JAVA_HOME: 'C:\\Java' } }, c.x.example: { role: cvp } }
 rules: { pcce-12.6/T11: { alias: '{host}_{identity}' } }
 ",
     );
@@ -311,7 +311,7 @@ hosts:
     let subject: Vec<(&str, &str)> = wsm.subject.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(subject, [("OU", "Care"), ("O", "Acme"), ("C", "US")]);
     assert!(wsm.constraints.cn_is_fqdn);
-    assert_eq!(wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.x.example/wsm"]);
+    assert_eq!(wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.x.example/callserver", "c.x.example/wsm"]);
 }
 
 #[test]

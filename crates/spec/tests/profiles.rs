@@ -28,7 +28,13 @@ const HEAD: &str = "trustmason-profile: 1\nname: mine\nextends: pcce-12.5\n";
 #[test]
 fn built_in_profiles_read_without_fault_and_are_named_as_they_are_asked_for() {
     let names: Vec<&str> = profile::names().collect();
-    assert_eq!(names, ["cce-cti", "cisco-base", "genesys", "pcce-12.5", "pcce-12.6", "ucce-live-data"]);
+    let (products, parts): (Vec<&str>, Vec<&str>) =
+        names.iter().partition(|name| name.starts_with("pcce-") || name.starts_with("ucce-1"));
+    assert_eq!(
+        products,
+        ["pcce-12.5", "pcce-12.6", "pcce-12.6.2", "pcce-15.0", "ucce-12.6", "ucce-12.6.2", "ucce-15.0"]
+    );
+    assert_eq!(parts, ["cce-common", "cce-cti", "cce-nodes", "cisco-base", "cvp-jmx", "genesys", "ucce-live-data"]);
     for name in names {
         let text = profile::builtin(name).unwrap();
         LoadedProfile::parse(ProfileRef::Builtin(name.to_owned()), text, name)
@@ -36,6 +42,132 @@ fn built_in_profiles_read_without_fault_and_are_named_as_they_are_asked_for() {
         assert!(text.contains(&format!("\nname: {name}\n")));
     }
     assert!(profile::builtin("pcce-11").is_none());
+}
+
+/// Every built-in profile resolves alone, and together with the profiles that its own text tells people to use it with.
+#[test]
+fn built_in_profiles_fit_together() {
+    let sets: &[&[&str]] = &[
+        &["pcce-12.6", "cce-common"],
+        &["pcce-12.6", "cce-cti", "ucce-live-data"],
+        &["pcce-12.6.2", "cce-common", "cce-cti", "cce-nodes", "cvp-jmx"],
+        &["pcce-15.0", "ucce-live-data", "cce-cti", "cce-nodes", "cvp-jmx", "genesys"],
+        &["cce-cti", "pcce-15.0"],
+        &["ucce-12.6", "cce-cti", "ucce-live-data", "cvp-jmx"],
+        &["ucce-12.6.2", "cce-cti", "ucce-live-data", "cce-nodes"],
+        &["ucce-15.0", "cvp-jmx", "ucce-live-data", "cce-cti", "cce-nodes"],
+    ];
+    let alone = profile::names().map(|name| vec![name]);
+    for set in alone.chain(sets.iter().map(|set| set.to_vec())) {
+        let text = format!(
+            "trustmason: 1\nestate: acme\nprofile: [{}]\nhosts:\n  f.x.example: {{ role: {} }}\n",
+            set.join(", "),
+            if set == ["genesys"] {
+                "genesys-server"
+            } else if set == ["cvp-jmx"] {
+                "oamp"
+            } else {
+                "finesse"
+            }
+        );
+        let resolved = resolved(&text);
+        assert!(resolved.is_ok(), "{set:?}: {}", resolved.unwrap_err());
+    }
+}
+
+/// Resolves an estate that uses built-in profiles only.
+fn resolved(text: &str) -> Result<Topology, Faults> {
+    let spec = parse(text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |path| Err(path.display().to_string()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+/// CTI OS has ended with 12.6. A profile of 15.0 takes the role away from the profiles beside it, in any order.
+#[test]
+fn a_role_that_a_release_has_no_more_is_refused_with_the_reason() {
+    for profiles in ["pcce-15.0, cce-cti", "cce-cti, pcce-15.0", "ucce-15.0, cce-cti"] {
+        let text =
+            format!("trustmason: 1\nestate: acme\nprofile: [{profiles}]\nhosts:\n  c.x.example: {{ role: cti-os }}\n");
+        let faults = resolved(&text).unwrap_err().to_string();
+        assert!(faults.contains("CTI OS has ended with 12.6"), "{faults}");
+    }
+    let upgrading = "trustmason: 1\nestate: acme\nprofile: [pcce-15.0, cce-cti]\nhosts:\n  c.x.example: { role: cti-os, profile: [pcce-12.6, cce-cti] }\n";
+    assert!(resolved(upgrading).is_ok());
+}
+
+/// A certificate of no host is trusted where a rule names it and the estate declares it, and nowhere else.
+#[test]
+fn a_rule_about_a_certificate_without_a_host_holds_if_the_estate_declares_it() {
+    let hosts =
+        "hosts:\n  a.x.example: { role: ads, vars: { CCE_JAVA_HOME: 'C:\\J' } }\n  f.x.example: { role: finesse }\n";
+    let head = "trustmason: 1\nestate: acme\nprofile: ucce-15.0\n";
+    let declared = "certificates: { ssm-on-prem-root: { file: ssm.pem } }\n";
+    let of = |text: &str| -> Vec<String> {
+        let topology = resolved(text).unwrap_or_else(|faults| panic!("{faults}"));
+        let edges = topology.edges.iter().filter(|edge| edge.rule.as_str() == "pcce-15.0/S1");
+        edges.map(|edge| format!("{} {}", edge.id, edge.alias.as_ref().map_or("-", Alias::as_str))).collect()
+    };
+    assert!(of(&format!("{head}{hosts}")).is_empty());
+    assert_eq!(
+        of(&format!("{head}{declared}{hosts}")),
+        [
+            "a.x.example/cacerts <- certificate ssm-on-prem-root ssm-on-prem-root",
+            "a.x.example/jre-cacerts <- certificate ssm-on-prem-root ssm-on-prem-root"
+        ]
+    );
+    let tweaked = "rules: { pcce-15.0/S1: { alias: 'ssm_{host}' } }\n";
+    let faults = resolved(&format!("{head}{declared}{tweaked}{hosts}")).unwrap_err().to_string();
+    assert!(faults.contains("the rule is about certificates without a host"), "{faults}");
+}
+
+/// A profile may extend several others. The later ones win over the earlier ones, and each is read once.
+#[test]
+fn a_profile_extends_several_in_order() {
+    let own = "trustmason-profile: 1\nname: mine\nextends: [pcce-15.0, ucce-12.6]\nremoved: { rules: { O5: 'no VVB here' } }\n";
+    let topology = with_profile(
+        &own.replace("ucce-12.6]", "ucce-12.6]\nroles: { ads: { vars: { CCE_JAVA_HOME: { default: 'C:\\J' } } } }"),
+    )
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(
+        topology.profiles,
+        ["mine", "ucce-12.6", "pcce-15.0", "cce-common", "pcce-12.6.2", "pcce-12.6", "pcce-12.5", "cisco-base"]
+    );
+    assert!(!topology.edges.iter().any(|e| e.rule.as_str().ends_with("/T1")), "ucce-12.6 takes T1 away");
+    let faults =
+        faults_with("trustmason-profile: 1\nname: mine\nextends: pcce-12.5\nremoved: { rules: { T99: gone } }\n");
+    assert!(faults.contains("there is no inherited rule `T99`"), "{faults}");
+    let faults = faults_with("trustmason-profile: 1\nname: mine\nextends: [pcce-12.5, mine.yaml]\n");
+    assert!(faults.contains("extends itself in a circle"), "{faults}");
+}
+
+/// The services to restart depend on the issuer where the documents say so.
+#[test]
+fn a_self_signed_wsm_restarts_the_call_server_too() {
+    let head = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\n";
+    let hosts = "hosts:\n  c.x.example: { role: cvp }\n";
+    let authority =
+        "authorities: { corp: { root: { file: r.pem }, requests_dir: r, inbox: i } }\nidentity: { issuer: corp }\n";
+    let restarts = |text: &str| {
+        let topology = resolved(text).unwrap_or_else(|faults| panic!("{faults}"));
+        let def = topology.identities.values().find(|def| def.id.name == "wsm").unwrap();
+        def.restart.iter().map(|service| service.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(restarts(&format!("{head}{hosts}")), ["callserver", "wsm"]);
+    assert_eq!(restarts(&format!("{head}{authority}{hosts}")), ["wsm"]);
+}
+
+/// An identity's alias may have the name of its host.
+#[test]
+fn the_alias_of_a_key_has_the_name_of_its_host() {
+    let text = "trustmason: 1\nestate: acme\nprofile: [pcce-12.5, cvp-jmx]\nhosts:\n  c.x.example: { role: cvp }\n";
+    let topology = resolved(text).unwrap_or_else(|faults| panic!("{faults}"));
+    let def = topology.identities.values().find(|def| def.id.name == "jmx-client").unwrap();
+    let trustmason_spec::topology::CertificateSource::KeyEntry(place) = &def.source else { panic!("{def:?}") };
+    assert_eq!(place.at.alias().map(Alias::as_str), Some("c.x.example"));
+    let faults = faults_with(&format!(
+        "{HEAD}roles:\n  cvp:\n    identities:\n      k: {{ store: keystore, alias: '{{identity}}', source: s }}\n"
+    ));
+    assert!(faults.contains("the alias of a key may use {fqdn} and {host}"), "{faults}");
 }
 
 #[test]
@@ -168,7 +300,7 @@ fn profiles_side_by_side_must_agree() {
 fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     let text = "trustmason: 1\nestate: all\nprofile: [pcce-12.6, cce-cti, ucce-live-data, genesys]\n\
         secrets: { gwe-trusted-ca: { literal: changeit }, ucc-trust: { literal: changeit }, ucc-identity: { literal: changeit } }\n\
-        hosts:\n  ads.x.example: { role: ads }\n  pga.x.example: { role: [pg, vru-pg] }\n  mra.x.example: { role: mr-pg }\n  dia.x.example: { role: dialer }\n  \
+        hosts:\n  ads.x.example: { role: ads, vars: { CCE_JAVA_HOME: 'C:\\J' } }\n  pga.x.example: { role: [pg, vru-pg] }\n  mra.x.example: { role: mr-pg }\n  dia.x.example: { role: dialer }\n  \
         cca.x.example: { role: cloud-connect }\n  cvp.x.example: { role: cvp }\n  fin.x.example: { role: finesse }\n  cuic.x.example: { role: cuic }\n  ld.x.example: { role: live-data }\n  \
         cfg.x.example: { role: genesys-server }\n  g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: /opt/ca.pem } }\n  \
         g2.x.example: { role: gwe-jks, vars: { GWE_TRUSTED_CA: /opt/ca.jks } }\n  g3.x.example: { role: gwe-mscapi }\n  \

@@ -265,7 +265,7 @@ impl<'a> Layout<'a> {
                 self.passwords.insert(def.id.host.clone(), password.clone());
                 Ok(password)
             }
-            SecretSource::Env(_) | SecretSource::File(_) | SecretSource::Command(_) => {
+            SecretSource::Env(_) | SecretSource::File(_) | SecretSource::Command(_) | SecretSource::Unstated(_) => {
                 Err(DemoError(format!("the password of {} is not part of the demo", def.id)))
             }
         }

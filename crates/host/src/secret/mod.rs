@@ -76,8 +76,16 @@ enum SecretErrorKind {
     Failed { program: String, status: String, noise: Noise },
     #[error("`{program}` printed something that is not UTF-8 text")]
     OutputNotText { program: String },
+    #[error("no document says where it is in this release; name its place in one of {} ways: {}", .0.len(), numbered(.0))]
+    Unstated(Vec<String>),
     #[error("reading what `{program}` printed failed: {cause}")]
     Pipe { program: String, cause: std::io::Error },
+}
+
+/// The items of a list in one line, each with its number.
+fn numbered(items: &[String]) -> String {
+    let items = items.iter().zip(1..).map(|(item, number)| format!("({number}) {item}"));
+    items.collect::<Vec<_>>().join("; ")
 }
 
 /// How many bytes a program wrote on its error stream.
@@ -158,6 +166,10 @@ impl Secrets {
             SecretSource::File(path) => SourceKey::File(path.clone()),
             SecretSource::Properties { path, key } => SourceKey::Properties { path: path.clone(), key: key.clone() },
             SecretSource::Command(argv) => SourceKey::Command(argv.clone()),
+            SecretSource::Unstated(ways) => {
+                let fault = Arc::new(SecretErrorKind::Unstated(ways.clone()));
+                return Err(SecretError { name: secret.name.clone(), fault });
+            }
         };
         let cell = {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,6 +230,7 @@ impl Secrets {
             SecretSource::File(path) => file(path),
             SecretSource::Properties { path, key } => property(Volumes::among(&self.hosts), path, key),
             SecretSource::Command(argv) => command(argv, &self.withheld),
+            SecretSource::Unstated(ways) => Err(SecretErrorKind::Unstated(ways.clone())),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,
+    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, PROFILE_SECRET, SCHEMES, SYNTAXES, TEXT,
+    WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, KnownFields, Shape, optional, record, required};
@@ -14,13 +15,19 @@ pub(crate) static PROFILE: KnownFields = record(
         required("name", NAME, "the profile's name"),
         optional(
             "extends",
-            TEXT,
-            "the profile that it extends; stores, identities, services and rules of the same name replace those of that profile",
+            Shape::OneOrMore(&TEXT),
+            "the profile or profiles that it extends, the later ones over the earlier ones; its own stores, identities, \
+             services and rules replace those of the same name",
+        ),
+        optional(
+            "removed",
+            Shape::Record(&REMOVED),
+            "what it takes away from the profiles that it extends, each with the reason",
         ),
         optional("needs", Shape::Record(&NEEDS), "what an estate must supply"),
         optional(
             "secrets",
-            Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)),
+            Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_SECRET)),
             "default places of passwords; `secrets:` of the estate override them",
         ),
         optional("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
@@ -31,6 +38,18 @@ pub(crate) static PROFILE: KnownFields = record(
             Shape::Map(Lexeme::Name, &Shape::Record(&SHARED)),
             "definitions that roles take over with YAML anchors",
         ),
+    ],
+);
+
+static REMOVED: KnownFields = record(
+    "a removal",
+    &[
+        optional(
+            "roles",
+            Shape::Map(Lexeme::Name, &TEXT),
+            "roles, each with the reason; profiles that are used together with this one lose them too",
+        ),
+        optional("rules", Shape::Map(Lexeme::Name, &TEXT), "inherited rules, each with the reason"),
     ],
 );
 
@@ -151,12 +170,17 @@ static PROFILE_IDENTITY: KnownFields = record(
     "an identity",
     &[
         optional("store", NAME, "the store that holds its key"),
-        optional("alias", TEXT, "the alias of its key entry; a pem-pair has none"),
+        optional("alias", TEXT, "the alias of its key entry, `{fqdn}` and `{host}` allowed; a pem-pair has none"),
         optional("write", Shape::Words(WRITES), "direct: made in its store; hand-off: a person makes it"),
         optional("exported_as", Shape::List(&TEXT), "names of its exported certificate, in any case"),
         optional("served_at", Shape::Scalar(Lexeme::Port), "TCP port where it is presented"),
         optional("constraints", Shape::Record(&CONSTRAINTS), "what the role demands of it"),
         optional("restart", Shape::List(&NAME), "services restarted when it changes"),
+        optional(
+            "restart_self_signed",
+            Shape::List(&NAME),
+            "services restarted instead when it changes and signs its own certificate",
+        ),
         optional("export_steps", Shape::List(&TEXT), "the steps of a person to export it"),
         optional("renew_steps", Shape::List(&TEXT), "the steps of a person to make a new self-signed one"),
         optional("request_steps", Shape::List(&TEXT), "the steps of a person to have it issued by a CA"),
@@ -181,20 +205,26 @@ static CONSTRAINTS: KnownFields = record(
 
 static SERVICE: KnownFields = record("a service", &[required("name", TEXT, "the name that people use")]);
 
-static RULE: KnownFields = record(
-    "a rule",
-    &[
+static RULE: KnownFields = KnownFields {
+    what: "a rule",
+    fields: &[
         required("truster", Shape::OneOrMore(&PAIR), "ROLE/STORE"),
-        required("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY"),
+        optional("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY"),
+        optional(
+            "certificates",
+            Shape::OneOrMore(&NAME),
+            "instead of `subject`: certificates without a host, as far as the estate declares them under that name",
+        ),
         optional("where", Shape::Record(&WHERE), "only these subjects"),
         optional("self", Shape::Flag, "whether a host trusts itself by this rule"),
-        optional("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that both must share"),
+        optional("same", Shape::OneOrMore(&NAME), "labels (or `fqdn`, `side`, `cluster`) that both must share"),
         optional("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),
         optional("was", Shape::List(&TEXT), "aliases older documents gave it"),
         required("why", TEXT, "what it is for"),
         required("source", TEXT, "the document"),
     ],
-);
+    one_of: &["subject", "certificates"],
+};
 
 static WHERE: KnownFields =
     record("a condition", &[optional("publisher", Shape::Flag, "only publishers, or only others")]);

@@ -25,6 +25,8 @@ pub(crate) struct JoinedProfile {
     pub(crate) needs: BTreeSet<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) roles: BTreeMap<String, Role>,
+    /// Roles that a member takes away, each with the name of that member and its reason.
+    pub(crate) removed_roles: BTreeMap<String, (String, String)>,
     /// The rules, by the profile they are written in and their id.
     pub(crate) rules: BTreeMap<(String, String), Rule>,
 }
@@ -54,7 +56,11 @@ impl<'p> Catalog<'p> {
         let catalog = Self { by_reference };
         for one in loaded {
             match catalog.chain(&one.reference) {
-                Ok(chain) => check(&one.profile, &layer(&chain), &mut faults),
+                Ok(chain) => {
+                    let inherited = chain.split_last().map(|(_, parents)| layer(parents)).unwrap_or_default();
+                    check_removed(&one.profile, &inherited, &mut faults);
+                    check(&one.profile, &layer(&chain), &mut faults);
+                }
                 Err(fault) => faults.extend(fault.map(|f| *f)),
             }
         }
@@ -78,26 +84,41 @@ impl<'p> Catalog<'p> {
         Ok(joined.unwrap_or_default())
     }
 
-    /// The profiles that a profile extends, then the profile itself. The error is `None` if the profile was not loaded.
+    /// The profiles that a profile extends, each once and after all that it extends itself, then the profile itself. The
+    /// error is `None` if the profile was not loaded.
     fn chain(&self, reference: &ProfileRef) -> Result<Vec<&'p Profile>, Option<Box<Fault>>> {
         let Some(first) = self.by_reference.get(reference) else {
             return Err(None);
         };
-        let mut chain = vec![*first];
-        let mut current: &Profile = first;
-        while let Some(parent) = &current.extends {
-            let Some(next) = self.by_reference.get(&parent.value) else {
-                return Err(Some(missing(&current.source, parent)));
-            };
-            if chain.iter().any(|p| std::ptr::eq(*p, *next)) {
-                let message = format!("the profile `{}` extends itself in a circle", parent.value.text());
-                return Err(Some(Box::new(current.source.error(parent.place, message).hint("remove one `extends`"))));
-            }
-            chain.push(next);
-            current = next;
-        }
-        chain.reverse();
+        let mut chain = Vec::new();
+        self.follow(first, &mut Vec::new(), &mut chain).map_err(Some)?;
         Ok(chain)
+    }
+
+    /// Adds a profile to a chain, after the profiles that it extends. `path` leads from the first profile to this one.
+    fn follow(
+        &self,
+        profile: &'p Profile,
+        path: &mut Vec<&'p Profile>,
+        chain: &mut Vec<&'p Profile>,
+    ) -> Result<(), Box<Fault>> {
+        if chain.iter().any(|known| std::ptr::eq(*known, profile)) {
+            return Ok(());
+        }
+        path.push(profile);
+        for parent in &profile.extends {
+            let Some(next) = self.by_reference.get(&parent.value) else {
+                return Err(missing(&profile.source, parent));
+            };
+            if path.iter().any(|known| std::ptr::eq(*known, *next)) {
+                let message = format!("the profile `{}` extends itself in a circle", parent.value.text());
+                return Err(Box::new(profile.source.error(parent.place, message).hint("remove one `extends`")));
+            }
+            self.follow(next, path, chain)?;
+        }
+        path.pop();
+        chain.push(profile);
+        Ok(())
     }
 }
 
@@ -114,7 +135,15 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
         all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
         all.secrets.extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (name, why) in &profile.removed_roles {
+            all.roles.remove(name);
+            all.removed_roles.insert(name.clone(), (profile.name.value.clone(), why.clone()));
+        }
+        for id in &profile.removed_rules {
+            all.rules.retain(|(_, known), _| *known != id.value);
+        }
         for (name, role) in &profile.roles {
+            all.removed_roles.remove(name);
             let target = all.roles.entry(name.clone()).or_default();
             target.clustered |= role.clustered;
             target.vars.extend(role.vars.clone());
@@ -148,11 +177,18 @@ fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, 
         }
     }
     for (name, secret) in right.secrets {
-        if left.secrets.get(&name).is_some_and(|mine| !mine.same(&secret)) {
-            return clash("a secret", &name, &left.name, &right.name);
-        }
+        let secret = match (left.secrets.remove(&name), secret) {
+            (None, secret) => secret,
+            // One of the profiles knows that the other's place is not true for its release.
+            (Some(unstated @ SecretSpec::Unstated(_)), _) => unstated,
+            (Some(_), unstated @ SecretSpec::Unstated(_)) => unstated,
+            (Some(mine), secret) if mine.same(&secret) => secret,
+            (Some(_), _) => return clash("a secret", &name, &left.name, &right.name),
+        };
         left.secrets.insert(name, secret);
     }
+    left.removed_roles.extend(right.removed_roles);
+    left.roles.retain(|name, _| !left.removed_roles.contains_key(name));
     left.name = format!("{}+{}", left.name, right.name);
     left.members.extend(right.members);
     left.needs.extend(right.needs);
@@ -259,6 +295,7 @@ impl super::Identity {
             served_at,
             constraints,
             restart,
+            restart_self_signed,
             export_steps,
             renew_steps,
             request_steps,
@@ -269,10 +306,21 @@ impl super::Identity {
             && *served_at == other.served_at
             && *constraints == other.constraints
             && *restart == other.restart
+            && *restart_self_signed == other.restart_self_signed
             && *export_steps == other.export_steps
             && *renew_steps == other.renew_steps
             && *request_steps == other.request_steps
             && *install_steps == other.install_steps
+    }
+}
+
+/// Checks that the rules which a profile takes away are there.
+fn check_removed(profile: &Profile, inherited: &JoinedProfile, faults: &mut Faults) {
+    for id in &profile.removed_rules {
+        if !inherited.rules.keys().any(|(_, known)| *known == id.value) {
+            let known = inherited.rules.keys().map(|(_, id)| id);
+            faults.push(dangling(&profile.source, id.place, "inherited rule", &id.value, known));
+        }
     }
 }
 
@@ -298,7 +346,9 @@ fn check(profile: &Profile, all: &JoinedProfile, faults: &mut Faults) {
                         faults
                             .push(source.error(at.place, message).hint("name a store that holds trusted certificates"));
                     }
-                    Some(found) if rule.alias.is_none() && takes_alias(found.format) => {
+                    Some(found)
+                        if rule.alias.is_none() && rule.certificates.is_empty() && takes_alias(found.format) =>
+                    {
                         let message =
                             format!("rule `{}` gives no alias, but the store `{}` needs one", rule.id, at.value);
                         faults.push(source.error(rule.origin.place, message).hint("add `alias:`, such as '{fqdn}'"));
@@ -314,9 +364,14 @@ fn check(profile: &Profile, all: &JoinedProfile, faults: &mut Faults) {
                 faults.push(dangling(source, at.place, "identity", identity, role.identities.keys()));
             }
         }
+        let (variables, hint): (&[&str], _) = if rule.certificates.is_empty() {
+            (&template::ALIAS, "an alias may use {fqdn}, {host} and {identity}")
+        } else {
+            (&[], "an alias of a certificate without a host cannot use variables; write a plain name")
+        };
         for alias in rule.alias.iter() {
-            if let Err(unknown) = template::check(&alias.value, &template::ALIAS) {
-                faults.push(source.error(alias.place, unknown).hint("an alias may use {fqdn}, {host} and {identity}"));
+            if let Err(unknown) = template::check(&alias.value, variables) {
+                faults.push(source.error(alias.place, unknown).hint(hint));
             }
         }
     }
@@ -337,10 +392,17 @@ fn check_role(source: &SourceText, profile: &str, role: &Role, faults: &mut Faul
         options.check(source, role, faults);
     }
     for identity in role.identities.values().filter(|i| i.origin.profile == profile) {
-        for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
+        let services = identity.restart.iter().chain(identity.restart_self_signed.iter().flatten());
+        for service in services.filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
         }
         let Some((store, at)) = &identity.entry else { continue };
+        if let Some(alias) = at.alias()
+            && let Err(unknown) = template::check(alias.as_str(), &template::KEY_ALIAS)
+        {
+            let fault = source.error(identity.origin.place, unknown);
+            faults.push(fault.hint("the alias of a key may use {fqdn} and {host}"));
+        }
         match role.stores.get(store) {
             None => faults.push(dangling(source, identity.origin.place, "store", store, role.stores.keys())),
             Some(home) => {

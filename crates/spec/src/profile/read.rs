@@ -23,9 +23,15 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
     let rules =
         root.pairs_of("rules").into_iter().map(|(key, node)| (key.value.clone(), rule(&name.value, &key, node)));
     let profile = Profile {
-        extends: root.read_of("extends", |text| Some(ProfileRef::read(text))),
+        extends: (root.spots_of("extends").into_iter())
+            .map(|at| At::new(ProfileRef::read(&at.value), at.place))
+            .collect(),
+        removed_roles: root.get("removed").map(|removed| removed.text_map_of("roles")).unwrap_or_default(),
+        removed_rules: (root.get("removed").map(|removed| removed.pairs_of("rules")).unwrap_or_default().into_iter())
+            .map(|(id, _)| id)
+            .collect(),
         needs: root.get("needs").map(|needs| needs.texts_of("certificates")).unwrap_or_default(),
-        secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::secret(v))).collect(),
+        secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::profile_secret(v))).collect(),
         roles,
         rules: rules.collect(),
         name,
@@ -78,7 +84,7 @@ fn var(node: &Node) -> Var {
         let number = |name| node.read_of(name, lexeme::port).map(|at| u32::from(at.value));
         Some(Sequence { of: node.spot_of("of")?, first: number("first")?, step: number("step")? })
     });
-    Var { default: node.text_of("default"), sequence }
+    Var { about: node.text_of("about"), default: node.text_of("default"), sequence }
 }
 
 fn store(origin: DefinedAt, node: &Node) -> Result<StoreTemplate, &'static str> {
@@ -146,6 +152,7 @@ fn identity(origin: DefinedAt, node: &Node) -> Result<Identity, &'static str> {
         served_at: node.read_of("served_at", lexeme::port).map(|at| at.value),
         constraints: constraints.unwrap_or_default(),
         restart: node.texts_of("restart"),
+        restart_self_signed: node.get("restart_self_signed").map(|_| node.texts_of("restart_self_signed")),
         export_steps: node.texts_of("export_steps"),
         renew_steps: node.texts_of("renew_steps"),
         request_steps: node.texts_of("request_steps"),
@@ -160,6 +167,7 @@ fn rule(profile: &str, key: &At<String>, node: &Node) -> Rule {
         id: key.value.clone(),
         truster: node.spots_of("truster"),
         subject: node.spots_of("subject"),
+        certificates: node.texts_of("certificates"),
         publisher: node.get("where").and_then(|w| w.flag_of("publisher")).map(|at| at.value),
         own: node.flag_of("self").is_some_and(|at| at.value),
         same: node.texts_of("same"),

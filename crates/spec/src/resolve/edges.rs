@@ -70,6 +70,21 @@ impl<'n> Net<'n> {
         labels.extend(tweak.and_then(|t| t.same.as_ref()).into_iter().flatten().map(String::as_str));
         let alias = tweak.and_then(|t| t.alias.as_ref()).or(rule.alias.as_ref());
         let id = RuleId::new(&rule.origin.profile, &rule.id);
+        for name in rule.certificates.iter().filter(|name| work.spec.certificates.contains_key(*name)) {
+            for store in &stores {
+                let draft = EdgeDraft {
+                    store: StoreId::new(truster.host.fqdn.clone(), *store),
+                    subject: Subject::Certificate(name.clone()),
+                    alias: Some(Alias::of(alias.map_or(name, |at| &at.value))),
+                    was: rule.was.iter().map(|text| Alias::of(text)).collect(),
+                    rule: id.clone(),
+                    why: reason(rule, tweak),
+                    source: rule.source.clone(),
+                    place: tweak.map_or(truster.spec.place, |t| t.rule.place),
+                };
+                self.add(work, draft);
+            }
+        }
         for (subject, own_identities) in self.subjects(machines, rule).iter() {
             let itself = subject.host.fqdn == truster.host.fqdn;
             if (itself && !rule.own) || !shares(work, &labels, truster, subject, &id, tweak) {
@@ -123,11 +138,15 @@ impl<'n> Net<'n> {
                 best = best.or(Some(tweak));
             }
         }
-        if let Some(at) = best.and_then(|tweak: &RuleTweak| tweak.alias.as_ref())
-            && let Err(why) = template::check(&at.value, &template::ALIAS)
-        {
-            work.faults
-                .push(work.spec.source.error(at.place, why).hint("an alias may use {fqdn}, {host} and {identity}"));
+        if let Some(at) = best.and_then(|tweak: &RuleTweak| tweak.alias.as_ref()) {
+            let (variables, hint): (&[&str], _) = if rule.certificates.is_empty() {
+                (&template::ALIAS, "an alias may use {fqdn}, {host} and {identity}")
+            } else {
+                (&[], "the rule is about certificates without a host; write a plain name")
+            };
+            if let Err(why) = template::check(&at.value, variables) {
+                work.once(work.spec.source.error(at.place, why).hint(hint));
+            }
         }
         best
     }

@@ -43,6 +43,14 @@ impl ResolvedHost<'_> {
         self.role.vars.keys().filter(missing).cloned().collect()
     }
 
+    /// What to do about the role's variables that a text uses and that have no value on this host. `None` if each has one.
+    pub(crate) fn unset_hint(&self, text: &str) -> Option<String> {
+        let unset = self.unset(text);
+        let [first, ..] = unset.as_slice() else { return None };
+        let about = self.role.vars.get(first).and_then(|var| var.about.as_deref()).map(|about| format!(" ({about})"));
+        Some(format!("write {first} under `vars:` of {}{}", self.host.fqdn, about.unwrap_or_default()))
+    }
+
     /// The role's variables that a text uses, with their values on this host.
     pub(crate) fn used(&self, text: &str) -> Vec<PathVariable> {
         let used = self.vars.iter().filter(|(name, _)| text.contains(&format!("{{{name}}}")));
@@ -75,9 +83,10 @@ impl ResolvedHost<'_> {
         roles.map(|role| role.restart_order.unwrap_or(RESTART_ORDER)).min().unwrap_or(RESTART_ORDER)
     }
 
-    /// The value of a label for `same:`. `side` and `cluster` count as labels too.
+    /// The value of a label for `same:`. `fqdn`, `side` and `cluster` count as labels too.
     pub(crate) fn label(&self, label: &str) -> Option<String> {
         match label {
+            "fqdn" => Some(self.host.fqdn.as_str().to_owned()),
             "side" => self.host.side.map(|side| format!("{side:?}")),
             "cluster" => self.host.cluster.clone(),
             _ => self.host.labels.get(label).cloned(),
@@ -129,7 +138,12 @@ fn machine<'s>(work: &mut Resolver<'s>, spec: &'s HostSpec, effective: &Rc<Joine
     let mut joined: Vec<(&str, &Role)> = Vec::new();
     for at in &spec.roles {
         let Some(found) = effective.roles.get(&at.value) else {
-            work.faults.push(dangling(source, at.place, "role", &at.value, effective.roles.keys()));
+            work.faults.push(match effective.removed_roles.get(&at.value) {
+                Some((profile, why)) => source
+                    .error(at.place, format!("the profile `{profile}` has no role `{}`: {why}", at.value))
+                    .hint("remove the role, or give the host the `profile:` of the release that it runs"),
+                None => dangling(source, at.place, "role", &at.value, effective.roles.keys()),
+            });
             continue;
         };
         if joined.iter().any(|(name, _)| *name == at.value) {

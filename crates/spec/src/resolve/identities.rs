@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use trustmason_keystore::Alias;
+
 use super::Resolver;
 use super::hosts::ResolvedHost;
 use super::stores::filled;
@@ -11,7 +13,7 @@ use crate::fault::{At, Span};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
 use crate::topology::{
-    CertificateSource, Constraints, IdentityDef, Issuer, KeyKind, KeyPlace, Rotation, SignatureHash, WriteMode,
+    CertificateSource, Constraints, IdentityDef, Issuer, KeyAt, KeyKind, KeyPlace, Rotation, SignatureHash, WriteMode,
 };
 
 const VALIDITY_DAYS: u32 = 1825;
@@ -92,6 +94,14 @@ fn one(
     };
     let (key, signature) = material(work, id, &identity.constraints, &setting, write);
     let (validity_days, renew_before_days) = terms(work, id, &setting);
+    let issuer = match setting.issuer.as_ref().map(|at| at.value.as_str()) {
+        None | Some("self-signed") => Issuer::SelfSigned,
+        Some(name) => Issuer::Authority(name.to_owned()),
+    };
+    let restart = match (&issuer, &identity.restart_self_signed) {
+        (Issuer::SelfSigned, Some(own)) => own,
+        (Issuer::SelfSigned, None) | (Issuer::Authority(_), _) => &identity.restart,
+    };
     let role = machine
         .host
         .roles
@@ -104,16 +114,13 @@ fn one(
         write,
         constraints: identity.constraints.clone(),
         subject: setting.subject.clone().unwrap_or_default(),
-        issuer: match setting.issuer.as_ref().map(|at| at.value.as_str()) {
-            None | Some("self-signed") => Issuer::SelfSigned,
-            Some(name) => Issuer::Authority(name.to_owned()),
-        },
+        issuer,
         issuer_explicit: own.issuer.is_some(),
         validity_days,
         renew_before_days,
         rotation: setting.rotation.as_ref().map_or(Rotation::Staged, |at| at.value),
         names: given.map(|given| given.names.clone()).unwrap_or_default(),
-        restart: identity.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
+        restart: restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         served_at: identity.served_at,
         rule: RuleId::new(&identity.origin.profile, &format!("{}.{}", role.map_or("", String::as_str), id.name)),
         source_document: identity.source.clone(),
@@ -144,7 +151,7 @@ fn origin(
             }
             CertificateSource::KeyEntry(KeyPlace {
                 store: StoreId::new(id.host.clone(), store.clone()),
-                at: at.clone(),
+                at: filled_key(machine, at),
             })
         }
         (None, _, Some(at)) | (Some(_), None, Some(at)) => CertificateSource::File(join(work.base, &at.value)),
@@ -156,6 +163,16 @@ fn origin(
             };
             CertificateSource::Exported { names }
         }
+    }
+}
+
+/// The key of an identity, with the names of its host filled into its alias. The catalog has checked the variables.
+fn filled_key(machine: &ResolvedHost<'_>, at: &KeyAt) -> KeyAt {
+    match at {
+        KeyAt::Alias(alias) => {
+            KeyAt::Alias(machine.fill(alias.as_str()).map_or_else(|_| alias.clone(), |text| Alias::of(&text)))
+        }
+        KeyAt::Only => KeyAt::Only,
     }
 }
 

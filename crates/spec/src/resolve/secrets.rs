@@ -139,7 +139,8 @@ pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> 
         | SecretSpec::Env(_)
         | SecretSpec::File(_)
         | SecretSpec::Properties { .. }
-        | SecretSpec::Command(_) => None,
+        | SecretSpec::Command(_)
+        | SecretSpec::Unstated(_) => None,
     });
     found.collect()
 }
@@ -148,7 +149,11 @@ pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> 
 pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [ResolvedHost<'_>]) -> impl Iterator<Item = &'s str> {
     declared(spec, machines).filter_map(|(_, secret)| match secret {
         SecretSpec::Env(name) => Some(name.as_str()),
-        SecretSpec::Literal(..) | SecretSpec::File(_) | SecretSpec::Properties { .. } | SecretSpec::Command(_) => None,
+        SecretSpec::Literal(..)
+        | SecretSpec::File(_)
+        | SecretSpec::Properties { .. }
+        | SecretSpec::Command(_)
+        | SecretSpec::Unstated(_) => None,
     })
 }
 
@@ -164,6 +169,7 @@ fn source(
         SecretSpec::Env(name) => SecretSource::Env(name.clone()),
         SecretSpec::File(path) => SecretSource::File(join(work.base, path)),
         SecretSpec::Command(argv) => SecretSource::Command(argv.clone()),
+        SecretSpec::Unstated(ways) => SecretSource::Unstated(ways.clone()),
         SecretSpec::Properties { path, key } => {
             let path = match machine.path(&path.value)? {
                 Ok(path) => path,

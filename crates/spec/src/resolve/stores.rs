@@ -261,11 +261,10 @@ fn located(
         Ok(path) => Some(path),
         Err(why) => {
             let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), format!("the path of {id}: {why}"));
-            work.faults.push(fault.hint(format!(
-                "check `vars:` of {}; known variables: {}",
-                machine.host.fqdn,
-                machine.known_vars()
-            )));
+            let hint = machine.unset_hint(text).unwrap_or_else(|| {
+                format!("check `vars:` of {}; known variables: {}", machine.host.fqdn, machine.known_vars())
+            });
+            work.faults.push(fault.hint(hint));
             None
         }
     }
