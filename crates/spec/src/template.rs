@@ -3,6 +3,9 @@
 /// The variables that an alias may use.
 pub(crate) const ALIAS: [&str; 3] = ["fqdn", "host", "identity"];
 
+/// The variables that a common name may use.
+pub(crate) const COMMON_NAME: [&str; 2] = ["fqdn", "host"];
+
 /// Fills in a text. The error names the unknown variable, or says that a brace is never closed.
 pub(crate) fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());

@@ -8,7 +8,7 @@ use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, SourceText, Span, nearest};
 use crate::template;
-use crate::topology::{DeclaredFormat, KeyAt, WriteMode};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, WriteMode};
 
 /// All loaded profiles. Their names have been checked.
 pub(crate) struct Catalog<'p> {
@@ -258,6 +258,7 @@ impl super::Identity {
             exported_as: _,
             served_at,
             constraints,
+            common_names,
             restart,
             export_steps,
             renew_steps,
@@ -267,13 +268,24 @@ impl super::Identity {
         } = self;
         *entry == other.entry
             && *served_at == other.served_at
-            && *constraints == other.constraints
+            && same_demands(constraints, &other.constraints)
+            && common_names.iter().map(|at| &at.value).eq(other.common_names.iter().map(|at| &at.value))
             && *restart == other.restart
             && *export_steps == other.export_steps
             && *renew_steps == other.renew_steps
             && *request_steps == other.request_steps
             && *install_steps == other.install_steps
     }
+}
+
+/// Whether both demand the same. Their documents do not matter.
+fn same_demands(one: &Constraints, other: &Constraints) -> bool {
+    let Constraints { key, signature, eku, cn_is_fqdn, common_names, source: _ } = one;
+    *key == other.key
+        && *signature == other.signature
+        && *eku == other.eku
+        && *cn_is_fqdn == other.cn_is_fqdn
+        && *common_names == other.common_names
 }
 
 /// Checks the names that a profile itself writes.
@@ -339,6 +351,15 @@ fn check_role(source: &SourceText, profile: &str, role: &Role, faults: &mut Faul
     for identity in role.identities.values().filter(|i| i.origin.profile == profile) {
         for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
+        }
+        for at in &identity.common_names {
+            if let Err(unknown) = template::check(&at.value, &template::COMMON_NAME) {
+                faults.push(source.error(at.place, unknown).hint("a common name may use {fqdn} and {host}"));
+            }
+        }
+        if let Some(at) = identity.common_names.first().filter(|_| identity.constraints.cn_is_fqdn) {
+            let fault = source.error(at.place, "`cn_is_fqdn: true` allows no other common name than the FQDN");
+            faults.push(fault.hint("leave out `common_names` or `cn_is_fqdn`"));
         }
         let Some((store, at)) = &identity.entry else { continue };
         match role.stores.get(store) {
