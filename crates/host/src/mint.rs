@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use trustmason_keystore::Certificate;
 use trustmason_plan::constraints::{self, Violation};
 use trustmason_plan::mint::{LAST, Order};
-use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+use trustmason_spec::topology::{ExtendedUsage, IdentityDef, KeyKind, SignatureHash};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Why a certificate could not be made.
@@ -45,9 +45,6 @@ pub enum MintError {
         /// The problem with the value.
         why: &'static str,
     },
-    /// An extended key usage is unknown.
-    #[error("the extended key usage {0} is unknown; write serverAuth, clientAuth or a dotted number")]
-    Usage(String),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}; run again")]
     Random(String),
@@ -321,9 +318,7 @@ fn describe(order: &Order, parameters: &mut CertificateParams) -> Result<(), Min
         let name = name.as_str().try_into().map_err(|_| MintError::Unfit(format!("{name} is not ASCII")))?;
         parameters.subject_alt_names.push(SanType::DnsName(name));
     }
-    for usage in &order.eku {
-        parameters.extended_key_usages.push(self::usage(usage)?);
-    }
+    parameters.extended_key_usages.extend(order.eku.iter().copied().map(usage));
     Ok(())
 }
 
@@ -380,22 +375,11 @@ fn subject(attributes: &[(String, String)]) -> Result<DistinguishedName, MintErr
     Ok(name)
 }
 
-fn usage(name: &str) -> Result<ExtendedKeyUsagePurpose, MintError> {
-    Ok(match name {
-        "serverAuth" => ExtendedKeyUsagePurpose::ServerAuth,
-        "clientAuth" => ExtendedKeyUsagePurpose::ClientAuth,
-        "codeSigning" => ExtendedKeyUsagePurpose::CodeSigning,
-        "emailProtection" => ExtendedKeyUsagePurpose::EmailProtection,
-        "timeStamping" => ExtendedKeyUsagePurpose::TimeStamping,
-        "OCSPSigning" => ExtendedKeyUsagePurpose::OcspSigning,
-        "anyExtendedKeyUsage" => ExtendedKeyUsagePurpose::Any,
-        dotted => {
-            let parts: Option<Vec<u64>> = dotted.split('.').map(|part| part.parse().ok()).collect();
-            // yasna accepts any two first arcs; X.660 does not.
-            let valid = parts.filter(|p| matches!(p.as_slice(), [0 | 1, 0..=39, _, ..] | [2, _, _, ..]));
-            ExtendedKeyUsagePurpose::Other(valid.ok_or_else(|| MintError::Usage(name.to_owned()))?)
-        }
-    })
+fn usage(usage: ExtendedUsage) -> ExtendedKeyUsagePurpose {
+    match usage {
+        ExtendedUsage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedUsage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
+    }
 }
 
 /// The leftmost 160 bits of the SHA-256 of the subjectPublicKey (RFC 7093 §2 method 1), as an OCTET STRING.

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use trustmason_keystore::{HashAlgorithm, KeyAlgorithm, SignatureCheck};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, StoreId};
-use trustmason_spec::topology::{CertificateSource, Constraints, Issuer, KeyAt, KeyPlace, Rotation, WriteMode};
+use trustmason_spec::topology::{
+    CertificateSource, Constraints, Issuer, KeyAt, KeyPlace, NeededBy, Rotation, UsageNeed, WriteMode,
+};
 
 use super::*;
 
@@ -31,9 +33,10 @@ fn identity() -> IdentityDef {
         constraints: Constraints {
             key: Some(KeyKind::Rsa(2048)),
             signature: vec![SignatureHash::Sha256],
-            eku: Vec::new(),
             cn_is_fqdn: true,
+            ..Constraints::default()
         },
+        needs: Vec::new(),
         key: KeyKind::Rsa(2048),
         signature: SignatureHash::Sha256,
         subject: vec![
@@ -90,12 +93,17 @@ fn serials_are_long_positive_and_never_the_same() {
 #[test]
 fn usages_are_written_only_when_ordered() {
     let mut identity = identity();
-    identity.constraints.eku = vec!["serverAuth".into(), "clientAuth".into(), "1.3.6.1.5.5.7.3.17".into()];
+    identity.needs = vec![UsageNeed {
+        usage: ExtendedUsage::ClientAuth,
+        by: NeededBy::Rule { rule: RuleId::new("test", "T1"), why: "it connects".into() },
+        source: "test".into(),
+    }];
+    let minted = mint(&identity, pool(), now()).unwrap();
+    assert_eq!(minted.certificate.extended_key_usage(), None, "no limit allows all");
+    identity.constraints.eku = vec![ExtendedUsage::ServerAuth];
     let minted = mint(&identity, pool(), now()).unwrap();
     let usages = minted.certificate.extended_key_usage().unwrap();
-    assert!(usages.iter().any(|u| u == "serverAuth") && usages.iter().any(|u| u == "clientAuth"), "{usages:?}");
-    identity.constraints.eku = vec!["serverauth".into()];
-    assert!(matches!(mint(&identity, pool(), now()), Err(MintError::Usage(_))));
+    assert_eq!(usages, ["serverAuth", "clientAuth"], "the rule's need is added to the role's");
 }
 
 #[test]

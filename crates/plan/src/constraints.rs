@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use trustmason_keystore::{CaMark, Certificate, HashAlgorithm, JvmJudgement, KeyAlgorithm};
-use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+use trustmason_spec::topology::{CommonName, ExtendedUsage, IdentityDef, KeyKind, NeededBy, SignatureHash, UsageNeed};
 
 use crate::days;
 use crate::finding::FindingKind;
@@ -23,12 +23,14 @@ pub enum Violation {
         /// The name that the certificate must carry.
         must: String,
     },
-    /// The CN is not the FQDN, though the role requires that.
+    /// The CN is not the FQDN, though the role requires that, or though nothing else in the certificate names its host.
     CnNotFqdn {
         /// The CN that the certificate has.
         cn: String,
-        /// The CN that the certificate must have.
+        /// The CN that the certificate must have, or the CNs that it may have.
         must: String,
+        /// The document that says so, if the role names one.
+        source: Option<String>,
     },
     /// The key is of another kind or too short.
     Key {
@@ -73,7 +75,11 @@ pub enum Violation {
     /// The certificate limits its use and leaves out a usage that the role needs.
     EkuMissing {
         /// The usage that is missing.
-        usage: String,
+        usage: ExtendedUsage,
+        /// What needs the usage first.
+        need: UsageNeed,
+        /// How many other rules and identities of the profiles need it too.
+        others: usize,
     },
 }
 
@@ -125,7 +131,10 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotNamed { carries, must } => write!(f, "it names {carries}, but must name {must}"),
-            Self::CnNotFqdn { cn, must } => write!(f, "CN is {cn}, but must be {must}"),
+            Self::CnNotFqdn { cn, must, source } => {
+                write!(f, "CN is {cn}, but must be {must}")?;
+                source.iter().try_for_each(|source| write!(f, " ({source})"))
+            }
             Self::Key { is, must } => write!(f, "its key is {is}, but must be {must}"),
             Self::Signature { is, must } => write!(f, "it is signed with {is}, but must be signed with {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
@@ -140,7 +149,17 @@ impl fmt::Display for Violation {
                     "its certificate {by}: a person with its key can impersonate any host to every store that trusts it"
                 )
             }
-            Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
+            Self::EkuMissing { usage, need, others } => {
+                match &need.by {
+                    NeededBy::Rule { rule, why } => {
+                        write!(f, "its extended key usage leaves out {usage}, which {rule} needs: {why}")?;
+                    }
+                    NeededBy::Identity(id) => {
+                        write!(f, "its extended key usage leaves out {usage}, which {id} needs ({})", need.source)?;
+                    }
+                }
+                if *others == 0 { Ok(()) } else { write!(f, " (and {others} more)") }
+            }
         }
     }
 }
@@ -214,10 +233,36 @@ pub(crate) fn has_wildcard(certificate: &Certificate) -> bool {
 /// The words that explain why a wildcard name does not count.
 pub(crate) const OF_WILDCARDS: &str = "a wildcard does not count as the name of a host";
 
-/// Whether a certificate names an identity's host, or a name that the spec adds to the identity.
+/// Whether the identity's own certificate names its host: by its full name, by a name that the spec adds to the
+/// identity, or by a common name that a document gives it.
+///
+/// Only for a certificate whose owner is known: from the identity's key entry or file, for its key, or from its
+/// service. [`identifies`] judges the others.
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
+    names_in_full(certificate, identity) || common_name(certificate, identity).is_some()
+}
+
+/// Whether a certificate that was found elsewhere, such as in a truster's store, can only be this identity's host's. A
+/// common name that another host of the estate can have proves nothing.
+pub fn identifies(certificate: &Certificate, identity: &IdentityDef) -> bool {
+    names_in_full(certificate, identity) || has_unique_cn(certificate, identity)
+}
+
+/// Whether a certificate has a common name of a document that no other host of the estate can have.
+pub(crate) fn has_unique_cn(certificate: &Certificate, identity: &IdentityDef) -> bool {
+    common_name(certificate, identity).is_some_and(|name| name.is_unique)
+}
+
+fn names_in_full(certificate: &Certificate, identity: &IdentityDef) -> bool {
     certificate.names_host(identity.id.host.as_str())
         || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
+}
+
+/// The common name of a document that the certificate has. A DNS name in the certificate counts more than its CN (RFC
+/// 6125 §6.4.4), so a certificate with DNS names has none.
+fn common_name<'i>(certificate: &Certificate, identity: &'i IdentityDef) -> Option<&'i CommonName> {
+    let cn = certificate.common_name().filter(|_| certificate.dns_names().is_empty())?;
+    identity.constraints.common_names.iter().find(|known| known.text.eq_ignore_ascii_case(cn))
 }
 
 /// All faults of a certificate, the gravest first.
@@ -225,11 +270,14 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     let mut faults = Vec::new();
     let constraints = &identity.constraints;
     let must = identity.id.host.as_str();
+    let source = constraints.source.clone();
     if !names(certificate, identity) {
         let only_cn = !certificate.has_san() && certificate.common_name().is_some();
         faults.push(match certificate.common_name() {
             Some(cn) if only_cn && !cn.contains('*') => {
-                Violation::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() }
+                let allowed = constraints.common_names.iter().map(|name| name.text.as_str());
+                let must = std::iter::once(must).chain(allowed.filter(|name| *name != must)).collect::<Vec<_>>();
+                Violation::CnNotFqdn { cn: text::escape(cn), must: must.join(" or "), source }
             }
             _ if has_wildcard(certificate) => {
                 let carries = format!("{} ({OF_WILDCARDS})", carries(certificate));
@@ -239,7 +287,7 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         });
     } else if constraints.cn_is_fqdn && !certificate.common_name().is_some_and(|cn| cn.eq_ignore_ascii_case(must)) {
         let cn = certificate.common_name().map_or_else(|| "absent".to_owned(), text::escape);
-        faults.push(Violation::CnNotFqdn { cn, must: must.to_owned() });
+        faults.push(Violation::CnNotFqdn { cn, must: must.to_owned(), source });
     }
     let at = certificate.not_after();
     let before = identity.renew_before_days;
@@ -260,11 +308,10 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
     }
     faults.extend(dates.begins.map(|from| Violation::NotYetValid { from }));
-    if let Some(usages) = certificate.extended_key_usage() {
-        for usage in &constraints.eku {
-            if !usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage") {
-                faults.push(Violation::EkuMissing { usage: usage.clone() });
-            }
+    for usage in [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth] {
+        let mut needs = identity.needs.iter().filter(|need| need.usage == usage);
+        if let Some(need) = needs.next().filter(|_| !allows(certificate, usage)) {
+            faults.push(Violation::EkuMissing { usage, need: need.clone(), others: needs.count() });
         }
     }
     if !certificate.has_san() {
@@ -274,6 +321,12 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::IsCa { by });
     }
     faults
+}
+
+/// Whether a certificate may be used so: it does not limit its use, or allows this one.
+pub(crate) fn allows(certificate: &Certificate, usage: ExtendedUsage) -> bool {
+    let limits = certificate.extended_key_usage();
+    limits.is_none_or(|usages| usages.iter().any(|u| u == usage.as_str() || u == "anyExtendedKeyUsage"))
 }
 
 /// Why a certificate must not be written into a store: a JVM does not load it, or that cannot be told. A clause for

@@ -2,8 +2,10 @@
 //! no key and no signature; `host` does.
 #![warn(clippy::arithmetic_side_effects)]
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+use trustmason_spec::topology::{ExtendedUsage, IdentityDef, KeyKind, SignatureHash};
 
 use crate::days;
 
@@ -18,8 +20,9 @@ pub struct Order {
     pub key: KeyKind,
     /// The hash of the signature.
     pub signature: SignatureHash,
-    /// The extended key usages that the role requires; if there are none, the extension is left out.
-    pub eku: Vec<String>,
+    /// The extended key usages that the identity needs. If its role demands none, the extension is left out, which
+    /// allows all.
+    pub eku: Vec<ExtendedUsage>,
     /// The first second of validity, in seconds since 1970.
     pub not_before: i64,
     /// The last second of validity, in seconds since 1970.
@@ -46,10 +49,18 @@ pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
         names,
         key: identity.key,
         signature: identity.signature,
-        eku: identity.constraints.eku.clone(),
+        eku: usages(identity),
         not_before: now.as_second(),
         not_after: days::after(now.as_second(), identity.validity_days).min(LAST),
     }
+}
+
+fn usages(identity: &IdentityDef) -> Vec<ExtendedUsage> {
+    if identity.constraints.eku.is_empty() {
+        return Vec::new();
+    }
+    let needed = identity.needs.iter().map(|need| need.usage);
+    needed.chain(identity.constraints.eku.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The subject of the new certificate in keytool's order, for people.

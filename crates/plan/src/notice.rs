@@ -50,7 +50,7 @@ fn between(
         if !at(&overlap::next_alias(alias)).iter().any(|certificate| certificate.fingerprint() == print) {
             return None;
         }
-        let old = at(alias).into_iter().find(|old| old.fingerprint() != print && constraints::names(old, def))?;
+        let old = at(alias).into_iter().find(|old| old.fingerprint() != print && constraints::identifies(old, def))?;
         Some(old.fingerprint())
     })
 }

@@ -9,7 +9,7 @@ use crate::estate::{AnchorSpec, PlacementSpec, ProfileRef, SecretSpec};
 use crate::fault::At;
 use crate::lexeme;
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash, WriteMode};
+use crate::topology::{DeclaredFormat, ExtendedUsage, KeyKind, Pkcs12Scheme, Purpose, SignatureHash, WriteMode};
 use crate::tree::{Node, NodeKind};
 use crate::windows::SystemStore;
 
@@ -93,6 +93,19 @@ pub(crate) fn key_kind(text: &str) -> Option<KeyKind> {
 }
 
 /// Reads the name of a hash: `sha256`.
+pub(crate) fn usage(text: &str) -> Option<ExtendedUsage> {
+    [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth].into_iter().find(|usage| usage.as_str() == text)
+}
+
+pub(crate) fn purpose(text: &str) -> Option<Purpose> {
+    match text {
+        "server" => Some(Purpose::Server),
+        "client" => Some(Purpose::Client),
+        "both" => Some(Purpose::Both),
+        _ => None,
+    }
+}
+
 pub(crate) fn hash(text: &str) -> Option<SignatureHash> {
     match text {
         "sha256" => Some(SignatureHash::Sha256),

@@ -16,7 +16,7 @@ pub(crate) use options::{Expected, Options, Setting};
 
 use crate::estate::{PlacementSpec, ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, SourceText, Span};
-use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, WriteMode};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Purpose, WriteMode};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 14] = [
@@ -238,7 +238,10 @@ pub(crate) struct Identity {
     pub(crate) entry: Option<(String, KeyAt)>,
     pub(crate) exported_as: Vec<String>,
     pub(crate) served_at: Option<u16>,
+    /// The demands on the certificate, without the common names.
     pub(crate) constraints: Constraints,
+    /// The templates of `common_names`.
+    pub(crate) common_names: Vec<At<String>>,
     pub(crate) restart: Vec<String>,
     /// The services to restart if the identity signs its own certificate. `None`: the same as `restart`.
     pub(crate) restart_self_signed: Option<Vec<String>>,
@@ -260,6 +263,7 @@ pub(crate) struct Rule {
     pub(crate) certificates: Vec<String>,
     pub(crate) publisher: Option<bool>,
     pub(crate) own: bool,
+    pub(crate) purpose: Purpose,
     pub(crate) same: Vec<String>,
     pub(crate) alias: Option<At<String>>,
     pub(crate) was: Vec<String>,

@@ -60,9 +60,14 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
     let stores = stores::stores(&mut work, &machines);
     let options = options::options(&mut work, &machines, &stores);
     let services = services::services(&mut work, &machines);
-    let identities = identities::identities(&mut work, &machines);
+    let mut identities = identities::identities(&mut work, &machines);
     let (anchors, authorities) = anchors::anchors(&mut work, &machines);
-    let edges = edges::edges(&mut work, &machines, &stores, &identities);
+    let (edges, needs) = edges::edges(&mut work, &machines, &stores, &identities);
+    for (id, needs) in needs {
+        if let Some(def) = identities.get_mut(&id) {
+            def.needs.splice(0..0, needs);
+        }
+    }
     let Resolver { faults, warnings, .. } = work;
     let mut profiles: Vec<String> = Vec::new();
     for name in machines.iter().flat_map(|machine| &machine.effective.members) {

@@ -6,6 +6,9 @@ pub(crate) const ALIAS: [&str; 3] = ["fqdn", "host", "identity"];
 /// The variables that the alias of an identity's key may use.
 pub(crate) const KEY_ALIAS: [&str; 2] = ["fqdn", "host"];
 
+/// The variables that a common name may use.
+pub(crate) const COMMON_NAME: [&str; 2] = ["fqdn", "host"];
+
 /// Fills in a text. The error names the unknown variable, or says that a brace is never closed.
 pub(crate) fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());

@@ -5,6 +5,7 @@ mod access;
 mod key;
 mod options;
 mod path;
+mod purpose;
 mod store;
 mod variable;
 
@@ -17,6 +18,7 @@ pub use access::{Access, Disks, DriveName, Drives};
 pub use key::{KeyAt, KeyPlace};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 pub use path::HostPath;
+pub use purpose::{CommonName, ExtendedUsage, NeededBy, Purpose, UsageNeed};
 pub use store::{
     Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
 };
@@ -230,6 +232,9 @@ pub struct IdentityDef {
     pub write: WriteMode,
     /// The demands of the role on the certificate.
     pub constraints: Constraints,
+    /// The usages that the certificate must allow if it limits its use: those of every rule because of which a store
+    /// trusts the identity, sorted, then those of `constraints`.
+    pub needs: Vec<UsageNeed>,
     /// Subject attributes beside the CN, as (short name, value), most specific first (OU, O, L, ST, C).
     pub subject: Vec<(String, String)>,
     /// The issuer that the certificate should have.
@@ -289,10 +294,14 @@ pub struct Constraints {
     pub key: Option<KeyKind>,
     /// The allowed signature hashes (`sha256`). An empty list allows any hash.
     pub signature: Vec<SignatureHash>,
-    /// Extended key usages that the certificate needs if it has any: `serverAuth`, `clientAuth`.
-    pub eku: Vec<String>,
+    /// Extended key usages that the certificate needs if it has any, whatever trusts it.
+    pub eku: Vec<ExtendedUsage>,
     /// Whether the CN must contain the FQDN (document 003 L71). The rule about the SAN applies to every identity.
     pub cn_is_fqdn: bool,
+    /// Common names that are right beside the FQDN. Empty if `cn_is_fqdn`.
+    pub common_names: Vec<CommonName>,
+    /// The document that makes these demands. `None` if it is the identity's own.
+    pub source: Option<String>,
 }
 
 /// A key kind with its size in bits.

@@ -311,7 +311,10 @@ hosts:
     let subject: Vec<(&str, &str)> = wsm.subject.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(subject, [("OU", "Care"), ("O", "Acme"), ("C", "US")]);
     assert!(wsm.constraints.cn_is_fqdn);
-    assert_eq!(wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.x.example/callserver", "c.x.example/wsm"]);
+    assert_eq!(
+        wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["c.x.example/callserver", "c.x.example/wsm"]
+    );
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use trustmason_keystore::Alias;
+use trustmason_spec::name::{IdentityId, RuleId};
 use trustmason_spec::profile::{self, LoadedProfile};
-use trustmason_spec::topology::{OptionsAt, Topology, WantedValue};
+use trustmason_spec::topology::{ExtendedUsage, NeededBy, OptionsAt, Topology, WantedValue};
 use trustmason_spec::{Faults, ProfileRef, parse, resolve};
 
 /// Resolves an estate of one CVP server and one ADS with a profile given as text.
@@ -442,4 +443,95 @@ fn options_that_mean_nothing_are_faults_of_their_profile() {
         let faults = with_options(&text, "TOLD: /etc/app.ini").map(|_| ()).unwrap_err().to_string();
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }
+}
+
+/// A profile of two roles: the servers of one trust those of the other.
+fn web(constraints: &str, rule: &str) -> String {
+    format!(
+        "trustmason-profile: 1\nname: mine\nroles:\n  ads:\n    stores: {{ trust: {{ path: '/t.jks', format: jks, password: p }} }}\n  cvp:\n    identities: {{ site: {{ write: hand-off, exported_as: ['{{fqdn}}.pem'], constraints: {constraints}, source: our handbook }} }}\nsecrets: {{ p: {{ literal: changeit }} }}\nrules:\n  X1: {{ truster: ads/trust, subject: cvp/site, alias: '{{fqdn}}', why: they fetch, source: page 1{rule} }}\n"
+    )
+}
+
+/// The usages that the only identity needs, each with what needs it.
+fn needs(topology: &Topology) -> Vec<(ExtendedUsage, NeededBy, String)> {
+    let def = topology.identities.values().next().unwrap();
+    def.needs.iter().map(|need| (need.usage, need.by.clone(), need.source.clone())).collect()
+}
+
+#[test]
+fn a_purpose_and_the_own_usages_become_what_an_identity_needs() {
+    let by_rule = |usage| {
+        let by = NeededBy::Rule { rule: RuleId::new("mine", "X1"), why: "they fetch".to_owned() };
+        (usage, by, "page 1".to_owned())
+    };
+    let own = |usage, source: &str| (usage, NeededBy::Identity(RuleId::new("mine", "cvp.site")), source.to_owned());
+    let (server, client) = (ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth);
+    for (constraints, rule, expected) in [
+        ("{}", "", vec![by_rule(server)]),
+        ("{}", ", purpose: server", vec![by_rule(server)]),
+        ("{}", ", purpose: client", vec![by_rule(client)]),
+        ("{}", ", purpose: both", vec![by_rule(server), by_rule(client)]),
+        ("{ eku: [clientAuth] }", "", vec![by_rule(server), own(client, "our handbook")]),
+        ("{ eku: [serverAuth], source: page 9 }", ", purpose: client", vec![by_rule(client), own(server, "page 9")]),
+    ] {
+        let topology = with_profile(&web(constraints, rule)).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(needs(&topology), expected, "{constraints} {rule}");
+    }
+    let faults = faults_with(&web("{}", ", purpose: servant"));
+    assert!(faults.contains("`servant`") && faults.contains("did you mean `server`?"), "{faults}");
+}
+
+/// Only rules in use count, and an entry of `trust:` says nothing about what its subject does.
+#[test]
+fn a_rule_that_is_off_needs_nothing_and_neither_does_an_entry_of_the_spec() {
+    let own = web("{}", ", purpose: client");
+    let run = |more: &str| {
+        let text = format!(
+            "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: {{ role: ads }}\n  c.x.example: {{ role: cvp }}\n{more}"
+        );
+        let spec = parse(&text, "estate.yaml").unwrap();
+        let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone())).unwrap();
+        needs(&resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|faults| panic!("{faults}")).topology)
+    };
+    assert_eq!(run("").len(), 1);
+    let off = "rules: { mine/X1: { enabled: false, why: not here } }\n";
+    assert_eq!(run(off), []);
+    let by_hand = "trust: [{ stores: [a.x.example/trust], subjects: [c.x.example/site], alias: c, why: ours }]\n";
+    assert_eq!(run(&format!("{off}{by_hand}")), []);
+}
+
+#[test]
+fn common_names_are_templates_of_the_host_and_exclude_the_fqdn_alone() {
+    let topology = with_profile(&web("{ common_names: ['{fqdn}', '{host}_VXML_Server'] }", "")).unwrap();
+    let known = &topology.identities.values().next().unwrap().constraints.common_names;
+    let texts: Vec<(&str, bool)> = known.iter().map(|name| (name.text.as_str(), name.is_unique)).collect();
+    assert_eq!(texts, [("c.x.example", true), ("c_VXML_Server", true)]);
+    let faults = faults_with(&web("{ common_names: ['{hots}_x', '{host'], cn_is_fqdn: true }", ""));
+    for expected in ["uses {hots}", "never closed", "allows no other common name than the FQDN", "{fqdn} and {host}"] {
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
+}
+
+/// Two hosts with one short name have the same common names, and so has a host that left, or a host under its former
+/// name. Then the name does not say whose a certificate is.
+#[test]
+fn a_common_name_that_another_host_can_have_is_not_unique() {
+    let own = web("{ common_names: ['{fqdn}', '{host}_x', 'fixed', '{host}.y.example'] }", "");
+    let run = |more: &str| {
+        let text = format!(
+            "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: {{ role: ads }}\n  c.x.example: {{ role: cvp }}\n{more}"
+        );
+        let spec = parse(&text, "estate.yaml").unwrap();
+        let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone())).unwrap();
+        let topology = resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|f| panic!("{f}")).topology;
+        let def = &topology.identities[&IdentityId::parse("c.x.example/site").unwrap()];
+        def.constraints.common_names.iter().map(|name| name.is_unique).collect::<Vec<_>>()
+    };
+    // Every host can have the fixed name.
+    assert_eq!(run(""), [true, true, false, true]);
+    assert_eq!(run("  c.y.example: { role: cvp }\n"), [true, false, false, false]);
+    assert_eq!(run("  d.x.example: { role: ads, formerly: [c.z.example] }\n"), [true, false, false, false]);
+    assert_eq!(run("retired: [C.z.example]\n"), [true, false, false, false]);
+    let own_former = "  d.x.example: { role: cvp }\nretired: [e.z.example]\n";
+    assert_eq!(run(own_former), [true, true, false, true]);
 }

@@ -254,9 +254,10 @@ pub fn identity_def(host: &str, name: &str, source: CertificateSource, write: Wr
         constraints: Constraints {
             key: (write == WriteMode::Direct).then_some(KeyKind::Rsa(2048)),
             signature: vec![SignatureHash::Sha256],
-            eku: Vec::new(),
             cn_is_fqdn: false,
+            ..Constraints::default()
         },
+        needs: Vec::new(),
         key: KeyKind::Rsa(2048),
         signature: SignatureHash::Sha256,
         subject: vec![("O".into(), "Acme".into())],

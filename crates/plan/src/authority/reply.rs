@@ -131,7 +131,7 @@ fn judge(
         return bad;
     }
     let mut bad = Vec::new();
-    for (file, other) in all.iter().filter(|(_, c)| !c.is_ca() && constraints::names(c, def) && !spent(c)) {
+    for (file, other) in all.iter().filter(|(_, c)| !c.is_ca() && constraints::identifies(c, def) && !spent(c)) {
         let what = format!(
             "{}: it belongs to another key than the key in staging; perhaps it answers an older request. Send the present \
              request to the certificate authority",

@@ -10,11 +10,12 @@ mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{Alias, AliasModel, Entry, EntryId, Fingerprint, StoredAlias};
+use trustmason_keystore::{Alias, AliasModel, Certificate, Entry, EntryId, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{CertificateSource, Edge, Subject};
+use trustmason_spec::topology::{CertificateSource, Edge, Subject, Topology};
 
 use crate::change::{CertificateOrigin, CertificateView, DeleteReason, Edit, EntryAfter, FromKind, Issued, Phase};
+use crate::constraints;
 use crate::context::PlanContext;
 use crate::course::{Installation, KeyOrigin, Settled};
 use crate::finding::{Finding, FindingKind, Severity};
@@ -283,9 +284,8 @@ fn view(entry: &Entry) -> Option<CertificateView> {
 
 /// Whether an entry is a CA's certificate that does not name the edge's host. Such an entry keeps any alias that it
 /// has.
-fn is_foreign_ca(entry: &Entry, edge: &Edge) -> bool {
-    certificate(entry).is_some_and(|c| {
-        let own = matches!(&edge.subject, Subject::Identity(id) if c.names_host(id.host.as_str()));
-        c.is_ca() && !own
-    })
+fn is_foreign_ca(topology: &Topology, entry: &Entry, edge: &Edge) -> bool {
+    let Subject::Identity(id) = &edge.subject else { return certificate(entry).is_some_and(|c| c.is_ca()) };
+    let by_cn = |c: &Certificate| topology.identities.get(id).is_some_and(|def| constraints::has_unique_cn(c, def));
+    certificate(entry).is_some_and(|c| c.is_ca() && !c.names_host(id.host.as_str()) && !by_cn(c))
 }

@@ -114,7 +114,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn names_host_of(&self, certificate: &Certificate, edge: &Edge) -> bool {
         match &edge.subject {
             Subject::Identity(id) => match self.context.topology.identities.get(id) {
-                Some(def) => constraints::names(certificate, def),
+                Some(def) => constraints::identifies(certificate, def),
                 None => certificate.names_host(id.host.as_str()),
             },
             Subject::Certificate(_) => false,
@@ -141,7 +141,12 @@ impl<'a> Comparison<'a> {
         unserved.any(|w| {
             let by_rule = claims.iter().any(|(_, placed)| placed.rule == w.edge.rule.as_str());
             let by_name = match &w.edge.subject {
-                Subject::Identity(id) => names.iter().any(|name| could_mean(name, id.host.as_str())),
+                Subject::Identity(id) => {
+                    let def = self.context.topology.identities.get(id);
+                    let mut common = def.into_iter().flat_map(|def| &def.constraints.common_names);
+                    names.iter().any(|name| could_mean(name, id.host.as_str()))
+                        || common.any(|known| names.iter().any(|name| name.eq_ignore_ascii_case(&known.text)))
+                }
                 Subject::Certificate(_) => false,
             };
             let present = w.settled.present.as_ref().filter(|_| !w.settled.is_renewed()).map(|c| c.fingerprint());

@@ -81,7 +81,7 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             self.claimed.insert(entry.id);
-            if !is_foreign_ca(entry, wanted.edge) {
+            if !is_foreign_ca(self.context.topology, entry, wanted.edge) {
                 let stored = entry.alias.as_deref().unwrap_or("");
                 let message = format!(
                     "{} is already trusted under the alias `{}`, so there is nothing to do; trustmason did not add that entry and does not rename it to `{alias}`",
@@ -109,7 +109,7 @@ impl<'a> Comparison<'a> {
         let Some(stored) = entry.alias.as_ref().map(StoredAlias::fold) else {
             return false;
         };
-        if is_foreign_ca(entry, edge) {
+        if is_foreign_ca(self.context.topology, entry, edge) {
             return false;
         }
         let by_rule = edge.was.contains(&stored)

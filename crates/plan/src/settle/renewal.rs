@@ -220,7 +220,7 @@ fn holds_newer(
         let print = held.fingerprint();
         let ours = context.observed.ledger.placed(&truster.def.id, &key, print);
         held.not_before() > current.not_before()
-            && constraints::names(held, def)
+            && constraints::identifies(held, def)
             && !ours
             && !context.observed.ledger.predecessors.contains_key(&print)
             && !context.topology.distrust.contains_key(&print)

@@ -257,9 +257,10 @@ pub fn identity_def(host: &Fqdn, name: &str, source: CertificateSource, write: W
         constraints: Constraints {
             key: Some(KeyKind::Ec(256)),
             signature: vec![SignatureHash::Sha256],
-            eku: Vec::new(),
             cn_is_fqdn: true,
+            ..Constraints::default()
         },
+        needs: Vec::new(),
         key: KeyKind::Ec(256),
         signature: SignatureHash::Sha256,
         subject: vec![("O".to_owned(), "Acme".to_owned())],

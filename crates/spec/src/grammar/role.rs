@@ -1,8 +1,8 @@
 //! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, PROFILE_SECRET, SCHEMES, SYNTAXES, TEXT,
-    WRITES,
+    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, PROFILE_SECRET, PURPOSES, SCHEMES,
+    SYNTAXES, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, KnownFields, Shape, optional, record, required};
@@ -200,6 +200,12 @@ static CONSTRAINTS: KnownFields = record(
             "extended key usages that it must have, if it has any",
         ),
         optional("cn_is_fqdn", Shape::Flag, "whether the CN must be the full host name"),
+        optional(
+            "common_names",
+            Shape::List(&TEXT),
+            "common names that are right beside the full host name; `{fqdn}` and `{host}` are the identity's",
+        ),
+        optional("source", TEXT, "the document that makes these demands"),
     ],
 );
 
@@ -217,6 +223,11 @@ static RULE: KnownFields = KnownFields {
         ),
         optional("where", Shape::Record(&WHERE), "only these subjects"),
         optional("self", Shape::Flag, "whether a host trusts itself by this rule"),
+        optional(
+            "purpose",
+            Shape::Words(PURPOSES),
+            "what the subject is on these connections: server (default), client, or both",
+        ),
         optional("same", Shape::OneOrMore(&NAME), "labels (or `fqdn`, `side`, `cluster`) that both must share"),
         optional("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),
         optional("was", Shape::List(&TEXT), "aliases older documents gave it"),

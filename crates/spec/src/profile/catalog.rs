@@ -8,7 +8,7 @@ use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, SourceText, Span, nearest};
 use crate::template;
-use crate::topology::{DeclaredFormat, KeyAt, WriteMode};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, WriteMode};
 
 /// All loaded profiles. Their names have been checked.
 pub(crate) struct Catalog<'p> {
@@ -212,6 +212,7 @@ impl Role {
             match self.identities.get_mut(name) {
                 Some(mine) if !mine.same(theirs) => return Err(format!("identity {name}")),
                 Some(mine) => {
+                    mine.join_demands(theirs).map_err(|what| format!("{what} of identity {name}"))?;
                     // Export files are named after roles (ADSx.cer, ICMx.cer). A machine with both roles may use either
                     // name.
                     let more = theirs
@@ -286,14 +287,44 @@ impl super::StoreTemplate {
 }
 
 impl super::Identity {
-    /// Whether both definitions mean the same identity. Their places, documents and names of export files do not matter.
+    /// Joins the demands of two definitions on the certificate. A demand that one of them does not make comes from the other. The
+    /// error names a demand that both make, and differently.
+    fn join_demands(&mut self, other: &Self) -> Result<(), &'static str> {
+        let Constraints { key, signature, eku, cn_is_fqdn, common_names: _, source } = &other.constraints;
+        let mine = &mut self.constraints;
+        match (mine.key, *key) {
+            (None, theirs) => mine.key = theirs,
+            (Some(mine), Some(theirs)) if mine != theirs => return Err("the key"),
+            (Some(_), _) => {}
+        }
+        join_lists(&mut mine.signature, signature).map_err(|()| "the signature")?;
+        join_lists(&mut mine.eku, eku).map_err(|()| "the extended key usage")?;
+        if mine.source.is_none() {
+            mine.source.clone_from(source);
+        }
+        let names = |all: &[At<String>]| all.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
+        if self.common_names.is_empty() {
+            self.common_names.clone_from(&other.common_names);
+        } else if !other.common_names.is_empty() && names(&self.common_names) != names(&other.common_names) {
+            return Err("the common names");
+        }
+        mine.cn_is_fqdn |= *cn_is_fqdn;
+        if mine.cn_is_fqdn && !self.common_names.is_empty() {
+            return Err("the common names");
+        }
+        Ok(())
+    }
+
+    /// Whether both definitions mean the same identity. Their places, documents and names of export files do not matter, and
+    /// their demands on the certificate are joined by `join_demands`.
     fn same(&self, other: &Self) -> bool {
         let Self {
             origin: _,
             entry,
             exported_as: _,
             served_at,
-            constraints,
+            constraints: _,
+            common_names: _,
             restart,
             restart_self_signed,
             export_steps,
@@ -304,7 +335,6 @@ impl super::Identity {
         } = self;
         *entry == other.entry
             && *served_at == other.served_at
-            && *constraints == other.constraints
             && *restart == other.restart
             && *restart_self_signed == other.restart_self_signed
             && *export_steps == other.export_steps
@@ -312,6 +342,16 @@ impl super::Identity {
             && *request_steps == other.request_steps
             && *install_steps == other.install_steps
     }
+}
+
+/// Takes the items of another list if this one is empty. Two lists that both have items must be equal.
+fn join_lists<T: Clone + PartialEq>(mine: &mut Vec<T>, theirs: &[T]) -> Result<(), ()> {
+    if mine.is_empty() {
+        mine.extend_from_slice(theirs);
+    } else if !theirs.is_empty() && mine != theirs {
+        return Err(());
+    }
+    Ok(())
 }
 
 /// Checks that the rules which a profile takes away are there.
@@ -395,6 +435,15 @@ fn check_role(source: &SourceText, profile: &str, role: &Role, faults: &mut Faul
         let services = identity.restart.iter().chain(identity.restart_self_signed.iter().flatten());
         for service in services.filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
+        }
+        for at in &identity.common_names {
+            if let Err(unknown) = template::check(&at.value, &template::COMMON_NAME) {
+                faults.push(source.error(at.place, unknown).hint("a common name may use {fqdn} and {host}"));
+            }
+        }
+        if let Some(at) = identity.common_names.first().filter(|_| identity.constraints.cn_is_fqdn) {
+            let fault = source.error(at.place, "`cn_is_fqdn: true` allows no other common name than the FQDN");
+            faults.push(fault.hint("leave out `common_names` or `cn_is_fqdn`"));
         }
         let Some((store, at)) = &identity.entry else { continue };
         if let Some(alias) = at.alias()

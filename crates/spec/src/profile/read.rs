@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{DefinedAt, Identity, Options, Profile, Role, Rule, Sequence, Spot, StoreTemplate, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, SourceText};
-use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, WriteMode};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Purpose, WriteMode};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
@@ -142,8 +142,10 @@ fn identity(origin: DefinedAt, node: &Node) -> Result<Identity, &'static str> {
     let constraints = node.get("constraints").map(|c| Constraints {
         key: c.read_of("key", pick::key_kind).map(|at| at.value),
         signature: c.texts_of("signature").iter().filter_map(|t| pick::hash(t)).collect(),
-        eku: c.texts_of("eku"),
+        eku: c.texts_of("eku").iter().filter_map(|t| pick::usage(t)).collect(),
         cn_is_fqdn: c.flag_of("cn_is_fqdn").is_some_and(|at| at.value),
+        common_names: Vec::new(),
+        source: c.text_of("source"),
     });
     Ok(Identity {
         origin,
@@ -151,6 +153,7 @@ fn identity(origin: DefinedAt, node: &Node) -> Result<Identity, &'static str> {
         exported_as: node.texts_of("exported_as"),
         served_at: node.read_of("served_at", lexeme::port).map(|at| at.value),
         constraints: constraints.unwrap_or_default(),
+        common_names: node.get("constraints").map(|c| c.spots_of("common_names")).unwrap_or_default(),
         restart: node.texts_of("restart"),
         restart_self_signed: node.get("restart_self_signed").map(|_| node.texts_of("restart_self_signed")),
         export_steps: node.texts_of("export_steps"),
@@ -170,6 +173,7 @@ fn rule(profile: &str, key: &At<String>, node: &Node) -> Rule {
         certificates: node.texts_of("certificates"),
         publisher: node.get("where").and_then(|w| w.flag_of("publisher")).map(|at| at.value),
         own: node.flag_of("self").is_some_and(|at| at.value),
+        purpose: node.read_of("purpose", pick::purpose).map_or_else(Purpose::default, |at| at.value),
         same: node.texts_of("same"),
         alias: node.spot_of("alias"),
         was: node.texts_of("was"),

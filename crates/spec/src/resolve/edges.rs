@@ -15,16 +15,24 @@ use crate::fault::{At, Span, nearest};
 use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
 use crate::template;
-use crate::topology::{Anchor, CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, StoreDef, Subject};
+use crate::topology::{
+    Anchor, CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, NeededBy, StoreDef, Subject, UsageNeed,
+};
 
-/// All edges, sorted by id.
+/// All edges, sorted by id, and the usages that the rules behind them need of each identity.
 pub(crate) fn edges<'n>(
     work: &mut Resolver<'_>,
     machines: &'n [ResolvedHost<'n>],
     stores: &'n BTreeMap<StoreId, StoreDef>,
     identities: &BTreeMap<IdentityId, IdentityDef>,
-) -> Vec<Edge> {
-    let mut net = Net { stores, subjects: BTreeMap::new(), found: BTreeMap::new(), used: BTreeSet::new() };
+) -> (Vec<Edge>, BTreeMap<IdentityId, BTreeSet<UsageNeed>>) {
+    let mut net = Net {
+        stores,
+        subjects: BTreeMap::new(),
+        found: BTreeMap::new(),
+        used: BTreeSet::new(),
+        needs: BTreeMap::new(),
+    };
     for truster in machines {
         for rule in truster.effective.rules.values() {
             net.rule(work, machines, truster, rule);
@@ -34,7 +42,8 @@ pub(crate) fn edges<'n>(
         net.entry(work, machines, index + 1, entry);
     }
     net.idle(work, machines);
-    net.close(work, identities)
+    let needs = std::mem::take(&mut net.needs);
+    (net.close(work, identities), needs)
 }
 
 struct Net<'n> {
@@ -44,6 +53,8 @@ struct Net<'n> {
     found: BTreeMap<String, (Edge, Span)>,
     /// Indices of the `rules:` entries that matched a rule.
     used: BTreeSet<usize>,
+    /// The usages that rules need of each identity. An entry of `trust:` does not say what its subject does.
+    needs: BTreeMap<IdentityId, BTreeSet<UsageNeed>>,
 }
 
 /// Hosts, each with its identities that a rule names.
@@ -91,6 +102,7 @@ impl<'n> Net<'n> {
                 continue;
             }
             for identity in own_identities {
+                self.need(IdentityId::new(subject.host.fqdn.clone(), *identity), rule, &id);
                 for store in &stores {
                     let draft = EdgeDraft {
                         store: StoreId::new(truster.host.fqdn.clone(), *store),
@@ -110,6 +122,15 @@ impl<'n> Net<'n> {
                 }
             }
         }
+    }
+
+    fn need(&mut self, identity: IdentityId, rule: &Rule, id: &RuleId) {
+        let needs = self.needs.entry(identity).or_default();
+        needs.extend(rule.purpose.usages().iter().map(|usage| UsageNeed {
+            usage: *usage,
+            by: NeededBy::Rule { rule: id.clone(), why: rule.why.clone() },
+            source: rule.source.clone(),
+        }));
     }
 
     fn subjects(&mut self, machines: &'n [ResolvedHost<'n>], rule: &'n Rule) -> Subjects<'n> {

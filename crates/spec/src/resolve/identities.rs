@@ -1,7 +1,7 @@
 //! Resolves identities: where each certificate comes from, what its role demands, and how a new certificate would be made.
 //! Never reads a certificate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::Alias;
 
@@ -10,10 +10,12 @@ use super::hosts::ResolvedHost;
 use super::stores::filled;
 use crate::estate::{HostCertificate, IdentitySpec};
 use crate::fault::{At, Span};
-use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
+use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
+use crate::template;
 use crate::topology::{
-    CertificateSource, Constraints, IdentityDef, Issuer, KeyAt, KeyKind, KeyPlace, Rotation, SignatureHash, WriteMode,
+    CertificateSource, CommonName, Constraints, ExtendedUsage, IdentityDef, Issuer, KeyAt, KeyKind, KeyPlace, NeededBy,
+    Rotation, SignatureHash, UsageNeed, WriteMode,
 };
 
 const VALIDITY_DAYS: u32 = 1825;
@@ -23,17 +25,72 @@ const RENEW_BEFORE_DAYS: u32 = 60;
 pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
     let mut identities = BTreeMap::new();
     settings(work, &work.spec.identity);
+    let owners = owners(work, machines);
     for machine in machines {
         names(work, machine);
         for (name, identity) in &machine.role.identities {
             let id = IdentityId::new(machine.host.fqdn.clone(), name.clone());
             let own = machine.spec.identities.iter().find(|(at, _)| at.value == *name).map(|(_, spec)| spec);
             let own = own.cloned().unwrap_or_default().over(&machine.spec.identity);
-            let def = one(work, machine, &id, identity, &own);
+            let mut def = one(work, machine, &id, identity, &own);
+            let common_names = identity.common_names.iter();
+            def.constraints.common_names = common_names.map(|at| common_name(&at.value, &id.host, &owners)).collect();
             identities.insert(id, def);
         }
     }
     identities
+}
+
+/// The hosts that a common name may belong to. `None` stands for several.
+type NameOwners = BTreeMap<String, Option<Fqdn>>;
+
+/// Whose each common name may be, in lower case: the full and the short name of every host, present or past, and every
+/// template of the profiles with these names.
+fn owners(work: &Resolver<'_>, machines: &[ResolvedHost<'_>]) -> NameOwners {
+    let mut owners = NameOwners::new();
+    let identities = machines.iter().flat_map(|machine| machine.role.identities.values());
+    let templates: BTreeSet<&str> =
+        identities.flat_map(|identity| &identity.common_names).map(|at| at.value.as_str()).collect();
+    let hosts = machines.iter().flat_map(|machine| {
+        let names = std::iter::once(&machine.host.fqdn).chain(&machine.host.formerly);
+        names.map(|name| (name, &machine.host.fqdn))
+    });
+    for (name, owner) in hosts.chain(work.spec.retired.iter().map(|at| (&at.value, &at.value))) {
+        for template in ["{fqdn}", "{host}"].into_iter().chain(templates.iter().copied()) {
+            let known = owners.entry(filled_name(template, name).to_lowercase()).or_insert_with(|| Some(owner.clone()));
+            if known.as_ref() != Some(owner) {
+                *known = None;
+            }
+        }
+    }
+    owners
+}
+
+fn common_name(template: &str, host: &Fqdn, owners: &NameOwners) -> CommonName {
+    let text = filled_name(template, host);
+    let is_unique = owners.get(&text.to_lowercase()).is_some_and(|owner| owner.as_ref() == Some(host));
+    CommonName { text, is_unique }
+}
+
+/// Fills in the template of a common name. It was checked with its profile, so no variable is left.
+fn filled_name(template: &str, host: &Fqdn) -> String {
+    let value = |name: &str| match name {
+        "fqdn" => Some(host.to_string()),
+        "host" => Some(host.host().to_owned()),
+        _ => None,
+    };
+    template::fill(template, &value).unwrap_or_else(|_| template.to_owned())
+}
+
+/// The usages that the role itself demands of a certificate.
+fn own_needs(identity: &Identity, rule: &RuleId) -> Vec<UsageNeed> {
+    let source = identity.constraints.source.as_ref().unwrap_or(&identity.source);
+    let need = |usage: &ExtendedUsage| UsageNeed {
+        usage: *usage,
+        by: NeededBy::Identity(rule.clone()),
+        source: source.clone(),
+    };
+    identity.constraints.eku.iter().map(need).collect()
 }
 
 /// Checks the names of identities that a host uses, and the settings written on the host.
@@ -108,11 +165,13 @@ fn one(
         .iter()
         .filter(|r| machine.has(r).is_some_and(|role| role.identities.contains_key(&id.name)))
         .min();
+    let rule = RuleId::new(&identity.origin.profile, &format!("{}.{}", role.map_or("", String::as_str), id.name));
     IdentityDef {
         id: id.clone(),
         source,
         write,
         constraints: identity.constraints.clone(),
+        needs: own_needs(identity, &rule),
         subject: setting.subject.clone().unwrap_or_default(),
         issuer,
         issuer_explicit: own.issuer.is_some(),
@@ -122,7 +181,7 @@ fn one(
         names: given.map(|given| given.names.clone()).unwrap_or_default(),
         restart: restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         served_at: identity.served_at,
-        rule: RuleId::new(&identity.origin.profile, &format!("{}.{}", role.map_or("", String::as_str), id.name)),
+        rule,
         source_document: identity.source.clone(),
         export_steps: filled(work, machine, &identity.export_steps),
         renew_steps: filled(work, machine, &identity.renew_steps),
