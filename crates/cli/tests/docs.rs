@@ -282,31 +282,38 @@ fn the_trust_matrix_is_the_profiles() {
     };
     let names =
         |value: &Value| code(value.as_object().map(|m| m.keys().map(String::as_str).collect()).unwrap_or_default());
-    for name in ["pcce-12.5", "pcce-12.6"] {
+    for name in trustmason_spec::profile::names() {
         let profile: Value = serde_yaml::from_str(&says(&["profile", "show", name])).unwrap();
-        for (role, def) in profile["roles"].as_object().unwrap() {
-            // A role without an `about` of its own differs from the extended profile only in its stores.
-            let row = match def["about"].as_str() {
-                Some(about) => {
-                    format!("| `{role}` | {} | {} | {about} |", names(&def["stores"]), names(&def["identities"]))
-                }
-                None => format!("| `{role}` | {} |\n", names(&def["stores"])),
-            };
+        let roles = profile["roles"].as_object().into_iter().flatten();
+        for (role, def) in roles.filter(|_| !["cisco-base", "ucce-live-data"].contains(&name)) {
+            // A role without an `about` of its own adds stores and identities to the role of an extended profile.
+            let about = def["about"].as_str().map_or(String::new(), |about| format!(" {about} |"));
+            let row = format!("| `{role}` | {} | {} |{about}\n", names(&def["stores"]), names(&def["identities"]));
             assert!(text.contains(&row), "{name}: docs/profiles.md lacks\n{row}");
         }
-        for (rule, def) in profile["rules"].as_object().unwrap() {
-            let mut subject = list(&def["subject"]);
+        for (rule, def) in profile["rules"].as_object().into_iter().flatten() {
+            let certificates = def["certificates"].as_array().into_iter().flatten();
+            let certificates: Vec<_> = certificates.map(|n| format!("certificate `{}`", n.as_str().unwrap())).collect();
+            let mut subject = if certificates.is_empty() { list(&def["subject"]) } else { certificates.join(", ") };
             if def["where"]["publisher"] == true {
                 subject.push_str(" (publishers only)");
             }
-            if def["self"] == true {
-                subject.push_str(" (itself too)");
+            match (def["self"] == true, def["same"] == "fqdn") {
+                (true, true) => subject.push_str(" (only itself)"),
+                (true, false) => subject.push_str(" (itself too)"),
+                (false, _) => {}
+            }
+            match def["purpose"].as_str() {
+                Some("client") => subject.push_str(" (as client)"),
+                Some("both") => subject.push_str(" (as server and client)"),
+                _ => {}
             }
             let cells = [rule.clone(), list(&def["truster"]), subject, list(&def["alias"]), list(&def["was"])];
             let (why, source) = (def["why"].as_str().unwrap(), def["source"].as_str().unwrap());
             let row = format!("| {} | {why} | {source} |", cells.join(" | "));
             assert!(text.contains(&row), "{name}: docs/profiles.md lacks\n{row}");
         }
+        assert!(text.contains(&format!("`{name}`")), "docs/profiles.md does not name {name}");
     }
 }
 
