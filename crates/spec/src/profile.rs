@@ -128,6 +128,8 @@ pub(crate) struct Profile {
     pub(crate) extends: Option<At<ProfileRef>>,
     pub(crate) needs: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    /// The beginnings of aliases that another tool gives to the entries of any rule.
+    pub(crate) was: Vec<String>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) rules: BTreeMap<String, Rule>,
 }

@@ -311,3 +311,35 @@ fn options_that_mean_nothing_are_faults_of_their_profile() {
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }
 }
+
+/// A profile whose rule and whose top have the beginning of another tool's aliases.
+fn with_traces(top: &str, rule: &str) -> Result<Topology, Faults> {
+    let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts: { a.x.example: { role: web }, b.x.example: { role: web } }\n";
+    let own = format!(
+        "trustmason-profile: 1\nname: mine\nsecrets: {{ app: {{ env: APP_PW }} }}\n{top}\nroles:\n  web:\n    stores:\n      trust: {{ path: /opt/t.jks, \
+         format: jks, password: app }}\n    identities:\n      site: {{ write: hand-off, exported_as: ['{{fqdn}}.cer'], source: s }}\nrules:\n  A1: {{ truster: \
+         web/trust, subject: web/site, alias: '{{fqdn}}', was: [{rule}], why: w, source: s }}\n"
+    );
+    let spec = parse(text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+#[test]
+fn another_tools_aliases_are_said_by_their_beginning() {
+    let topology = with_traces("was: ['Util-*', 'tool_*']", "'aw', '{host}-*', 'util-*'").unwrap();
+    let older: Vec<String> = topology.edges[0].was.iter().map(ToString::to_string).collect();
+    assert_eq!(topology.edges[0].id, "a.x.example/trust <- b.x.example/site");
+    assert_eq!(older, ["aw", "b-*", "tool_*", "util-*"]);
+
+    for (top, rule, expected) in [
+        ("was: ['*']", "aw", "`*` is not the beginning of aliases"),
+        ("was: [util]", "aw", "`util` is not the beginning of aliases"),
+        ("was: ['{host}-*']", "aw", "`{host}-*` is not the beginning of aliases"),
+        ("was: ['util-**']", "aw", "`util-**` is not the beginning of aliases"),
+        ("", "'*'", "`*` is not an older alias: `*` alone is the beginning of every alias"),
+    ] {
+        let faults = with_traces(top, rule).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
+}

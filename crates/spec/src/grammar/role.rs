@@ -1,7 +1,8 @@
 //! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,
+    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, OLDER_ALIAS, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES,
+    TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, KnownFields, Shape, optional, record, required};
@@ -22,6 +23,11 @@ pub(crate) static PROFILE: KnownFields = record(
             "secrets",
             Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)),
             "default places of passwords; `secrets:` of the estate override them",
+        ),
+        optional(
+            "was",
+            Shape::List(&Shape::Scalar(Lexeme::AliasPrefix)),
+            "how the aliases of another tool begin, with * at the end; they are older aliases of every rule, and of `trust:`",
         ),
         optional("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
         optional("rules", Shape::Map(Lexeme::Name, &Shape::Record(&RULE)), "who trusts whom"),
@@ -190,7 +196,11 @@ static RULE: KnownFields = record(
         optional("self", Shape::Flag, "whether a host trusts itself by this rule"),
         optional("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that both must share"),
         optional("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),
-        optional("was", Shape::List(&TEXT), "aliases older documents gave it"),
+        optional(
+            "was",
+            Shape::List(&OLDER_ALIAS),
+            "aliases older documents gave it; with * at the end: any alias that begins so and holds exactly its certificate",
+        ),
         required("why", TEXT, "what it is for"),
         required("source", TEXT, "the document"),
     ],

@@ -24,6 +24,8 @@ pub(crate) struct JoinedProfile {
     pub(crate) members: Vec<String>,
     pub(crate) needs: BTreeSet<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    /// The beginnings of aliases that another tool gives to the entries of any rule.
+    pub(crate) was: BTreeSet<String>,
     pub(crate) roles: BTreeMap<String, Role>,
     /// The rules, by the profile they are written in and their id.
     pub(crate) rules: BTreeMap<(String, String), Rule>,
@@ -114,6 +116,7 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
         all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
         all.secrets.extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        all.was.extend(profile.was.iter().cloned());
         for (name, role) in &profile.roles {
             let target = all.roles.entry(name.clone()).or_default();
             target.clustered |= role.clustered;
@@ -156,6 +159,7 @@ fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, 
     left.name = format!("{}+{}", left.name, right.name);
     left.members.extend(right.members);
     left.needs.extend(right.needs);
+    left.was.extend(right.was);
     left.rules.extend(right.rules);
     Ok(left)
 }

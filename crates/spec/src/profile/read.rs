@@ -26,6 +26,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
         extends: root.read_of("extends", |text| Some(ProfileRef::read(text))),
         needs: root.get("needs").map(|needs| needs.texts_of("certificates")).unwrap_or_default(),
         secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::secret(v))).collect(),
+        was: root.texts_of("was"),
         roles,
         rules: rules.collect(),
         name,
