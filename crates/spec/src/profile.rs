@@ -205,7 +205,14 @@ pub(crate) struct StoreTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
     Path(String),
-    Pair { certificate: String, key: String, previous: Option<String>, copies: Vec<String> },
+    Pair { certificate: String, key: String, previous: Option<String>, copies: Vec<CopySpot> },
+}
+
+/// The files of a copy of a pair, with templates not yet filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopySpot {
+    pub(crate) certificate: String,
+    pub(crate) key: Option<String>,
 }
 
 /// An identity of a role.

@@ -20,7 +20,8 @@ pub use older::{AliasPrefix, OlderAlias};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 pub use path::HostPath;
 pub use store::{
-    Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
+    Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PairCopy, PemPair, Pkcs12Scheme, Reach, StoreDef,
+    StoreKind,
 };
 pub use variable::PathVariable;
 

@@ -343,3 +343,44 @@ fn another_tools_aliases_are_said_by_their_beginning() {
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }
 }
+
+/// A pair with these copies, of a host that has such a profile.
+fn with_copies(copies: &str) -> Result<Topology, Faults> {
+    let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts: { a.x.example: { role: web } }\n";
+    let own = format!(
+        "trustmason-profile: 1\nname: mine\nroles:\n  web:\n    vars: {{ DIR: {{ default: /opt }} }}\n    stores:\n      pair: {{ format: pem-pair, \
+         certificate: /opt/c.pem, key: /opt/k.pem, copies: [{copies}] }}\n"
+    );
+    let spec = parse(text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+#[test]
+fn a_copy_of_a_pair_has_the_certificate_or_both_halves() {
+    let topology = with_copies("'{DIR}/a.pem', { certificate: '{DIR}/rsa/c.pem', key: '{DIR}/rsa/k.pem' }").unwrap();
+    let pair = topology.stores.values().find_map(|store| store.pair()).unwrap();
+    let shown: Vec<&str> = pair.paths().map(|path| path.shown.as_str()).collect();
+    assert_eq!(shown, ["/opt/c.pem", "/opt/k.pem", "/opt/a.pem", "/opt/rsa/c.pem", "/opt/rsa/k.pem"]);
+    let keys: Vec<bool> = pair.copies.iter().map(|copy| copy.key.is_some()).collect();
+    assert_eq!(keys, [false, true]);
+
+    for (copies, expected) in [
+        ("{ certificate: /opt/rsa/c.pem }", "key"),
+        ("{ key: /opt/rsa/k.pem }", "certificate"),
+        ("{ certificate: /opt/rsa/c.pem, key: /opt/rsa/k.pem, kez: /opt/x }", "kez"),
+        ("{ certificate: '{DIRR}/c.pem', key: /opt/rsa/k.pem }", "{DIRR}"),
+        ("{ certificate: /opt/rsa/c.pem, key: '{DIRR}/k.pem' }", "{DIRR}"),
+        (
+            "{ certificate: /opt/rsa/x.pem, key: /opt/rsa/x.pem }",
+            "/opt/rsa/x.pem for a key and for another of its files",
+        ),
+        ("{ certificate: /opt/rsa/c.pem, key: /opt/c.pem }", "/opt/c.pem for a key and for another of its files"),
+        ("{ certificate: /opt/k.pem, key: /opt/rsa/k.pem }", "/opt/k.pem for a key and for another of its files"),
+        ("{ certificate: /opt/k.pem, key: /opt/k.pem }", "/opt/k.pem for a key and for another of its files"),
+        ("/opt/rsa/k.pem, { certificate: /opt/rsa/c.pem, key: /opt/rsa/k.pem }", "/opt/rsa/k.pem for a key"),
+    ] {
+        let faults = with_copies(copies).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
+}

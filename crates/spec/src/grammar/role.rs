@@ -97,8 +97,8 @@ static STORE: KnownFields = record(
         optional("previous", HOST_PATH, "of a pair: where the first certificate is kept; never overwritten"),
         optional(
             "copies",
-            Shape::List(&HOST_PATH),
-            "of a pair: files that hold the certificate too, if their folder exists",
+            Shape::List(&Shape::Either(&HOST_PATH, &COPY)),
+            "of a pair: files that hold the certificate too, or certificate and key, if their folder exists",
         ),
         required("format", Shape::Words(FORMATS), "its format"),
         optional("password", NAME, "the secret that opens it"),
@@ -116,6 +116,14 @@ static STORE: KnownFields = record(
         optional("steps", Shape::List(&TEXT), "the steps of a person to add the certificates of a pack"),
         optional("removal_steps", Shape::List(&TEXT), "the steps of a person to remove certificates"),
         optional("source", TEXT, "the document that names it"),
+    ],
+);
+
+static COPY: KnownFields = record(
+    "a copy of a pair",
+    &[
+        required("certificate", HOST_PATH, "the file that holds the certificate too"),
+        required("key", HOST_PATH, "the file that holds the key too"),
     ],
 );
 
