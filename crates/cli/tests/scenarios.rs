@@ -39,6 +39,7 @@ macro_rules! scenarios {
 scenarios! {
     accepted_finding
     alias_conflicts
+    aliases_of_another_tool
     blocked_stores
     changed_alias
     distrust

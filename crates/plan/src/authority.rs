@@ -17,7 +17,8 @@ use trustmason_keystore::path::{self, Refused};
 use trustmason_keystore::{Alias, Certificate, EntryKind, Fingerprint, SignatureCheck};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, AnchorDef, AuthorityDef, CertificateSource, Edge, IdentityDef, Issuer, KeyAt, Subject, Topology, WriteMode,
+    Anchor, AnchorDef, AuthorityDef, CertificateSource, Edge, IdentityDef, Issuer, KeyAt, OlderAlias, Subject,
+    Topology, WriteMode,
 };
 
 pub(crate) use reply::{ReplyVerdict, reply};
@@ -396,14 +397,19 @@ pub(crate) fn widen(
                 why: edge.why.clone(),
                 source: edge.source.clone(),
             };
-            added.entry(slot).or_insert_with(|| (chain(), BTreeSet::new())).1.insert(id.clone());
+            let (issuer, ids) = added.entry(slot).or_insert_with(|| (chain(), BTreeSet::new()));
+            ids.insert(id.clone());
+            // Another tool names the issuers' entries as it names those of the services.
+            issuer.was.extend(edge.was.iter().filter(|old| old.exact().is_none()).cloned());
         }
         need.leaf
     });
     wide.edges.extend(added.into_values().map(|(edge, ids)| {
         let first = ids.first().map(ToString::to_string).unwrap_or_default();
         let more = if ids.len() > 1 { format!(" and {} more", ids.len().saturating_sub(1)) } else { String::new() };
-        Edge { why: format!("it signed the certificate of {first}{more}; {}", edge.why), ..edge }
+        let was: BTreeSet<OlderAlias> = edge.was.into_iter().collect();
+        let why = format!("it signed the certificate of {first}{more}; {}", edge.why);
+        Edge { why, was: was.into_iter().collect(), ..edge }
     }));
     wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
     Some(wide)

@@ -18,6 +18,7 @@ const COUNT: Shape = Shape::Scalar(Lexeme::Count);
 const SHA256: Shape = Shape::Scalar(Lexeme::Sha256);
 const PAIR: Shape = Shape::Scalar(Lexeme::Pair);
 const HOST_PATH: Shape = Shape::Scalar(Lexeme::HostPath);
+const OLDER_ALIAS: Shape = Shape::Scalar(Lexeme::OlderAlias);
 const VARIABLE: Shape = Shape::Scalar(Lexeme::Variable);
 
 /// Kinds of keys that trustmason can create.

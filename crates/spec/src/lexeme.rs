@@ -37,6 +37,10 @@ pub(crate) enum Lexeme {
     HostPath,
     /// The name of a variable.
     Variable,
+    /// An alias, or the beginning of aliases with `*` after it.
+    OlderAlias,
+    /// The beginning of aliases with `*` after it.
+    AliasPrefix,
 }
 
 impl Lexeme {
@@ -56,6 +60,8 @@ impl Lexeme {
             Self::Pair => "a name of two parts",
             Self::HostPath => "a path on the host",
             Self::Variable => "the name of a variable",
+            Self::OlderAlias => "an older alias",
+            Self::AliasPrefix => "the beginning of aliases",
         }
     }
 
@@ -77,6 +83,8 @@ impl Lexeme {
             Self::Pair => r"^[^/]+/[^/]+$",
             Self::HostPath => r"^([A-Za-z]:[\\/]|/|\{|[Ww]indows://).*$",
             Self::Variable => r"^[A-Za-z_][A-Za-z0-9_]*$",
+            Self::OlderAlias => r"^([^\u0000-\u001f*]|[^\u0000-\u001f][^\u0000-\u001f]+)$",
+            Self::AliasPrefix => r"^[^\u0000-\u001f{}*]+\*$",
         }
     }
 
@@ -137,6 +145,14 @@ impl Lexeme {
                     && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 demand(fits, "a variable has letters, digits and underscores only", "write it like CVP_HOME")
             }
+            Self::OlderAlias => {
+                demand(text != "*", "`*` alone is the beginning of every alias", "write how the aliases begin: util-*")
+            }
+            Self::AliasPrefix => demand(
+                text.strip_suffix('*').is_some_and(|begins| !begins.is_empty() && !begins.contains(['*', '{', '}'])),
+                "the beginning of aliases is a plain text with `*` after it, without variables",
+                "write it like util-*",
+            ),
         }
     }
 }

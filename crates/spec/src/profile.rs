@@ -140,6 +140,8 @@ pub(crate) struct Profile {
     pub(crate) removed_rules: Vec<At<String>>,
     pub(crate) needs: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    /// The beginnings of aliases that another tool gives to the entries of any rule.
+    pub(crate) was: Vec<String>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) rules: BTreeMap<String, Rule>,
 }
@@ -227,7 +229,14 @@ pub(crate) struct StoreTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
     Path(String),
-    Pair { certificate: String, key: String, previous: Option<String>, copies: Vec<String> },
+    Pair { certificate: String, key: String, previous: Option<String>, copies: Vec<CopySpot> },
+}
+
+/// The files of a copy of a pair, with templates not yet filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopySpot {
+    pub(crate) certificate: String,
+    pub(crate) key: Option<String>,
 }
 
 /// An identity of a role.

@@ -75,7 +75,9 @@ fn of(shape: &Shape) -> Map<String, Value> {
 /// The schema of a scalar. A scalar that looks like a number needs no quotes, so a YAML reader may pass a number on.
 fn scalar(lexeme: Lexeme) -> Map<String, Value> {
     let kinds = match lexeme {
-        Lexeme::Text | Lexeme::Name | Lexeme::Count | Lexeme::Port | Lexeme::Sha256 => json!(["string", "number"]),
+        Lexeme::Text | Lexeme::OlderAlias | Lexeme::Name | Lexeme::Count | Lexeme::Port | Lexeme::Sha256 => {
+            json!(["string", "number"])
+        }
         Lexeme::Fqdn
         | Lexeme::Days
         | Lexeme::Wait
@@ -83,7 +85,8 @@ fn scalar(lexeme: Lexeme) -> Map<String, Value> {
         | Lexeme::Country
         | Lexeme::Pair
         | Lexeme::HostPath
-        | Lexeme::Variable => json!("string"),
+        | Lexeme::Variable
+        | Lexeme::AliasPrefix => json!("string"),
     };
     let mut out = Map::new();
     out.insert("type".to_owned(), kinds);

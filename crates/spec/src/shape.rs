@@ -142,7 +142,10 @@ impl Checker<'_> {
             NodeKind::Scalar { text, plain } => {
                 let quoted = if quiet { format!("the value of `{name}`") } else { format!("`{text}`") };
                 let boolean = ["yes", "no", "on", "off", "true", "false"].contains(&text.to_ascii_lowercase().as_str());
-                if *plain && boolean && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name) {
+                if *plain
+                    && boolean
+                    && matches!(lexeme, Lexeme::Text | Lexeme::OlderAlias | Lexeme::Country | Lexeme::Name)
+                {
                     let message = format!(
                         "{quoted} without quotes means true or false to many YAML readers, but {} was expected",
                         lexeme.noun()

@@ -3,6 +3,7 @@
 
 mod access;
 mod key;
+mod older;
 mod options;
 mod path;
 mod purpose;
@@ -16,11 +17,13 @@ use trustmason_keystore::{Alias, Fingerprint, Password};
 
 pub use access::{Access, Disks, DriveName, Drives};
 pub use key::{KeyAt, KeyPlace};
+pub use older::{AliasPrefix, OlderAlias};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 pub use path::HostPath;
 pub use purpose::{CommonName, ExtendedUsage, NeededBy, Purpose, UsageNeed};
 pub use store::{
-    Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
+    Exported, FileStore, Keystore, KeystoreFormat, Mirror, Ownership, PairCopy, PemPair, Pkcs12Scheme, Reach, StoreDef,
+    StoreKind,
 };
 pub use variable::PathVariable;
 
@@ -416,14 +419,22 @@ pub struct Edge {
     pub anchor: Anchor,
     /// The alias of the certificate in the store. `None` if the store has no aliases.
     pub alias: Option<Alias>,
-    /// Aliases that older documents gave the certificate.
-    pub was: Vec<Alias>,
+    /// Other aliases under which the certificate may be found. An entry there gets the edge's alias.
+    pub was: Vec<OlderAlias>,
     /// The rule that wants the edge.
     pub rule: RuleId,
     /// The purpose of the trust.
     pub why: String,
     /// The document behind the rule.
     pub source: String,
+}
+
+impl Edge {
+    /// How the aliases of another tool begin, if this alias begins so.
+    #[must_use]
+    pub fn trace(&self, alias: &Alias) -> Option<&OlderAlias> {
+        self.was.iter().find(|old| old.begins(alias))
+    }
 }
 
 /// The subject of an edge: the identity or certificate that a store trusts.

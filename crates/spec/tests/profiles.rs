@@ -496,7 +496,7 @@ fn a_rule_that_is_off_needs_nothing_and_neither_does_an_entry_of_the_spec() {
     assert_eq!(run("").len(), 1);
     let off = "rules: { mine/X1: { enabled: false, why: not here } }\n";
     assert_eq!(run(off), []);
-    let by_hand = "trust: [{ stores: [a.x.example/trust], subjects: [c.x.example/site], alias: c, why: ours }]\n";
+    let by_hand = "trust: [{ store: a.x.example/trust, subject: c.x.example/site, alias: c, why: ours }]\n";
     assert_eq!(run(&format!("{off}{by_hand}")), []);
 }
 
@@ -534,4 +534,77 @@ fn a_common_name_that_another_host_can_have_is_not_unique() {
     assert_eq!(run("retired: [C.z.example]\n"), [true, false, false, false]);
     let own_former = "  d.x.example: { role: cvp }\nretired: [e.z.example]\n";
     assert_eq!(run(own_former), [true, true, false, true]);
+}
+
+/// A profile whose rule and whose top have the beginning of another tool's aliases.
+fn with_traces(top: &str, rule: &str) -> Result<Topology, Faults> {
+    let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts: { a.x.example: { role: web }, b.x.example: { role: web } }\n";
+    let own = format!(
+        "trustmason-profile: 1\nname: mine\nsecrets: {{ app: {{ env: APP_PW }} }}\n{top}\nroles:\n  web:\n    stores:\n      trust: {{ path: /opt/t.jks, \
+         format: jks, password: app }}\n    identities:\n      site: {{ write: hand-off, exported_as: ['{{fqdn}}.cer'], source: s }}\nrules:\n  A1: {{ truster: \
+         web/trust, subject: web/site, alias: '{{fqdn}}', was: [{rule}], why: w, source: s }}\n"
+    );
+    let spec = parse(text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+#[test]
+fn another_tools_aliases_are_said_by_their_beginning() {
+    let topology = with_traces("was: ['Util-*', 'tool_*']", "'aw', '{host}-*', 'util-*'").unwrap();
+    let older: Vec<String> = topology.edges[0].was.iter().map(ToString::to_string).collect();
+    assert_eq!(topology.edges[0].id, "a.x.example/trust <- b.x.example/site");
+    assert_eq!(older, ["aw", "b-*", "tool_*", "util-*"]);
+
+    for (top, rule, expected) in [
+        ("was: ['*']", "aw", "`*` is not the beginning of aliases"),
+        ("was: [util]", "aw", "`util` is not the beginning of aliases"),
+        ("was: ['{host}-*']", "aw", "`{host}-*` is not the beginning of aliases"),
+        ("was: ['util-**']", "aw", "`util-**` is not the beginning of aliases"),
+        ("", "'*'", "`*` is not an older alias: `*` alone is the beginning of every alias"),
+    ] {
+        let faults = with_traces(top, rule).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
+}
+
+/// A pair with these copies, of a host that has such a profile.
+fn with_copies(copies: &str) -> Result<Topology, Faults> {
+    let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts: { a.x.example: { role: web } }\n";
+    let own = format!(
+        "trustmason-profile: 1\nname: mine\nroles:\n  web:\n    vars: {{ DIR: {{ default: /opt }} }}\n    stores:\n      pair: {{ format: pem-pair, \
+         certificate: /opt/c.pem, key: /opt/k.pem, copies: [{copies}] }}\n"
+    );
+    let spec = parse(text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+#[test]
+fn a_copy_of_a_pair_has_the_certificate_or_both_halves() {
+    let topology = with_copies("'{DIR}/a.pem', { certificate: '{DIR}/rsa/c.pem', key: '{DIR}/rsa/k.pem' }").unwrap();
+    let pair = topology.stores.values().find_map(|store| store.pair()).unwrap();
+    let shown: Vec<&str> = pair.paths().map(|path| path.shown.as_str()).collect();
+    assert_eq!(shown, ["/opt/c.pem", "/opt/k.pem", "/opt/a.pem", "/opt/rsa/c.pem", "/opt/rsa/k.pem"]);
+    let keys: Vec<bool> = pair.copies.iter().map(|copy| copy.key.is_some()).collect();
+    assert_eq!(keys, [false, true]);
+
+    for (copies, expected) in [
+        ("{ certificate: /opt/rsa/c.pem }", "key"),
+        ("{ key: /opt/rsa/k.pem }", "certificate"),
+        ("{ certificate: /opt/rsa/c.pem, key: /opt/rsa/k.pem, kez: /opt/x }", "kez"),
+        ("{ certificate: '{DIRR}/c.pem', key: /opt/rsa/k.pem }", "{DIRR}"),
+        ("{ certificate: /opt/rsa/c.pem, key: '{DIRR}/k.pem' }", "{DIRR}"),
+        (
+            "{ certificate: /opt/rsa/x.pem, key: /opt/rsa/x.pem }",
+            "/opt/rsa/x.pem for a key and for another of its files",
+        ),
+        ("{ certificate: /opt/rsa/c.pem, key: /opt/c.pem }", "/opt/c.pem for a key and for another of its files"),
+        ("{ certificate: /opt/k.pem, key: /opt/rsa/k.pem }", "/opt/k.pem for a key and for another of its files"),
+        ("{ certificate: /opt/k.pem, key: /opt/k.pem }", "/opt/k.pem for a key and for another of its files"),
+        ("/opt/rsa/k.pem, { certificate: /opt/rsa/c.pem, key: /opt/rsa/k.pem }", "/opt/rsa/k.pem for a key"),
+    ] {
+        let faults = with_copies(copies).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The report of `explain`: the rule that wants an entry, its purpose, its document, and what the store holds now.
 
-use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind};
+use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind, Fingerprint};
 use trustmason_plan::change::{Change, Edit, Phase};
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::outline::{
@@ -10,7 +10,7 @@ use trustmason_plan::site::Site;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, CertificateSource, Edge, IdentityDef, Issuer, KeyPlace, StoreDef, Subject, Topology, WriteMode,
+    Anchor, CertificateSource, Edge, IdentityDef, Issuer, KeyPlace, OlderAlias, StoreDef, Subject, Topology, WriteMode,
 };
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
@@ -261,8 +261,15 @@ fn change_line(out: &mut String, change: &Change) {
 /// lacks it.
 pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String> {
     let asked = Alias::of(name);
-    let meant = |e: &&Edge| e.alias.as_ref() == Some(&asked) || e.was.contains(&asked);
-    let edges: Vec<&Edge> = case.edges_into(&def.id).filter(|e| meant(e) || e.subject.to_string() == name).collect();
+    let meant = |e: &&Edge| e.alias.as_ref() == Some(&asked) || e.was.iter().any(|old| old.is_exactly(&asked));
+    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.is_called(&asked)).collect();
+    // An alias of another tool is only that of an edge whose certificate it holds.
+    let traced = |e: &Edge| {
+        let wanted = case.view(e).and_then(|view| view.sha256).filter(|_| e.trace(&asked).is_some());
+        wanted.is_some_and(|wanted| held.iter().any(|entry| holds(entry, wanted)))
+    };
+    let wanted = |e: &&Edge| meant(e) || traced(e) || e.subject.to_string() == name;
+    let edges: Vec<&Edge> = case.edges_into(&def.id).filter(wanted).collect();
     let mut out = String::new();
     for edge in &edges {
         if !out.is_empty() {
@@ -270,7 +277,6 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
         }
         edge_text(&mut out, case, def, edge);
     }
-    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.is_called(&asked)).collect();
     if edges.is_empty() {
         let own = |place: &KeyPlace| place.store == def.id && place.at.alias() == Some(&asked);
         let mut identities = case.topology.identities.values();
@@ -313,8 +319,14 @@ fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
 fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
     line!(out, "{}", paint(BOLD, format!("{} should trust {}", edge.store, edge.subject)));
     if let Some(alias) = &edge.alias {
-        let was: Vec<String> = edge.was.iter().map(|was| escape(was.as_str())).collect();
-        let older = if was.is_empty() { String::new() } else { format!("  (older documents: {})", was.join(", ")) };
+        let (exact, begun): (Vec<&OlderAlias>, Vec<&OlderAlias>) =
+            edge.was.iter().partition(|old| old.exact().is_some());
+        let list =
+            |names: &[&OlderAlias]| names.iter().map(|old| escape(&old.to_string())).collect::<Vec<_>>().join(", ");
+        let by = [("older documents", exact), ("another tool", begun)];
+        let told = by.iter().filter(|(_, names)| !names.is_empty());
+        let told: Vec<String> = told.map(|(whose, names)| format!("{whose}: {}", list(names))).collect();
+        let older = if told.is_empty() { String::new() } else { format!("  ({})", told.join("; ")) };
         line!(out, "  alias     {}{older}", escape(alias.as_str()));
     }
     line!(out, "  rule      {}", edge.rule);
@@ -344,10 +356,9 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         .entries(&def.id)
         .iter()
         .filter(|e| {
-            let mut names = edge.alias.iter().chain(&edge.was);
+            let mut names = edge.alias.iter().chain(edge.was.iter().filter_map(OlderAlias::exact));
             let by_alias = names.any(|name| e.is_called(name));
-            let by_print = wanted.is_some_and(|w| e.certificates().iter().any(|s| s.fingerprint() == w));
-            by_alias || by_print
+            by_alias || wanted.is_some_and(|wanted| holds(e, wanted))
         })
         .collect();
     if candidates.is_empty() && !case.entries(&def.id).is_empty() {
@@ -356,6 +367,10 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
     for entry in candidates {
         line!(out, "  there now {}", entry_line(entry));
     }
+}
+
+fn holds(entry: &Entry, certificate: Fingerprint) -> bool {
+    entry.certificates().iter().any(|slot| slot.fingerprint() == certificate)
 }
 
 fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {

@@ -61,7 +61,7 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
 /// The files of a pair other than the certificate and the key.
 fn beside(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
-    known.def.pair().into_iter().flat_map(|pair| pair.previous.iter().chain(&pair.copies)).map(at).collect()
+    known.def.pair().into_iter().flat_map(|pair| pair.paths().skip(2)).map(at).collect()
 }
 
 fn places(known: &Known) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 //!
 //! In a folder new files come first and removals last, so that at every moment each certificate that stays is there.
 //! For a pair the first certificate is kept before anything changes, and the copies that no service reads yet are
-//! written. Then the key is replaced, then the certificate, each in one step, so the folder is never without either. If
+//! written, of each copy the key first. Then the key is replaced, then the certificate, each in one step, so the folder is never without either. If
 //! the machine stops between the two, the old certificate is left with the new key. The identity then still is the old
 //! one, its new key is still in staging, and the next run writes both again. In the opposite order the pair would look
 //! complete.
@@ -13,10 +13,11 @@ use trustmason_keystore::{Digest, Store, TouchedFiles};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::StoreKind;
+use zeroize::Zeroizing;
 
 use super::error::{StaleError, StoreWriteFailure};
 use super::writer::{self, owner};
-use crate::disk::{self, DiskError, Owner, ReadLimit};
+use crate::disk::{self, Attributes, DiskError, Owner, ReadLimit};
 use crate::record::journal::Piece;
 use crate::record::sites;
 use crate::volume::Volumes;
@@ -31,34 +32,54 @@ pub(super) struct PlannedFile {
     /// The name of the file's backup.
     pub name: String,
     /// The present content; `None` if there is no file.
-    pub old: Option<Vec<u8>>,
+    pub old: Option<Zeroizing<Vec<u8>>>,
     /// The new content; `None` if the file is removed.
-    pub new: Option<Vec<u8>>,
-    /// Owner and mode of a new file: those of another file, or the owner of its folder with this mode.
+    pub new: Option<Zeroizing<Vec<u8>>>,
+    /// Owner and mode of the new file.
     like: Like,
 }
 
 enum Like {
+    /// Those of the present file, else those of this file.
     File(PathBuf),
+    /// Those of the present file, else the owner of its folder with this mode.
     Mode(u32),
+    /// Those of this key, whatever the present file has: nobody may read a copy who may not read the key.
+    Key(PathBuf),
 }
 
 impl PlannedFile {
     fn was(&self) -> Option<Digest> {
-        self.old.as_deref().map(Digest::of)
+        self.old.as_ref().map(|bytes| Digest::of(bytes))
     }
 
     /// The file as a part in the journal.
     pub(super) fn piece(&self) -> Piece {
-        Piece { at: self.at.clone(), before: self.was(), after: self.new.as_deref().map(Digest::of) }
+        Piece { at: self.at.clone(), before: self.was(), after: self.new.as_ref().map(|bytes| Digest::of(bytes)) }
     }
 
     fn owner(&self) -> Result<Owner, DiskError> {
         match (&self.old, &self.like) {
+            (old, Like::Key(key)) => {
+                let own = match disk::facts_if_there(key)? {
+                    Some(facts) => facts.owner(),
+                    None => Owner { mode: 0o600, ..owner(&self.path, false)? },
+                };
+                let present = if old.is_some() { owner(&self.path, true)?.mode } else { own.mode };
+                Ok(Owner { mode: own.mode & present, ..own })
+            }
             (Some(_), _) => owner(&self.path, true),
             (None, Like::File(other)) if disk::facts_if_there(other)?.is_some() => owner(other, true),
             (None, Like::File(_)) => Ok(Owner { mode: 0o644, ..owner(&self.path, false)? }),
             (None, Like::Mode(mode)) => Ok(Owner { mode: *mode, ..owner(&self.path, false)? }),
+        }
+    }
+
+    /// The attributes of the new file, if it gets others than those of the present file.
+    fn attributes(&self) -> Result<Option<Attributes>, DiskError> {
+        match &self.like {
+            Like::Key(key) => Attributes::of(key).map(Some),
+            Like::File(_) | Like::Mode(_) => Ok(None),
         }
     }
 }
@@ -71,14 +92,16 @@ pub(super) fn of_folder(
     store: &Store,
     image: &TouchedFiles,
 ) -> Result<Vec<PlannedFile>, StoreWriteFailure> {
-    let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.clone());
+    let old =
+        |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| Zeroizing::new(bytes.clone()));
     let mut files = Vec::new();
     for (name, new) in image {
         let path = folder.join(name);
         let at = sites::written(volumes, id, kind, &path)?;
         // Other accounts must be able to read it, as they read its neighbours.
         let like = Like::Mode(0o644);
-        files.push(PlannedFile { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
+        let new = new.clone().map(Zeroizing::new);
+        files.push(PlannedFile { path, at, name: name.clone(), old: old(name), new, like });
     }
     files.sort_by_key(|file| (file.new.is_none(), file.old.is_some()));
     Ok(files)
@@ -92,23 +115,30 @@ pub(super) fn of_pair(
     store: &Store,
     image: &TouchedFiles,
 ) -> Result<Vec<PlannedFile>, StoreWriteFailure> {
-    let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
-    let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
+    let old = |part: &str| pair::part(store.files(), part).map(|bytes| Zeroizing::new(bytes.to_vec()));
+    let new = |part: &str| {
+        image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone()).map(Zeroizing::new)
+    };
     let mut files = Vec::new();
-    let certificate = new(CERTIFICATE);
-    let along =
-        |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<PlannedFile, StoreWriteFailure> {
-            let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
-            Ok(PlannedFile { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
-        };
-    if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
-        files.push(along(path, "previous".to_owned(), None, &first)?);
+    if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), new(CERTIFICATE)) {
+        let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
+        let name = "previous".to_owned();
+        files.push(PlannedFile { path: path.clone(), at, name, old: None, new: Some(first), like });
     }
-    for (index, path) in pair.copies.iter().enumerate() {
-        let Some(new) = &certificate else { continue };
-        let old = disk::read_if_there(path, ReadLimit::Store)?;
-        if old.as_ref() != Some(new) {
-            files.push(along(path, format!("copy-{}", index + 1), old, new)?);
+    let (key, certificate) = (new(KEY).or_else(|| old(KEY)), new(CERTIFICATE).or_else(|| old(CERTIFICATE)));
+    for (index, copy) in pair.copies.iter().enumerate() {
+        let name = format!("copy-{}", index + 1);
+        let halves = [
+            (&copy.key, &key, format!("{name}-key"), Like::Key(pair.key.clone())),
+            (&copy.certificate, &certificate, name, Like::File(pair.certificate.clone())),
+        ];
+        for (path, new, name, like) in halves {
+            let (Some(path), Some(new)) = (path, new) else { continue };
+            let old = disk::read_if_there(path, ReadLimit::Store)?.map(Zeroizing::new);
+            if old.as_ref() != Some(new) {
+                let at = sites::written(volumes, id, kind, path)?;
+                files.push(PlannedFile { path: path.clone(), at, name, old, new: Some(new.clone()), like });
+            }
         }
     }
     for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
@@ -132,7 +162,8 @@ pub(super) fn put(
         let path = &file.path;
         match (&file.new, was) {
             (Some(bytes), _) => {
-                let new = writer::NewContent { bytes, owner: file.owner()?, attributes: None };
+                let attributes = file.attributes()?;
+                let new = writer::NewContent { bytes, owner: file.owner()?, attributes: attributes.as_ref() };
                 writer.put(path, was.into(), new, backup, || still(path, was))?;
             }
             (None, Some(was)) => writer.take_away(path, was)?,

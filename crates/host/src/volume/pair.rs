@@ -1,5 +1,5 @@
 //! Finds and reads a certificate and its private key in two files of a host ([`PemPair`]), and the files that belong to
-//! them: the very first certificate, which is kept once and never overwritten, and further copies of the certificate.
+//! them: the very first certificate, which is kept once and never overwritten, and copies of the certificate or of both.
 
 use std::path::{Path, PathBuf};
 
@@ -23,8 +23,15 @@ pub(crate) struct PairPaths {
     pub folders: bool,
     /// Where the first certificate is to be kept, if none is kept there yet.
     pub previous: Option<PathBuf>,
-    /// The copies whose folder exists.
-    pub copies: Vec<PathBuf>,
+    /// The copies whose folders exist.
+    pub copies: Vec<CopyPaths>,
+}
+
+/// Where a copy of a pair is. A half that is a link to the pair's own half is left out, because it changes with that one.
+#[derive(Clone, Debug)]
+pub(crate) struct CopyPaths {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }
 
 /// Why a pair could not be found or read.
@@ -59,10 +66,21 @@ pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<PairPaths, Pa
     };
     let mut found = Vec::new();
     for copy in copies {
-        let (path, has_folder) = located(volumes, copy)?;
-        // A link to the certificate changes with it.
-        if has_folder && path != certificate && path != key {
-            found.push(path);
+        let (copied, has_folder) = located(volumes, &copy.certificate)?;
+        let Some(copied_key) = &copy.key else {
+            if has_folder && copied != certificate && copied != key {
+                found.push(CopyPaths { certificate: Some(copied), key: None });
+            }
+            continue;
+        };
+        let (copied_key, has_key_folder) = located(volumes, copied_key)?;
+        if copied_key == copied || copied_key == certificate || copied == key {
+            return Err(PairError::OneFile { path: copied_key });
+        }
+        // One half alone would not match the other half that is there.
+        if has_folder && has_key_folder {
+            let certificate = (copied != certificate).then_some(copied);
+            found.push(CopyPaths { certificate, key: (copied_key != key).then_some(copied_key) });
         }
     }
     Ok(PairPaths { certificate, key, folders: has_folder && has_key_folder, previous, copies: found })

@@ -11,7 +11,7 @@ use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Credential, Fingerprint, Interner, KeyMatch, Store};
 use trustmason_plan::finding::FindingKind;
 use trustmason_spec::topology::{
-    Access, CertificateSource, Disks, KeyAt, KeyPlace, PemPair, Rotation, StoreKind, WriteMode,
+    Access, CertificateSource, Disks, KeyAt, KeyPlace, PairCopy, PemPair, Rotation, StoreKind, WriteMode,
 };
 
 use crate::extent::steps;
@@ -27,24 +27,38 @@ fn ssl(world: &World) -> PathBuf {
 fn gateway() -> World {
     let mut world = World::settled_identity();
     let root = world.root();
-    for folder in ["certs", "keys", "rsa"] {
+    for folder in ["certs", "keys", "rsa", "plain"] {
         fs::create_dir_all(ssl(&world).join(folder)).unwrap();
     }
     let old = make("pga", &[]);
     fs::write(ssl(&world).join("certs/host.pem"), pem(&old.certificate)).unwrap();
     let key = rcgen::KeyPair::try_from(old.pkcs8.as_slice()).unwrap().serialize_pem();
     fs::write(ssl(&world).join("keys/host.key"), key).unwrap();
+    // The folder of the copy has a pair of its own, whose key more people may read.
+    let vendors = make("pga", &[]);
+    fs::write(ssl(&world).join("rsa/host.pem"), pem(&vendors.certificate)).unwrap();
+    let key = rcgen::KeyPair::try_from(vendors.pkcs8.as_slice()).unwrap().serialize_pem();
+    fs::write(ssl(&world).join("rsa/host.key"), key).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(ssl(&world).join("keys/host.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        for (file, mode) in [("keys/host.key", 0o600), ("rsa/host.key", 0o644)] {
+            fs::set_permissions(ssl(&world).join(file), fs::Permissions::from_mode(mode)).unwrap();
+        }
     }
     let path = |shown: &str| host_path("pga.acme.example", shown);
+    let both = |certificate: &str, key: &str| PairCopy { certificate: path(certificate), key: Some(path(key)) };
     let pair = PemPair {
         certificate: path(r"C:\icm\ssl\certs\host.pem"),
         key: path(r"C:\icm\ssl\keys\host.key"),
         previous: Some(path(r"C:\icm\ssl\certs\selfhost.pem")),
-        copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
+        copies: vec![
+            both(r"C:\icm\ssl\rsa\host.pem", r"C:\icm\ssl\rsa\host.key"),
+            both(r"C:\icm\ssl\ecdsa\host.pem", r"C:\icm\ssl\ecdsa\host.key"),
+            // Only the folder of the certificate is there.
+            both(r"C:\icm\ssl\plain\half.pem", r"C:\icm\ssl\ecdsa\half.key"),
+            PairCopy { certificate: path(r"C:\icm\ssl\plain\host.pem"), key: None },
+        ],
     };
     let def = store_def(ID, direct(StoreKind::PemPair(pair)));
     let source = CertificateSource::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
@@ -66,8 +80,31 @@ struct Halves {
 }
 
 fn halves(world: &World) -> Halves {
+    opened(world, "certs/host.pem", "keys/host.key")
+}
+
+/// The copy of both halves.
+fn copied(world: &World) -> Halves {
+    opened(world, "rsa/host.pem", "rsa/host.key")
+}
+
+/// The files below `rsa` that hold a key other than the vendor's and that more people may read than the pair's own key.
+#[cfg(unix)]
+fn laid_open(world: &World, vendors: &str) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let files = fs::read_dir(ssl(world).join("rsa")).unwrap().map(|item| item.unwrap().path());
+    let key = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("KEY-----") && text != vendors);
+    files.filter(key).filter(|path| fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0).collect()
+}
+
+#[cfg(not(unix))]
+fn laid_open(_: &World, _: &str) -> Vec<PathBuf> {
+    Vec::new()
+}
+
+fn opened(world: &World, certificate: &str, key: &str) -> Halves {
     let read = |name: &str| Some(fs::read(ssl(world).join(name)).unwrap());
-    let store = Store::open_pair(read("certs/host.pem"), read("keys/host.key"), &Interner::new()).unwrap();
+    let store = Store::open_pair(read(certificate), read(key), &Interner::new()).unwrap();
     let entry = &store.entries()[0];
     let key = store.open_key(entry.id, Credential::NotNeeded).unwrap();
     Halves { leaf: entry.certificates()[0].fingerprint(), fit: key.matches_certificate }
@@ -81,7 +118,13 @@ fn done(world: &World, first: &str, after: &dyn std::fmt::Debug) {
     let now = halves(world);
     assert_eq!(now.fit, KeyMatch::Yes, "{after:?}");
     assert_eq!(text(world, "certs/selfhost.pem").as_deref(), Some(first), "the first one is kept, after {after:?}");
-    assert_eq!(text(world, "rsa/host.pem"), text(world, "certs/host.pem"), "{after:?}");
+    for (copy, own) in
+        [("rsa/host.pem", "certs/host.pem"), ("rsa/host.key", "keys/host.key"), ("plain/host.pem", "certs/host.pem")]
+    {
+        assert_eq!(text(world, copy), text(world, own), "{copy} after {after:?}");
+    }
+    assert_eq!(laid_open(world, ""), Vec::<PathBuf>::new(), "{after:?}");
+    assert_eq!(text(world, "plain/half.pem"), None, "no certificate without its key, after {after:?}");
     assert!(!ssl(world).join("ecdsa").exists(), "no folder is made, after {after:?}");
     assert!(entries(&world.cacerts(), "changeit").iter().any(|(_, _, print)| *print == Some(now.leaf)), "{after:?}");
     assert!(world.plan().changes.is_empty(), "{after:?}");
@@ -93,7 +136,8 @@ fn done(world: &World, first: &str, after: &dyn std::fmt::Debug) {
 fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
     let template = gateway();
     let first = text(&template, "certs/host.pem").unwrap();
-    let old = halves(&template).leaf;
+    let (old, vendors) = (halves(&template).leaf, copied(&template).leaf);
+    let vendors_key = text(&template, "rsa/host.key").unwrap();
     for (turn, fault) in
         [InjectedFault::Crash, InjectedFault::Denied, InjectedFault::ShortWrite].into_iter().enumerate()
     {
@@ -110,6 +154,9 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
             // never the new.
             let now = halves(&world);
             assert!(now.fit == KeyMatch::Yes || now.leaf == old, "{struck:?}");
+            let copy = copied(&world);
+            assert!(copy.fit == KeyMatch::Yes || copy.leaf == vendors, "{struck:?}");
+            assert_eq!(laid_open(&world, &vendors_key), Vec::<PathBuf>::new(), "{struck:?}");
             let kept = text(&world, "certs/selfhost.pem");
             assert!(kept.is_none_or(|kept| kept == first), "{struck:?}");
             let staged: Vec<_> =
@@ -162,6 +209,30 @@ fn a_second_run_keeps_the_first_certificate_and_a_rollback_brings_each_back() {
         files.into_iter().filter(|(path, _)| path.starts_with(world.root().join("hosts"))).collect()
     };
     assert_eq!(hosts(world.files()), hosts(before));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_copied_half_that_is_a_link_to_the_pair_changes_with_it() {
+    let world = gateway();
+    let first = text(&world, "certs/host.pem").unwrap();
+    let link = ssl(&world).join("rsa/host.key");
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("../keys/host.key", &link).unwrap();
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    done(&world, &first, &"the link stays one");
+
+    let world = gateway();
+    let (link, before) = (ssl(&world).join("rsa/host.key"), text(&world, "certs/host.pem"));
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("../certs/host.pem", &link).unwrap();
+    let plan = world.plan();
+    assert!(
+        !plan.changes.iter().any(|change| change.store == store_id(ID)),
+        "the key would take the certificate's place"
+    );
+    assert_eq!(text(&world, "certs/host.pem"), before);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use trustmason_host::fault::{FaultInjector, InjectedFault};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Format, Interner};
 
+use trustmason_spec::topology::OlderAlias;
+
 use crate::world::*;
 
 /// How often each store, alias and fingerprint occurs.
@@ -83,7 +85,7 @@ fn story(world: &mut World) {
     // Another alias, another certificate, and one that is removed.
     for edge in &mut world.topology.edges {
         if edge.store == store_id(CACERTS) && edge.alias == Some("ads.acme.example_iis".into()) {
-            edge.was = vec!["ads.acme.example_iis".into()];
+            edge.was = vec![OlderAlias::of("ads.acme.example_iis")];
             edge.alias = Some("ads_new".into());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{Ownership, Subject};
+use trustmason_spec::topology::{OlderAlias, Ownership, Subject};
 
 use super::{Comparison, DraftChange, DraftVerdict, WantedEdge, deletion};
 use crate::authority;
@@ -49,8 +49,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The first condition that holds decides: distrusted, of a host or name that is gone, relied on by others, perhaps
-    /// needed here, replaced, left over, come back, placed by this tool, not declared in an exclusive store.
+    /// The first condition that holds decides: distrusted, of a host or name that is gone, held a second time under another
+    /// tool's alias, relied on by others, perhaps needed here, replaced, left over, come back, placed by this tool, not declared in an exclusive store.
     fn fate(&self, entry: &'a Entry) -> UnwantedEntry<'a> {
         let Some(slot) = trusted(entry) else { return UnwantedEntry::Untouched };
         if self.is_out_of_reach(entry) {
@@ -70,6 +70,11 @@ impl<'a> Comparison<'a> {
             let what = if left { "which left the estate" } else { "a name that no host has any more" };
             let reason = format!("it names only {names}, {what}");
             return leaves(DeleteReason::Retired, FindingKind::Retired, reason, waits);
+        }
+        if let Some(wanted) = self.spare_of(entry, print).filter(|_| !self.may_be_needed(entry, certificate)) {
+            let reason =
+                format!("another tool added it, and {} has an entry with the same certificate", wanted.edge.subject);
+            return leaves(DeleteReason::NoLongerWanted, FindingKind::Stale, reason, Vec::new());
         }
         if self.is_vouched_for(print) {
             return UnwantedEntry::Vouched(print);
@@ -136,12 +141,7 @@ impl<'a> Comparison<'a> {
         let Some(why) = self.context.topology.distrust.get(&fingerprint).filter(|_| !self.is_kept(entry)) else {
             return;
         };
-        let already = self.out.drafts.iter().any(|d| match &d.edit {
-            Edit::Replace { entries, .. } => entries.contains(&entry.id),
-            Edit::Delete { entry: e, .. } => *e == entry.id,
-            Edit::Import { .. } | Edit::Rename { .. } | Edit::InstallKey { .. } => false,
-        });
-        if !already {
+        if !self.is_removed(entry.id) {
             let draft = deletion(entry, DeleteReason::Distrust, FindingKind::Distrusted, why.clone(), Vec::new());
             self.out.drafts.push(draft);
         }
@@ -160,10 +160,27 @@ impl<'a> Comparison<'a> {
         let stored = entry.alias.as_ref()?.fold();
         let certificate = certificate?;
         self.wanted_edges.iter().copied().find(|w| {
-            let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
+            let older = |old: &OlderAlias| old.is_exactly(&stored);
+            let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.iter().any(older);
             let served = matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_)));
             alias && served && self.names_host_of(certificate, w.edge) && !self.is_anothers(certificate.fingerprint())
         })
+    }
+
+    /// The served edge whose certificate this entry holds a second time under an alias of another tool. An entry that stays
+    /// holds the certificate, so that no trust is lost.
+    fn spare_of(&self, entry: &Entry, print: Fingerprint) -> Option<WantedEdge<'a>> {
+        let stored = entry.alias.as_ref()?.fold();
+        let stays =
+            |other: &&Entry| other.id != entry.id && self.claimed.contains(&other.id) && !self.is_removed(other.id);
+        let found = self.wanted_edges.iter().copied().find(|w| {
+            let served = matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_)));
+            served
+                && w.settled.known() == Some(print)
+                && w.edge.trace(&stored).is_some()
+                && !self.is_anothers_slot(*w, entry)
+        });
+        found.filter(|_| !self.settlement.in_doubt && self.with_fingerprint(print).iter().any(stays))
     }
 
     pub(super) fn keep_newer(&mut self, wanted: WantedEdge<'a>, entry: &Entry, fingerprint: Fingerprint) {
@@ -261,6 +278,15 @@ impl<'a> Comparison<'a> {
                 );
             }
         }
+    }
+
+    /// Whether a change replaces or deletes an entry.
+    fn is_removed(&self, id: EntryId) -> bool {
+        self.out.drafts.iter().any(|d| match &d.edit {
+            Edit::Replace { entries, .. } => entries.contains(&id),
+            Edit::Delete { entry, .. } => *entry == id,
+            Edit::Import { .. } | Edit::Rename { .. } | Edit::InstallKey { .. } => false,
+        })
     }
 
     pub(super) fn is_deleted(&self, id: EntryId) -> bool {

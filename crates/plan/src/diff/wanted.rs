@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use trustmason_keystore::{Alias, Certificate, Entry, EntryId, EntryKey, Fingerprint, JvmJudgement, StoredAlias};
-use trustmason_spec::topology::{Anchor, Edge, Subject};
+use trustmason_spec::topology::{Anchor, Edge, OlderAlias, Subject};
 
 use super::slot::Slot;
 use super::{Comparison, DraftChange, DraftVerdict, WantedEdge, deletion, is_foreign_ca, view};
@@ -22,7 +22,7 @@ impl<'a> Comparison<'a> {
         for wanted in self.undecided_edges() {
             match &wanted.settled.asked {
                 Err(why) => {
-                    for alias in wanted.edge.alias.iter().chain(&wanted.edge.was) {
+                    for alias in wanted.edge.alias.iter().chain(wanted.edge.was.iter().filter_map(OlderAlias::exact)) {
                         let held: Vec<_> = self.at_alias(alias).iter().map(|e| e.id).collect();
                         self.claimed.extend(held);
                     }
@@ -103,16 +103,19 @@ impl<'a> Comparison<'a> {
         self.wanted_edges.iter().any(|w| w.index != wanted.index && is_its(w))
     }
 
-    /// Whether an entry may be renamed: its alias is one of older documents, one that this tool placed, one of a next
-    /// certificate, or a spelling that a JVM cannot look up.
+    /// Whether an entry that holds the wanted certificate may be renamed: its alias is one of older documents or of
+    /// another tool, one that this tool placed, one of a next certificate, or a spelling that a JVM cannot look up.
     pub(super) fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
         let Some(stored) = entry.alias.as_ref().map(StoredAlias::fold) else {
             return false;
         };
+        if edge.trace(&stored).is_some() {
+            return true;
+        }
         if is_foreign_ca(self.context.topology, entry, edge) {
             return false;
         }
-        let by_rule = edge.was.contains(&stored)
+        let by_rule = edge.was.iter().any(|old| old.is_exactly(&stored))
             || edge.alias.as_ref().is_some_and(|alias| *alias == stored || overlap::next_alias(alias) == stored);
         let named = certificate(entry).is_some_and(|c| self.names_host_of(c, edge));
         (by_rule && named) || self.context.observed.ledger.placed(self.id(), &EntryKey::Alias(stored), fingerprint)
@@ -129,6 +132,13 @@ impl<'a> Comparison<'a> {
             format!(
                 "a JVM finds only lower-case aliases in this format, and `{}` is not in lower case",
                 text::escape(stored)
+            )
+        } else if let Some(old) = wanted.edge.trace(&Alias::of(stored)) {
+            let old = text::escape(&old.to_string());
+            format!(
+                "`{}` is an alias (`{old}`) that another tool gives to {}",
+                text::escape(stored),
+                wanted.edge.subject
             )
         } else {
             format!("`{}` is the alias that an older document gives to {}", text::escape(stored), wanted.edge.subject)

@@ -26,8 +26,9 @@ use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
     Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
-    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach,
-    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology, WriteMode,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, OlderAlias, Ownership, Pkcs12Scheme, Policy,
+    Reach, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology,
+    WriteMode,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -288,7 +289,7 @@ pub fn edge(store: &StoreId, subject: Subject, alias: Option<&str>, was: &[&str]
         subject,
         anchor: Anchor::ByIssuer,
         alias: alias.map(Alias::of),
-        was: was.iter().map(|was| Alias::of(was)).collect(),
+        was: was.iter().map(|was| OlderAlias::of(was)).collect(),
         rule: RuleId::new("test", "T1"),
         why: "they talk".to_owned(),
         source: "test".to_owned(),
@@ -372,12 +373,12 @@ pub fn topology(hosts: usize) -> Topology {
             let subject = host(j);
             let wsm = Subject::Identity(IdentityId::new(subject.clone(), "wsm"));
             let iis = Subject::Identity(IdentityId::new(subject.clone(), "iis"));
-            t.edges.push(edge(&cacerts, wsm, Some(&format!("{subject}_wsm")), &[subject.as_str()]));
-            t.edges.push(edge(&cacerts, iis, Some(&format!("{subject}_iis")), &[]));
+            t.edges.push(edge(&cacerts, wsm, Some(&format!("{subject}_wsm")), &[subject.as_str(), "util-*"]));
+            t.edges.push(edge(&cacerts, iis, Some(&format!("{subject}_iis")), &["util-*"]));
         }
         let next = host((i + 1) % hosts);
         let wsm = Subject::Identity(IdentityId::new(next.clone(), "wsm"));
-        t.edges.push(edge(&keystore, wsm, Some(next.as_str()), &["aw_cert"]));
+        t.edges.push(edge(&keystore, wsm, Some(next.as_str()), &["aw_cert", "util-*"]));
     }
     t.edges.sort_by(|a, b| a.id.cmp(&b.id));
     t

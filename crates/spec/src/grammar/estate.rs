@@ -1,8 +1,8 @@
 //! The table of the estate spec. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, REACHES, SCHEMES, SECRET,
-    SHA256, TEXT, WRITES,
+    COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, OLDER_ALIAS, PAIR, PLACEMENT, REACHES,
+    SCHEMES, SECRET, SHA256, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{KnownFields, Shape, optional, record, required};
@@ -168,7 +168,11 @@ static TRUST: KnownFields = KnownFields {
         optional("certificate", NAME, "a name under `certificates:`"),
         optional("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY or FQDN/IDENTITY"),
         optional("alias", TEXT, "the alias, `{fqdn}` and `{host}` of the subject allowed"),
-        optional("was", Shape::List(&TEXT), "aliases it had before"),
+        optional(
+            "was",
+            Shape::List(&OLDER_ALIAS),
+            "aliases it had before; with * at the end: any alias that begins so",
+        ),
         required("why", TEXT, "what it is for"),
     ],
     one_of: &["certificate", "subject"],

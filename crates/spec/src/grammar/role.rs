@@ -1,8 +1,8 @@
 //! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, PROFILE_SECRET, PURPOSES, SCHEMES,
-    SYNTAXES, TEXT, WRITES,
+    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, OLDER_ALIAS, PAIR, PLACEMENT, PROFILE_SECRET, PURPOSES,
+    SCHEMES, SYNTAXES, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, KnownFields, Shape, optional, record, required};
@@ -29,6 +29,11 @@ pub(crate) static PROFILE: KnownFields = record(
             "secrets",
             Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_SECRET)),
             "default places of passwords; `secrets:` of the estate override them",
+        ),
+        optional(
+            "was",
+            Shape::List(&Shape::Scalar(Lexeme::AliasPrefix)),
+            "how the aliases of another tool begin, with * at the end; they are older aliases of every rule, and of `trust:`",
         ),
         optional("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
         optional("rules", Shape::Map(Lexeme::Name, &Shape::Record(&RULE)), "who trusts whom"),
@@ -110,8 +115,8 @@ static STORE: KnownFields = record(
         optional("previous", HOST_PATH, "of a pair: where the first certificate is kept; never overwritten"),
         optional(
             "copies",
-            Shape::List(&HOST_PATH),
-            "of a pair: files that hold the certificate too, if their folder exists",
+            Shape::List(&Shape::Either(&HOST_PATH, &COPY)),
+            "of a pair: files that hold the certificate too, or certificate and key, if their folder exists",
         ),
         required("format", Shape::Words(FORMATS), "its format"),
         optional("password", NAME, "the secret that opens it"),
@@ -129,6 +134,14 @@ static STORE: KnownFields = record(
         optional("steps", Shape::List(&TEXT), "the steps of a person to add the certificates of a pack"),
         optional("removal_steps", Shape::List(&TEXT), "the steps of a person to remove certificates"),
         optional("source", TEXT, "the document that names it"),
+    ],
+);
+
+static COPY: KnownFields = record(
+    "a copy of a pair",
+    &[
+        required("certificate", HOST_PATH, "the file that holds the certificate too"),
+        required("key", HOST_PATH, "the file that holds the key too"),
     ],
 );
 
@@ -230,7 +243,11 @@ static RULE: KnownFields = KnownFields {
         ),
         optional("same", Shape::OneOrMore(&NAME), "labels (or `fqdn`, `side`, `cluster`) that both must share"),
         optional("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),
-        optional("was", Shape::List(&TEXT), "aliases older documents gave it"),
+        optional(
+            "was",
+            Shape::List(&OLDER_ALIAS),
+            "aliases older documents gave it; with * at the end: any alias that begins so and holds exactly its certificate",
+        ),
         required("why", TEXT, "what it is for"),
         required("source", TEXT, "the document"),
     ],

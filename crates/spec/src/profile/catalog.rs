@@ -24,6 +24,8 @@ pub(crate) struct JoinedProfile {
     pub(crate) members: Vec<String>,
     pub(crate) needs: BTreeSet<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    /// The beginnings of aliases that another tool gives to the entries of any rule.
+    pub(crate) was: BTreeSet<String>,
     pub(crate) roles: BTreeMap<String, Role>,
     /// Roles that a member takes away, each with the name of that member and its reason.
     pub(crate) removed_roles: BTreeMap<String, (String, String)>,
@@ -135,6 +137,7 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
         all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
         all.secrets.extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        all.was.extend(profile.was.iter().cloned());
         for (name, why) in &profile.removed_roles {
             all.roles.remove(name);
             all.removed_roles.insert(name.clone(), (profile.name.value.clone(), why.clone()));
@@ -192,6 +195,7 @@ fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, 
     left.name = format!("{}+{}", left.name, right.name);
     left.members.extend(right.members);
     left.needs.extend(right.needs);
+    left.was.extend(right.was);
     left.rules.extend(right.rules);
     Ok(left)
 }

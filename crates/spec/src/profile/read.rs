@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DefinedAt, Identity, Options, Profile, Role, Rule, Sequence, Spot, StoreTemplate, Var};
+use super::{CopySpot, DefinedAt, Identity, Options, Profile, Role, Rule, Sequence, Spot, StoreTemplate, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, SourceText};
 use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Purpose, WriteMode};
@@ -32,6 +32,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
             .collect(),
         needs: root.get("needs").map(|needs| needs.texts_of("certificates")).unwrap_or_default(),
         secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::profile_secret(v))).collect(),
+        was: root.texts_of("was"),
         roles,
         rules: rules.collect(),
         name,
@@ -91,7 +92,8 @@ fn store(origin: DefinedAt, node: &Node) -> Result<StoreTemplate, &'static str> 
     let format = node.read_of("format", pick::format).map_or(DeclaredFormat::Jks, |at| at.value);
     let spot = match (node.text_of("path"), node.text_of("certificate"), node.text_of("key"), format) {
         (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => {
-            Spot::Pair { certificate, key, previous: node.text_of("previous"), copies: node.texts_of("copies") }
+            let copies = node.get("copies").map(Node::items).unwrap_or_default().iter().filter_map(copy).collect();
+            Spot::Pair { certificate, key, previous: node.text_of("previous"), copies }
         }
         (Some(_), _, _, DeclaredFormat::PemPair) => return Err("is a pair and has one `path`"),
         (_, _, _, DeclaredFormat::PemPair) => return Err("is a pair and lacks `certificate` or `key`"),
@@ -117,6 +119,14 @@ fn store(origin: DefinedAt, node: &Node) -> Result<StoreTemplate, &'static str> 
         steps: node.texts_of("steps"),
         removal_steps: node.texts_of("removal_steps"),
     })
+}
+
+/// A copy of a pair: the path of the certificate alone, or both paths.
+fn copy(node: &Node) -> Option<CopySpot> {
+    match node.spot() {
+        Some(certificate) => Some(CopySpot { certificate: certificate.value, key: None }),
+        None => Some(CopySpot { certificate: node.text_of("certificate")?, key: Some(node.text_of("key")?) }),
+    }
 }
 
 fn write(node: &Node) -> WriteMode {

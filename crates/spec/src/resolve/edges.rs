@@ -16,7 +16,7 @@ use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
 use crate::template;
 use crate::topology::{
-    Anchor, CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, NeededBy, StoreDef, Subject, UsageNeed,
+    Anchor, CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, NeededBy, OlderAlias, StoreDef, Subject, UsageNeed,
 };
 
 /// All edges, sorted by id, and the usages that the rules behind them need of each identity.
@@ -87,7 +87,7 @@ impl<'n> Net<'n> {
                     store: StoreId::new(truster.host.fqdn.clone(), *store),
                     subject: Subject::Certificate(name.clone()),
                     alias: Some(Alias::of(alias.map_or(name, |at| &at.value))),
-                    was: rule.was.iter().map(|text| Alias::of(text)).collect(),
+                    was: older(truster, rule.was.iter().cloned()),
                     rule: id.clone(),
                     why: reason(rule, tweak),
                     source: rule.source.clone(),
@@ -108,11 +108,7 @@ impl<'n> Net<'n> {
                         store: StoreId::new(truster.host.fqdn.clone(), *store),
                         subject: Subject::Identity(IdentityId::new(subject.host.fqdn.clone(), *identity)),
                         alias: alias.map(|at| name(at, subject, identity)),
-                        was: rule
-                            .was
-                            .iter()
-                            .map(|text| name(&At::new(text.clone(), Span::default()), subject, identity))
-                            .collect(),
+                        was: older(truster, rule.was.iter().map(|text| filled(text, subject, identity))),
                         rule: id.clone(),
                         why: reason(rule, tweak),
                         source: rule.source.clone(),
@@ -185,7 +181,7 @@ impl<'n> Net<'n> {
         for at in &entry.stores {
             trusters.extend(find(work, machines, at, ReferenceKind::Store));
         }
-        let draft = |store: StoreId, subject: Subject, alias: Option<Alias>, was: Vec<Alias>| EdgeDraft {
+        let draft = |store: StoreId, subject: Subject, alias: Option<Alias>, was: Vec<OlderAlias>| EdgeDraft {
             store,
             subject,
             alias,
@@ -217,7 +213,8 @@ impl<'n> Net<'n> {
             for (truster, store) in trusters {
                 let store = StoreId::new(truster.host.fqdn.clone(), store);
                 let subject = Subject::Certificate(certificate.value.clone());
-                self.add(work, draft(store, subject, Some(alias.clone()), entry.was.iter().map(plain).collect()));
+                let was = older(truster, entry.was.iter().map(|at| at.value.clone()));
+                self.add(work, draft(store, subject, Some(alias.clone()), was));
             }
             return;
         }
@@ -233,10 +230,8 @@ impl<'n> Net<'n> {
                 let store = StoreId::new(truster.host.fqdn.clone(), *store);
                 let whom = Subject::Identity(IdentityId::new(subject.host.fqdn.clone(), *identity));
                 let alias = entry.alias.as_ref().map(|at| name(at, subject, identity));
-                self.add(
-                    work,
-                    draft(store, whom, alias, entry.was.iter().map(|at| name(at, subject, identity)).collect()),
-                );
+                let was = older(truster, entry.was.iter().map(|at| filled(&at.value, subject, identity)));
+                self.add(work, draft(store, whom, alias, was));
             }
         }
     }
@@ -353,7 +348,8 @@ impl<'n> Net<'n> {
             edges.push(edge);
         }
         for edge in &mut edges {
-            edge.was.retain(|old| !taken.contains_key(&(edge.store.clone(), old.clone())));
+            let is_taken = |old: &Alias| taken.contains_key(&(edge.store.clone(), old.clone()));
+            edge.was.retain(|old| !old.exact().is_some_and(is_taken));
             edge.was.sort();
             edge.was.dedup();
         }
@@ -365,7 +361,7 @@ struct EdgeDraft {
     store: StoreId,
     subject: Subject,
     alias: Option<Alias>,
-    was: Vec<Alias>,
+    was: Vec<OlderAlias>,
     rule: RuleId,
     why: String,
     source: String,
@@ -382,11 +378,21 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
 
 /// Fills in an alias. Its template was checked before, so no variable is left.
 fn name(at: &At<String>, subject: &ResolvedHost<'_>, identity: &str) -> Alias {
+    filled(&at.value, subject, identity).into()
+}
+
+/// Older aliases, and how the aliases begin that another tool gives in the truster's stores.
+fn older(truster: &ResolvedHost<'_>, texts: impl Iterator<Item = String>) -> Vec<OlderAlias> {
+    texts.chain(truster.effective.was.iter().cloned()).map(|text| OlderAlias::of(&text)).collect()
+}
+
+/// The text of an alias with its variables filled in.
+fn filled(text: &str, subject: &ResolvedHost<'_>, identity: &str) -> String {
     let value = |name: &str| match name {
         "fqdn" => Some(subject.host.fqdn.as_str().to_owned()),
         "host" => Some(subject.host.fqdn.host().to_owned()),
         "identity" => Some(identity.to_owned()),
         _ => None,
     };
-    template::fill(&at.value, &value).unwrap_or_else(|_| at.value.clone()).into()
+    template::fill(text, &value).unwrap_or_else(|_| text.to_owned())
 }

@@ -12,10 +12,10 @@ use super::windows::{self, Reported, System};
 use crate::estate::{PasswordSpec, StoreOverride};
 use crate::fault::{At, Span};
 use crate::name::{ServiceId, StoreId};
-use crate::profile::{Spot, StoreTemplate};
+use crate::profile::{CopySpot, Spot, StoreTemplate};
 use crate::topology::{
-    DeclaredFormat, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Reach,
-    StoreDef, StoreKind, WriteMode,
+    DeclaredFormat, Exported, FileStore, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PairCopy, PemPair,
+    Reach, StoreDef, StoreKind, WriteMode,
 };
 use crate::windows::SystemPlace;
 
@@ -221,8 +221,29 @@ impl Spots<'_> {
             return None;
         }
         let previous = previous.map(|text| located(work, machine, self.id, text, None));
-        let copies = copies.iter().map(|text| located(work, machine, self.id, text, None)).collect::<Option<_>>()?;
-        Some(PemPair { certificate, key, previous: previous.map_or(Some(None), |p| p.map(Some))?, copies })
+        let copies = copies.iter().map(|copy| self.copy(work, machine, copy)).collect::<Option<_>>()?;
+        let previous = previous.map_or(Some(None), |p| p.map(Some))?;
+        let pair = PemPair { certificate, key, previous, copies };
+        // A file that is both a key and a certificate would lose one of them.
+        let copied = pair.copies.iter().filter_map(|copy| Some((&copy.certificate, copy.key.as_ref()?)));
+        let twice = |key: &&HostPath| pair.paths().filter(|path| path.shown == key.shown).count() > 1;
+        let shared =
+            copied.map(|(certificate, key)| if certificate.shown == pair.key.shown { certificate } else { key });
+        if let Some(path) = shared.into_iter().find(twice) {
+            let message = format!("{} has {} for a key and for another of its files", self.id, path.shown);
+            work.faults.push(work.spec.source.error(machine.spec.place, message).hint("each key is a file of its own"));
+            return None;
+        }
+        Some(pair)
+    }
+
+    fn copy(&self, work: &mut Resolver<'_>, machine: &ResolvedHost<'_>, copy: &CopySpot) -> Option<PairCopy> {
+        let certificate = located(work, machine, self.id, &copy.certificate, None)?;
+        let key = match &copy.key {
+            Some(text) => Some(located(work, machine, self.id, text, None)?),
+            None => None,
+        };
+        Some(PairCopy { certificate, key })
     }
 
     /// The path of the override, else the path of the profile.

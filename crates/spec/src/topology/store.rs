@@ -109,14 +109,24 @@ pub struct PemPair {
     pub key: HostPath,
     /// The file that keeps the very first certificate. If it exists, it is never overwritten.
     pub previous: Option<HostPath>,
-    /// Files that also hold the certificate, written only if their folder exists.
-    pub copies: Vec<HostPath>,
+    /// Copies of the pair, written only if their folder exists.
+    pub copies: Vec<PairCopy>,
+}
+
+/// A copy of a pair: of its certificate alone, or of the certificate and the key, which are then always written together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairCopy {
+    /// The file that also holds the certificate.
+    pub certificate: HostPath,
+    /// The file that also holds the key.
+    pub key: Option<HostPath>,
 }
 
 impl PemPair {
     /// Every file of the pair.
     pub fn paths(&self) -> impl Iterator<Item = &HostPath> {
-        [&self.certificate, &self.key].into_iter().chain(&self.previous).chain(&self.copies)
+        let copies = self.copies.iter().flat_map(|copy| std::iter::once(&copy.certificate).chain(&copy.key));
+        [&self.certificate, &self.key].into_iter().chain(&self.previous).chain(copies)
     }
 }
 
