@@ -63,6 +63,8 @@ pub(crate) const FINDINGS: &[&str] = &[
     "weak-key",
     "weak-signature",
     "eku-missing",
+    "client-auth-lost",
+    "public-issuer",
     "san-missing",
     "host-is-ca",
     "shared-key",
