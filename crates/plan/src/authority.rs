@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::path::{self, Refused};
+use trustmason_keystore::path::{self, Refused, TlsUse};
 use trustmason_keystore::{Alias, Certificate, EntryKind, Fingerprint, SignatureCheck};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
@@ -184,6 +184,11 @@ fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<
 }
 
 impl Authority<'_> {
+    /// The name of this authority in the spec.
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
     /// Why this authority cannot be used, if there is a reason.
     pub(crate) fn fault(&self) -> Option<&Why> {
         self.root.as_ref().err().or(self.trouble.as_ref())
@@ -206,11 +211,16 @@ impl Authority<'_> {
         None
     }
 
-    /// The path by which validators accept a certificate of this authority, the nearest issuer first and the pinned
+    /// The path by which validators accept a certificate of this authority for a use, the nearest issuer first and the pinned
     /// root last. `None` if the root cannot be used.
-    pub(crate) fn path(&self, leaf: &Certificate, now: Timestamp) -> Option<Result<Vec<Arc<Certificate>>, Refused>> {
+    pub(crate) fn path(
+        &self,
+        leaf: &Certificate,
+        tls: TlsUse,
+        now: Timestamp,
+    ) -> Option<Result<Vec<Arc<Certificate>>, Refused>> {
         let root = self.root.as_ref().ok()?;
-        Some(path::validate(leaf, &self.between, root, now.as_second()).map(path::CertificationPath::into_issuers))
+        Some(path::validate(leaf, &self.between, root, now.as_second(), tls).map(path::CertificationPath::into_issuers))
     }
 
     /// The issuers of a certificate that become trust anchors: the root, and the intermediates that lose no constraint
@@ -219,7 +229,8 @@ impl Authority<'_> {
         // The certificate that a service presents may have ended. The path is judged at a moment when that certificate
         // was valid.
         let at = now.as_second().min(leaf.not_after().saturating_sub(1)).max(leaf.not_before());
-        let is_sound = self.root.as_ref().is_ok_and(|root| match path::validate(leaf, chain, root, at) {
+        let tls = TlsUse::allowed_by(leaf);
+        let is_sound = self.root.as_ref().is_ok_and(|root| match path::validate(leaf, chain, root, at, tls) {
             Ok(_) => true,
             Err(refused) => refused.rule.is_of_time(),
         });

@@ -308,12 +308,9 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
     }
     faults.extend(dates.begins.map(|from| Violation::NotYetValid { from }));
-    for usage in [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth] {
-        let mut needs = identity.needs.iter().filter(|need| need.usage == usage);
-        if let Some(need) = needs.next().filter(|_| !allows(certificate, usage)) {
-            faults.push(Violation::EkuMissing { usage, need: need.clone(), others: needs.count() });
-        }
-    }
+    let missing = [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth].into_iter();
+    let missing = missing.filter(|usage| !allows(certificate, *usage));
+    faults.extend(missing.filter_map(|usage| eku_missing(identity, usage)));
     if !certificate.has_san() {
         faults.push(Violation::SanMissing);
     }
@@ -321,6 +318,13 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::IsCa { by });
     }
     faults
+}
+
+/// The fault of a certificate that leaves out a usage. `None` if the identity does not need the usage.
+pub(crate) fn eku_missing(identity: &IdentityDef, usage: ExtendedUsage) -> Option<Violation> {
+    let mut needs = identity.needs.iter().filter(|need| need.usage == usage);
+    let need = needs.next()?.clone();
+    Some(Violation::EkuMissing { usage, need, others: needs.count() })
 }
 
 /// Whether a certificate may be used so: it does not limit its use, or allows this one.

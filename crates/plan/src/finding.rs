@@ -114,6 +114,10 @@ kinds! {
         WeakSignature = "weak-signature",
         /// An extended key usage is missing.
         EkuMissing = "eku-missing",
+        /// The next certificate no longer allows the identity to be a client.
+        ClientAuthLost = "client-auth-lost",
+        /// A public root issued a certificate, or is to issue it.
+        PublicIssuer = "public-issuer",
         /// A certificate has no subject alternative name.
         SanMissing = "san-missing",
         /// A host's certificate is a CA certificate: the holder of its key can pose as any host.
@@ -182,7 +186,7 @@ kinds! {
         ReplyName = "reply-name",
         /// A CA's reply lists other names than the request.
         ReplySan = "reply-san",
-        /// A CA's reply may not be used by both sides of a connection.
+        /// A CA's reply leaves out an extended key usage that the identity needs.
         ReplyEku = "reply-eku",
         /// A CA's reply has a weak key or signature, or is no server's certificate.
         ReplyWeakCrypto = "reply-weak-crypto",

@@ -4,6 +4,7 @@
 
 mod issued;
 mod present_key;
+mod purpose;
 mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,7 @@ pub(crate) fn settle<'a>(context: &PlanContext<'a>) -> Settlement<'a> {
             let mut findings: Vec<Finding> = ended(context, &subject, certificate).into_iter().collect();
             if authority.is_root(certificate) {
                 findings.extend(withheld(authority));
+                findings.extend(purpose::public_root(context, authority, certificate));
             }
             settled.insert(subject, Settled { findings, ..one });
         }
@@ -234,6 +236,9 @@ fn exported(context: &PlanContext<'_>, def: &IdentityDef) -> Settled {
     };
     let faults = constraints::judge(&certificate, def, context.now);
     let mut findings = renewal::soft_findings(context, def, &certificate, &faults);
+    findings.extend(purpose::public_issuer(context, def, &certificate, &[]));
+    let before = purpose::before(context, def, &certificate);
+    findings.extend(before.and_then(|before| purpose::client_auth_lost(def, &before, &certificate, &from.place)));
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
     let asked = if let Some(why) = context.topology.distrust.get(&fingerprint) {

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, Format, path};
+use trustmason_keystore::path::{self, TlsUse};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, Format};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{CertificateSource, Edge, IdentityDef, KeyAt, KeyPlace, Rotation, Subject, Topology};
 
@@ -448,7 +449,9 @@ fn accepts(trusts: &Trusts, presented: &Sent) -> bool {
     if holds(trusts, leaf.fingerprint()) {
         return true;
     }
-    let leads = |anchor: &Arc<Certificate>| match path::validate(leaf, &presented.chain, anchor, leaf.not_before()) {
+    let tls = TlsUse::allowed_by(leaf);
+    let leads = |anchor: &Arc<Certificate>| match path::validate(leaf, &presented.chain, anchor, leaf.not_before(), tls)
+    {
         Ok(_) => true,
         Err(refused) => refused.rule.is_of_time(),
     };

@@ -64,6 +64,8 @@ pub(crate) const FINDINGS: &[&str] = &[
     "weak-key",
     "weak-signature",
     "eku-missing",
+    "client-auth-lost",
+    "public-issuer",
     "san-missing",
     "host-is-ca",
     "shared-key",

@@ -18,6 +18,22 @@ pub fn all() -> &'static BTreeSet<Fingerprint> {
     &ROOTS
 }
 
+/// Whether a distinguished name, as `keytool` or RFC 2253 writes it, is the subject of a public root. A name proves less
+/// than a fingerprint: it serves where the root itself is not at hand.
+pub fn has_subject(name: &str) -> bool {
+    static SUBJECTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let lines = LIST.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once("  ")).map(|(_, subject)| bare(subject)).collect()
+    });
+    SUBJECTS.contains(&bare(name))
+}
+
+/// A distinguished name without what the two notations write in different ways.
+fn bare(name: &str) -> String {
+    let kept = name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\\' | '"'));
+    kept.collect::<String>().to_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -35,5 +51,17 @@ mod tests {
         let known = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6";
         assert!(all().contains(&known.parse().unwrap()));
         assert!(!all().contains(&Fingerprint::of(b"")));
+    }
+
+    #[test]
+    fn a_subject_is_known_in_both_notations() {
+        for name in [
+            "CN=ISRG Root X1, O=Internet Security Research Group, C=US",
+            "CN=DigiCert TLS ECC P384 Root G5, O=\"DigiCert, Inc.\", C=US",
+            r"CN=DigiCert TLS ECC P384 Root G5,O=DigiCert\, Inc.,C=US",
+        ] {
+            assert!(has_subject(name), "{name}");
+        }
+        assert!(!has_subject("CN=Acme Root CA") && !has_subject("") && !has_subject("CN=ISRG Root X1"));
     }
 }

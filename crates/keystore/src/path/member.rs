@@ -2,6 +2,7 @@
 //! and adds a fault for each rule that the certificate breaks. It never looks at another certificate.
 
 use super::rule::{PathRule, RuleFaults};
+use super::tls::TlsUse;
 use super::{constraints, link, names, policy};
 use crate::certificate::{Certificate, CertificateParts, JvmJudgement, KeyAlgorithm, NETSCAPE_TYPE};
 use crate::der::{self, DerError, DerReader, Tlv};
@@ -30,9 +31,6 @@ const OPENSSL_ALONE: [&[u8]; 3] = [
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 8],
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 14],
 ];
-
-/// The bits of Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
-const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
 
 /// Judges the rules for every certificate of a path, including the root.
 pub(super) fn judge(
@@ -65,9 +63,13 @@ pub(super) fn judge(
     if !is_known || (key.algorithm == KeyAlgorithm::Rsa && !(2048..=8192).contains(&key.bits)) {
         faults.add(PathRule::Key, certificate, format!("has a key {key}"));
     }
+}
+
+/// Judges whether every certificate of a path, including the root, allows a use.
+pub(super) fn purpose(certificate: &Certificate, tls: TlsUse, faults: &mut RuleFaults<'_>) {
     let usages = certificate.extended_key_usage().into_iter();
     let leaves_out = |wanted: &str| usages.clone().any(|usages| !usages.iter().any(|usage| usage == wanted));
-    if let Some(missing) = ["serverAuth", "clientAuth"].into_iter().find(|wanted| leaves_out(wanted)) {
+    if let Some(missing) = tls.usages().iter().find(|wanted| leaves_out(wanted)) {
         faults.add(PathRule::Purpose, certificate, format!("leaves out {missing} in its extended key usage"));
     }
 }
@@ -103,7 +105,12 @@ pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Ru
 }
 
 /// Judges the rules for the end entity.
-pub(super) fn judge_leaf(certificate: &Certificate, parts: &CertificateParts<'_>, faults: &mut RuleFaults<'_>) {
+pub(super) fn judge_leaf(
+    certificate: &Certificate,
+    parts: &CertificateParts<'_>,
+    tls: TlsUse,
+    faults: &mut RuleFaults<'_>,
+) {
     if certificate.is_ca() {
         faults.add(PathRule::EndEntityIsCa, certificate, "is a CA's certificate");
     }
@@ -113,8 +120,9 @@ pub(super) fn judge_leaf(certificate: &Certificate, parts: &CertificateParts<'_>
     }
     if let Some(value) = parts.extension(NETSCAPE_TYPE) {
         let bits = DerReader::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
-        if bits.is_none_or(|bits| bits & NETSCAPE_CLIENT_AND_SERVER != NETSCAPE_CLIENT_AND_SERVER) {
-            let what = "is not for servers and clients of TLS by its Netscape certificate type";
+        let wanted = tls.netscape_bits();
+        if bits.is_none_or(|bits| bits & wanted != wanted) {
+            let what = format!("is not for {} of TLS by its Netscape certificate type", tls.sides());
             faults.add(PathRule::Purpose, certificate, what);
         }
     }

@@ -13,12 +13,14 @@ mod member;
 mod names;
 mod policy;
 mod rule;
+mod tls;
 mod webpki;
 
 use std::sync::Arc;
 
 use rule::RuleFaults;
 pub use rule::{PathRule, Refused};
+pub use tls::TlsUse;
 
 use crate::certificate::{Certificate, CertificateParts};
 
@@ -50,7 +52,7 @@ impl CertificationPath {
 }
 
 /// Finds a path from a leaf through some of the intermediates to the root, on which every rule holds at a moment given
-/// in seconds since 1970 (RFC 5280 §6.1). The certificate must fit a service that is both server and client of TLS.
+/// in seconds since 1970 (RFC 5280 §6.1). The certificate and its issuers must fit the use.
 ///
 /// # Errors
 /// [`Refused`] names the broken rule and the certificate, of the path that came furthest.
@@ -59,11 +61,13 @@ pub fn validate(
     intermediates: &[Arc<Certificate>],
     root: &Arc<Certificate>,
     at: i64,
+    tls: TlsUse,
 ) -> Result<CertificationPath, Refused> {
-    validate_without(leaf, intermediates, root, at, &[])
+    search(leaf, intermediates, root, at, tls, &[])
 }
 
-/// Does the same as [`validate`], but ignores some rules. A test uses it to show that each rule is needed.
+/// Does the same as [`validate`] for a service that is both server and client, but ignores some rules. A test uses it
+/// to show that each rule is needed.
 #[doc(hidden)]
 pub fn validate_without(
     leaf: &Certificate,
@@ -72,8 +76,20 @@ pub fn validate_without(
     at: i64,
     ignored: &[PathRule],
 ) -> Result<CertificationPath, Refused> {
+    search(leaf, intermediates, root, at, TlsUse::Both, ignored)
+}
+
+fn search(
+    leaf: &Certificate,
+    intermediates: &[Arc<Certificate>],
+    root: &Arc<Certificate>,
+    at: i64,
+    tls: TlsUse,
+    ignored: &[PathRule],
+) -> Result<CertificationPath, Refused> {
+    let path = Vec::new();
     let mut search =
-        Search { leaf, intermediates, root, at, ignored, path: Vec::new(), signatures: MOST_SIGNATURES, best: None };
+        Search { leaf, intermediates, root, at, tls, ignored, path, signatures: MOST_SIGNATURES, best: None };
     if search.extend() {
         return Ok(CertificationPath { issuers: search.path });
     }
@@ -90,6 +106,7 @@ pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
     let parts = parts(root)?;
     let mut faults = RuleFaults::new(&[]);
     member::judge(root, &parts, true, at, &mut faults);
+    member::purpose(root, TlsUse::Both, &mut faults);
     member::judge_issuer(root, &mut faults);
     member::judge_root(root, &parts, &mut faults);
     faults.first()
@@ -130,6 +147,7 @@ struct Search<'a> {
     intermediates: &'a [Arc<Certificate>],
     root: &'a Arc<Certificate>,
     at: i64,
+    tls: TlsUse,
     ignored: &'a [PathRule],
     path: Vec<Arc<Certificate>>,
     /// How many signatures the search may still check.
@@ -205,6 +223,7 @@ impl Search<'_> {
         let mut below = 0;
         for (place, (certificate, parts)) in issuers.iter().enumerate() {
             member::judge(certificate, parts, place + 1 == issuers.len(), self.at, &mut faults);
+            member::purpose(certificate, self.tls, &mut faults);
             member::judge_issuer(certificate, &mut faults);
             member::path_length(certificate, below, &mut faults);
             if !certificate.is_self_issued() {
@@ -215,11 +234,12 @@ impl Search<'_> {
             member::judge_root(root, parts, &mut faults);
         }
         member::judge(leaf.0, &leaf.1, false, self.at, &mut faults);
-        member::judge_leaf(leaf.0, &leaf.1, &mut faults);
+        member::purpose(leaf.0, self.tls, &mut faults);
+        member::judge_leaf(leaf.0, &leaf.1, self.tls, &mut faults);
         constraints::judge(&leaf, &issuers, &mut faults);
         policy::judge(&leaf, &issuers, &mut faults);
         if faults.is_empty() {
-            webpki::judge(&leaf, &issuers, self.at, &mut faults);
+            webpki::judge(&leaf, &issuers, self.at, self.tls, &mut faults);
         }
         faults.first()
     }

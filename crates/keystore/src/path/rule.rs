@@ -44,7 +44,7 @@ pub enum PathRule {
     /// The key usage of the end entity, if it has one, allows digital signatures, because TLS needs them (RFC 8446
     /// §4.4.2.2).
     DigitalSignature,
-    /// Extended key usage and Netscape certificate type, if present, allow servers and clients of TLS (§4.2.1.12). The
+    /// Extended key usage and Netscape certificate type, if present, allow the [`super::TlsUse`] (§4.2.1.12). The
     /// limit of an issuer also holds for the certificates that it issues. `anyExtendedKeyUsage` alone is not enough,
     /// because openssl and webpki do not accept it.
     Purpose,

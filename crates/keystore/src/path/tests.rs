@@ -50,7 +50,8 @@ fn a_path_names_its_issuers_from_the_leaf_to_the_root() {
     let root = root("root");
     let middle = below(&root, "middle", true);
     let leaf = below(&middle, "host.acme.example", false);
-    let path = validate(&leaf.certificate, &[Arc::clone(&middle.certificate)], &root.certificate, AT).unwrap();
+    let path =
+        validate(&leaf.certificate, &[Arc::clone(&middle.certificate)], &root.certificate, AT, TlsUse::Both).unwrap();
     assert_eq!(path.issuers(), [middle.certificate, root.certificate]);
 }
 
@@ -59,13 +60,13 @@ fn a_missing_issuer_and_a_ca_as_end_entity_are_named() {
     let root = root("root");
     let middle = below(&root, "middle", true);
     let leaf = below(&middle, "host.acme.example", false);
-    let refused = validate(&leaf.certificate, &[], &root.certificate, AT).unwrap_err();
+    let refused = validate(&leaf.certificate, &[], &root.certificate, AT, TlsUse::Both).unwrap_err();
     assert_eq!(refused.rule, PathRule::Issuer);
     assert_eq!(
         refused.to_string(),
         "CN=host.acme.example names CN=middle as its issuer, but there is no certificate of that name (rule `issuer`)"
     );
-    let refused = validate(&middle.certificate, &[], &root.certificate, AT).unwrap_err();
+    let refused = validate(&middle.certificate, &[], &root.certificate, AT, TlsUse::Both).unwrap_err();
     assert_eq!((refused.rule, refused.certificate.as_str()), (PathRule::EndEntityIsCa, "CN=middle"));
 }
 
@@ -80,7 +81,7 @@ fn a_path_of_more_than_seven_issuers_is_too_long() {
     let all: Vec<_> = chain.iter().map(|ca| Arc::clone(&ca.certificate)).collect();
     let verdict = |depth: usize| {
         let leaf = below(chain.get(depth - 1).unwrap(), "host.acme.example", false);
-        validate(&leaf.certificate, &all, &root.certificate, AT).map(|path| path.issuers().len())
+        validate(&leaf.certificate, &all, &root.certificate, AT, TlsUse::Both).map(|path| path.issuers().len())
     };
     assert_eq!(verdict(6), Ok(7));
     assert_eq!(verdict(7).unwrap_err().rule, PathRule::Length);
@@ -108,7 +109,7 @@ fn a_web_of_cross_signed_issuers_ends_the_search() {
     }
     let leaf = below(levels.last().unwrap().first().unwrap(), "host.acme.example", false);
     let other = root("root");
-    assert!(validate(&leaf.certificate, &all, &other.certificate, AT).is_err());
+    assert!(validate(&leaf.certificate, &all, &other.certificate, AT, TlsUse::Both).is_err());
 }
 
 #[test]

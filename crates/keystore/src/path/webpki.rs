@@ -12,18 +12,19 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::rule::{PathRule, RuleFaults};
+use super::tls::TlsUse;
 use super::{Member, constraints, link};
 use crate::certificate::Certificate;
 
 /// Critical extensions that webpki refuses and this crate processes: policies, their mappings and constraints.
 const POLICIES: [&str; 4] = ["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"];
 
-pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, faults: &mut RuleFaults<'_>) {
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, tls: TlsUse, faults: &mut RuleFaults<'_>) {
     let Some(((root, _), between)) = issuers.split_last() else { return };
     if is_beyond(leaf, issuers, between) {
         return;
     }
-    if let Err(error) = ask(leaf.0, between, root, at) {
+    if let Err(error) = ask(leaf.0, between, root, at, tls) {
         faults.add(PathRule::SecondOpinion, leaf.0, format!("has a path that rustls-webpki refuses: {error}"));
     }
 }
@@ -41,7 +42,13 @@ fn is_beyond(leaf: &Member<'_>, issuers: &[Member<'_>], between: &[Member<'_>]) 
     has_critical_policy || is_counted_otherwise || has_other_constraints
 }
 
-fn ask(leaf: &Certificate, between: &[Member<'_>], root: &Certificate, at: i64) -> Result<(), webpki::Error> {
+fn ask(
+    leaf: &Certificate,
+    between: &[Member<'_>],
+    root: &Certificate,
+    at: i64,
+    tls: TlsUse,
+) -> Result<(), webpki::Error> {
     let root = CertificateDer::from(root.der());
     let anchors = [webpki::anchor_from_trusted_cert(&root)?];
     let between: Vec<CertificateDer<'_>> = between.iter().map(|(c, _)| CertificateDer::from(c.der())).collect();
@@ -49,7 +56,12 @@ fn ask(leaf: &Certificate, between: &[Member<'_>], root: &Certificate, at: i64) 
     let leaf = EndEntityCert::try_from(&leaf)?;
     // An earlier moment counts as 1970, because webpki's clock begins there.
     let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
-    for usage in [KeyUsage::server_auth(), KeyUsage::client_auth()] {
+    let usages = match tls {
+        TlsUse::Server => vec![KeyUsage::server_auth()],
+        TlsUse::Client => vec![KeyUsage::client_auth()],
+        TlsUse::Both => vec![KeyUsage::server_auth(), KeyUsage::client_auth()],
+    };
+    for usage in usages {
         leaf.verify_for_usage(&link::ALGORITHMS, &anchors, &between, time, usage, None, None)?;
     }
     Ok(())

@@ -10,7 +10,7 @@
 //! | `reply-chain-incomplete` | the certificate chains to the authority's pinned root |
 //! | `reply-name` | the certificate names its host |
 //! | `reply-san` | the certificate has exactly the names that the request asked for: VOS refuses anything else |
-//! | `reply-eku` | if the certificate limits its use, it allows server and client authentication |
+//! | `reply-eku` | if the certificate limits its use, it allows what the identity needs as a server, a client or both |
 //! | `reply-weak-crypto` | no SHA-1, no short key, no CA's certificate, no critical extension that peers do not know |
 //! | `reply-dates` | the certificate is valid now, and its issuers do not end before it |
 //! | `reply-encoding` | the file can be read as certificates |
@@ -19,9 +19,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::path::{PathRule, Refused};
+use trustmason_keystore::path::{PathRule, Refused, TlsUse};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
-use trustmason_spec::topology::{IdentityDef, Topology};
+use trustmason_spec::topology::{ExtendedUsage, IdentityDef, Topology};
 
 use super::Authority;
 use crate::constraints::{self, Violation};
@@ -69,7 +69,7 @@ pub(crate) fn reply(
     let made = Some(&staged.certificate).filter(|c| !c.is_self_issued() && authority.chain(c).is_some());
     if let Some(made) = made {
         let place = staged.path.display().to_string();
-        return match authority.path(made, now) {
+        return match authority.path(made, tls_use(def), now) {
             Some(Ok(issuers)) => good(authority, made, issuers, place),
             Some(Err(refused)) => {
                 let what = format!("{place}: {}", no_path(authority, made, &refused));
@@ -161,25 +161,13 @@ fn judge_one(
 ) -> Result<Vec<Arc<Certificate>>, Vec<(FindingKind, String)>> {
     let judged = constraints::judge(leaf, def, now);
     let mut faults: Vec<(FindingKind, String)> = names(def, leaf, &judged, now).into_iter().collect();
-    if let Some(usages) = leaf.extended_key_usage() {
-        let missing: Vec<&str> =
-            ["serverAuth", "clientAuth"].into_iter().filter(|usage| !usages.iter().any(|u| u == usage)).collect();
-        if !missing.is_empty() {
-            let what = format!(
-                "its extended key usage leaves out {}; ask for a template with client and server authentication",
-                missing.join(" and ")
-            );
-            faults.push((FindingKind::ReplyEku, what));
-        }
-    }
-    let eku = judged.iter().filter(|fault| matches!(fault, Violation::EkuMissing { .. }));
-    faults.extend(eku.map(|fault| (FindingKind::ReplyEku, fault.to_string())));
+    faults.extend(unfit(def, leaf).into_iter().map(|what| (FindingKind::ReplyEku, what)));
     faults.extend(weak(leaf, &judged).into_iter().map(|what| (FindingKind::ReplyWeakCrypto, what)));
     let dates = judged.iter().filter(|fault| fault.is_of_dates());
     faults.extend(dates.map(|fault| (FindingKind::ReplyDates, fault.to_string())));
     // The path is judged last, because its signatures cost most. Its refusal is not reported if the certificate has a
     // fault of the same kind.
-    let issuers = match authority.path(leaf, now) {
+    let issuers = match authority.path(leaf, tls_use(def), now) {
         Some(Ok(issuers)) => issuers,
         Some(Err(refused)) => {
             if !faults.iter().any(|(kind, _)| *kind == kind_of(refused.rule)) {
@@ -252,7 +240,8 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Violation], now: Times
     }
     let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<String>>();
     let (asked, got) = (lower(&mint::order(def, now).names), lower(leaf.dns_names()));
-    if let Some(cn) = leaf.common_name().filter(|cn| !asked.contains(&cn.to_lowercase())) {
+    let prescribed = |cn: &str| def.constraints.common_names.iter().any(|name| name.text.eq_ignore_ascii_case(cn));
+    if let Some(cn) = leaf.common_name().filter(|cn| !asked.contains(&cn.to_lowercase()) && !prescribed(cn)) {
         let what = format!("its CN is {}, but the request asked for {}", text::escape(cn), def.id.host);
         return Some((FindingKind::ReplyName, what));
     }
@@ -270,6 +259,35 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Violation], now: Times
         let what = format!("its subject alternative name lists {got}, but the request asked for {}", list(asked));
         (FindingKind::ReplySan, what)
     })
+}
+
+/// What the identity's certificate is used for. An identity that nothing is known of presents it as a server.
+fn tls_use(def: &IdentityDef) -> TlsUse {
+    let needs = |usage| def.needs.iter().any(|need| need.usage == usage);
+    match (needs(ExtendedUsage::ServerAuth), needs(ExtendedUsage::ClientAuth)) {
+        (_, false) => TlsUse::Server,
+        (false, true) => TlsUse::Client,
+        (true, true) => TlsUse::Both,
+    }
+}
+
+/// One line for each usage that the identity needs and the certificate does not list. `anyExtendedKeyUsage` is not
+/// enough: openssl and webpki do not accept it.
+fn unfit(def: &IdentityDef, leaf: &Certificate) -> Vec<String> {
+    let Some(listed) = leaf.extended_key_usage() else { return Vec::new() };
+    let missing = [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth].into_iter();
+    let missing = missing.filter(|usage| !listed.iter().any(|listed| listed == usage.as_str()));
+    let said = missing.filter_map(|usage| {
+        let advice = match usage {
+            ExtendedUsage::ServerAuth => "ask for a template with server authentication",
+            ExtendedUsage::ClientAuth => {
+                "ask a private CA, or ask for a template with client and server authentication; no public CA issues \
+                 client authentication from 2027-03-15 on"
+            }
+        };
+        Some(format!("{}; {advice}", constraints::eku_missing(def, usage)?))
+    });
+    said.collect()
 }
 
 fn weak(leaf: &Certificate, judged: &[Violation]) -> Vec<String> {

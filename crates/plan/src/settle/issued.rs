@@ -14,6 +14,7 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::topology::{IdentityDef, KeyPlace};
 
+use super::purpose;
 use super::renewal::{self, Renewal};
 use crate::authority::{self, ReplyVerdict};
 use crate::change::{CertificateOrigin, FromKind, Material};
@@ -79,6 +80,8 @@ pub(super) fn settle(
         ReplyVerdict::Nothing => waits(context, def, name, known, staged, Vec::new()),
         ReplyVerdict::Bad(faults) => waits(context, def, name, known, staged, faults),
         ReplyVerdict::Good { leaf, issuers, anchors, place: at } => {
+            let lost = current.and_then(|current| purpose::client_auth_lost(def, current, &leaf, &at));
+            known.findings.extend(lost);
             let next = Next {
                 anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
                 by_chain: true,

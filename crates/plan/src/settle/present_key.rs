@@ -7,6 +7,7 @@ use trustmason_keystore::{Certificate, Entry};
 use trustmason_spec::topology::{IdentityDef, Issuer, KeyPlace};
 
 use super::issued;
+use super::purpose;
 use super::renewal::{Renewal, renew, renew_staged, soft_findings};
 use crate::authority;
 use crate::change::{CertificateOrigin, FromKind, Material};
@@ -40,6 +41,7 @@ pub(super) fn present(
         return Settled::unknown(why);
     };
     let mut findings = key_findings(def, status, entry, &current);
+    findings.extend(purpose::public_issuer(context, def, &current, chain));
     if let Some(key) = context.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
         let day = text::day(key.since.as_second());
         let message = format!(
