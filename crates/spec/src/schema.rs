@@ -78,6 +78,7 @@ fn scalar(lexeme: Lexeme) -> Map<String, Value> {
         Lexeme::Text | Lexeme::Name | Lexeme::Count | Lexeme::Port | Lexeme::Sha256 => json!(["string", "number"]),
         Lexeme::Fqdn
         | Lexeme::Days
+        | Lexeme::LeadTime
         | Lexeme::Wait
         | Lexeme::Date
         | Lexeme::Country

@@ -12,7 +12,7 @@
 //! | `reply-san` | the certificate has exactly the names that the request asked for: VOS refuses anything else |
 //! | `reply-eku` | if the certificate limits its use, it allows server and client authentication |
 //! | `reply-weak-crypto` | no SHA-1, no short key, no CA's certificate, no critical extension that peers do not know |
-//! | `reply-dates` | the certificate is valid now, and its issuers do not end before it |
+//! | `reply-dates` | the certificate is valid now and not due for renewal, and its issuers do not end before it |
 //! | `reply-encoding` | the file can be read as certificates |
 
 use std::collections::BTreeSet;
@@ -176,7 +176,7 @@ fn judge_one(
     faults.extend(eku.map(|fault| (FindingKind::ReplyEku, fault.to_string())));
     faults.extend(weak(leaf, &judged).into_iter().map(|what| (FindingKind::ReplyWeakCrypto, what)));
     let dates = judged.iter().filter(|fault| fault.is_of_dates());
-    faults.extend(dates.map(|fault| (FindingKind::ReplyDates, fault.to_string())));
+    faults.extend(dates.map(|fault| (FindingKind::ReplyDates, ill_dated(authority, fault))));
     // The path is judged last, because its signatures cost most. Its refusal is not reported if the certificate has a
     // fault of the same kind.
     let issuers = match authority.path(leaf, now) {
@@ -291,6 +291,20 @@ fn weak(leaf: &Certificate, judged: &[Violation]) -> Vec<String> {
         .extend(critical.map(|oid| format!("its extension {oid} is critical, which breaks handshakes with VOS nodes")));
     faults.extend(constraints::unwritable(leaf));
     faults
+}
+
+/// A fault of a reply's dates. If no reply with this lifetime could ever do, the spec or the authority must change.
+fn ill_dated(authority: &Authority<'_>, fault: &Violation) -> String {
+    match fault {
+        Violation::RenewDue { rule, .. } if rule.is_whole_life() => format!(
+            "{name} issued it for {}, but its `renew_before` is {}, so it would be due from its first day; write \
+             `renew_before` as a share of the lifetime, such as 33%, or ask {name} for a longer lifetime",
+            rule.lifetime(),
+            rule.before(),
+            name = authority.name,
+        ),
+        _ => fault.to_string(),
+    }
 }
 
 /// One line for each issuer that ends before the certificate does.

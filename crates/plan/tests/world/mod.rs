@@ -26,8 +26,9 @@ use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
     Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
-    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach,
-    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology, WriteMode,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, LeadTime, Mirror, Ownership, Pkcs12Scheme, Policy,
+    Reach, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology,
+    WriteMode,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -266,7 +267,7 @@ pub fn identity_def(host: &Fqdn, name: &str, source: CertificateSource, write: W
         issuer: Issuer::SelfSigned,
         issuer_explicit: false,
         validity_days: 1825,
-        renew_before_days: 60,
+        renew_before: LeadTime::Default,
         rotation: Rotation::Immediate,
         names: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), name)],
@@ -316,7 +317,7 @@ pub fn topology(hosts: usize) -> Topology {
         secret_variables: BTreeSet::new(),
         accept: Vec::new(),
         policy: Policy {
-            warn_before_days: 60,
+            warn_before: LeadTime::Default,
             grace_days: 7,
             observation_max_age_days: 30,
             keep_runs: 20,
