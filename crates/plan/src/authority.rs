@@ -183,6 +183,11 @@ fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<
 }
 
 impl Authority<'_> {
+    /// The name of this authority in the spec.
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
     /// Why this authority cannot be used, if there is a reason.
     pub(crate) fn fault(&self) -> Option<&Why> {
         self.root.as_ref().err().or(self.trouble.as_ref())

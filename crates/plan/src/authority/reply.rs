@@ -21,6 +21,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::path::{PathRule, Refused};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
+use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{IdentityDef, Topology};
 
 use super::Authority;
@@ -83,8 +84,21 @@ pub(crate) fn reply(
         current.is_some_and(|current| current.fingerprint() == print || current.spki_der() == c.spki_der())
             || observed.ledger.predecessors.contains_key(&print)
             || topology.distrust.contains_key(&print)
+            || is_of_another(topology, observed, def, c)
     };
     judge(authority, def, staged, &spent, now)
+}
+
+/// Whether a certificate has the present or the staged key of another identity of the same host. Such a certificate
+/// answers that identity's request.
+fn is_of_another(topology: &Topology, observed: &Observed, def: &IdentityDef, certificate: &Certificate) -> bool {
+    let first = IdentityId::new(def.id.host.clone(), "");
+    let beside = topology.identities.range(first..).map(|(_, other)| other);
+    beside.take_while(|other| other.id.host == def.id.host).filter(|other| other.id != def.id).any(|other| {
+        let staged = observed.staged(&other.id).map(|look| &look.certificate);
+        let keys = super::present(observed, other).into_iter().chain(staged);
+        keys.map(|c| c.spki_der()).any(|key| key == certificate.spki_der())
+    })
 }
 
 /// A reply that passed every guard, with its issuers.
@@ -99,7 +113,7 @@ fn good(
 }
 
 /// Judges the files in an authority's inbox for an identity's staged key. `spent` tells the certificates that the
-/// identity has, that somebody had before, or that the spec distrusts.
+/// identity or another one of its host has, that somebody had before, or that the spec distrusts.
 fn judge(
     authority: &Authority<'_>,
     def: &IdentityDef,

@@ -16,8 +16,8 @@ use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::{Ack, Ledger};
 use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::observed::{
-    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
-    Unclear,
+    FailureClass, HostLook, InboxLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts,
+    StoreLook, Unclear,
 };
 use trustmason_plan::outline::{Expect, Plan, PlanOptions, StoreVerdict};
 use trustmason_plan::pack::KnownCertificates;
@@ -158,6 +158,8 @@ pub struct World {
     pub topology: Topology,
     pub disk: BTreeMap<StoreId, Disk>,
     pub sources: BTreeMap<Subject, SourceLook>,
+    /// The inboxes of authorities, by name.
+    pub inboxes: BTreeMap<String, InboxLook>,
     pub unreachable: BTreeSet<Fqdn>,
     pub ledger: Ledger,
     pub unclear: Vec<Unclear>,
@@ -177,7 +179,12 @@ pub enum Seed {
 
 /// The bytes of a JKS with these entries, in this order, with the aliases spelled as given.
 pub fn jks(seeds: &[Seed]) -> Vec<u8> {
-    let mut bytes = Store::create(Format::Jks);
+    keystore(Format::Jks, seeds)
+}
+
+/// The bytes of a keystore with these entries, in this order, with the aliases spelled as given.
+pub fn keystore(format: Format, seeds: &[Seed]) -> Vec<u8> {
+    let mut bytes = Store::create(format);
     let mut rng = getrandom::SysRng;
     let mut rng = rand_core::UnwrapErr(&mut rng);
     for (n, seed) in seeds.iter().enumerate() {
@@ -400,6 +407,7 @@ impl World {
             topology,
             disk,
             sources,
+            inboxes: BTreeMap::new(),
             unreachable: BTreeSet::new(),
             ledger: Ledger::default(),
             unclear: Vec::new(),
@@ -422,6 +430,7 @@ impl World {
         let mut observed =
             Observed { sources: self.sources.clone(), ledger: self.ledger.clone(), ..Observed::default() };
         observed.unclear.clone_from(&self.unclear);
+        observed.inboxes.clone_from(&self.inboxes);
         for name in self.topology.hosts.keys() {
             let look = if self.unreachable.contains(name) {
                 HostLook::Unreachable("its root is empty".to_owned())
