@@ -64,5 +64,6 @@ mod restarts;
 mod rotation;
 mod scenarios;
 mod schemas;
+mod short_lives;
 mod state_folder;
 mod words;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use trustmason_keystore::{HashAlgorithm, KeyAlgorithm, SignatureCheck};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, StoreId};
 use trustmason_spec::topology::{
-    CertificateSource, Constraints, Issuer, KeyAt, KeyPlace, NeededBy, Rotation, UsageNeed, WriteMode,
+    CertificateSource, Constraints, Issuer, KeyAt, KeyPlace, LeadTime, NeededBy, Rotation, UsageNeed, WriteMode,
 };
 
 use super::*;
@@ -49,7 +49,7 @@ fn identity() -> IdentityDef {
         issuer: Issuer::SelfSigned,
         issuer_explicit: false,
         validity_days: 1825,
-        renew_before_days: 60,
+        renew_before: LeadTime::Default,
         rotation: Rotation::Immediate,
         names: vec![Fqdn::parse("wsm.acme.example").unwrap()],
         restart: Vec::new(),

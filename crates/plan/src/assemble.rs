@@ -27,7 +27,7 @@ use crate::site::Site;
 use crate::status::{self, Selection, StoreStatus};
 use crate::verify::verify;
 use crate::why::Why;
-use crate::{authority, handoff, lint, served};
+use crate::{authority, handoff, lint, overlap, served};
 
 /// Judges an estate: compares the trust that the topology asks for with what was observed. The moment is `options.at`,
 /// or `now` if that is not set. Pure: the same arguments give the same plan.
@@ -416,6 +416,7 @@ impl<'a> Assembly<'a> {
                 issuer,
                 certificate: one.present.clone(),
                 awaits: one.course.awaits(),
+                unchanged: overlap::unchanged_trusters(self.context, id, one),
                 verdict: self.verdict(subject, one, installs.get(id).copied()),
             });
         }

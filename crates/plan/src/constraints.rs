@@ -7,7 +7,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use trustmason_keystore::{CaMark, Certificate, HashAlgorithm, JvmJudgement, KeyAlgorithm};
-use trustmason_spec::topology::{CommonName, ExtendedUsage, IdentityDef, KeyKind, NeededBy, SignatureHash, UsageNeed};
+use trustmason_spec::topology::{
+    CommonName, ExtendedUsage, IdentityDef, KeyKind, LeadTime, NeededBy, SignatureHash, UsageNeed,
+};
 
 use crate::days;
 use crate::finding::FindingKind;
@@ -57,8 +59,8 @@ pub enum Violation {
         at: i64,
         /// The days that are left.
         days: usize,
-        /// `renew_before`, in days.
-        before: u32,
+        /// `renew_before`, applied to the certificate.
+        rule: RenewalRule,
     },
     /// The certificate is not valid yet.
     NotYetValid {
@@ -138,8 +140,8 @@ impl fmt::Display for Violation {
             Self::Key { is, must } => write!(f, "its key is {is}, but must be {must}"),
             Self::Signature { is, must } => write!(f, "it is signed with {is}, but must be signed with {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
-            Self::RenewDue { at, days, before } => {
-                write!(f, "it ends on {}, in {} (renew_before is {before}d)", text::day(*at), text::count(*days, "day"))
+            Self::RenewDue { at, days, rule } => {
+                write!(f, "it ends on {}, in {} ({rule})", text::day(*at), text::count(*days, "day"))
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
@@ -164,14 +166,68 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How many days before its end a certificate is renewed, and how many days before its end people are warned. Both are
-/// 0 for a certificate of which only the end matters.
+/// How long before its end a certificate is renewed, and how long before its end people are warned. By default only the
+/// end matters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
-    /// `renew_before`, in days.
-    pub renew_before_days: u32,
-    /// `warn_before`, in days.
-    pub warn_before_days: u32,
+    /// `renew_before`. `None` for a certificate that this program does not renew.
+    pub renew_before: Option<LeadTime>,
+    /// `warn_before`. `None` for a certificate about which nobody is warned before its end.
+    pub warn_before: Option<LeadTime>,
+}
+
+/// The seconds that a certificate lives. Its last second belongs to its lifetime (RFC 5280 §4.1.2.5).
+fn lifetime(certificate: &Certificate) -> i64 {
+    days::between(certificate.not_before(), days::later(certificate.not_after(), 1))
+}
+
+/// `renew_before` of an identity, applied to a certificate with a lifetime of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenewalRule {
+    /// The setting.
+    before: LeadTime,
+    /// The seconds that the certificate lives.
+    lifetime: i64,
+}
+
+impl RenewalRule {
+    /// Whether the certificate was due from its first second: no certificate with this lifetime satisfies the setting.
+    pub fn is_whole_life(self) -> bool {
+        self.before.is_whole_life(self.lifetime)
+    }
+
+    /// The setting.
+    pub fn before(self) -> LeadTime {
+        self.before
+    }
+
+    /// The lifetime of the certificate, in words.
+    pub fn lifetime(self) -> String {
+        text::span(self.lifetime)
+    }
+}
+
+impl fmt::Display for RenewalRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { before, lifetime } = *self;
+        let seconds = before.seconds(lifetime);
+        let part = match before {
+            LeadTime::Days(days) if self.is_whole_life() => {
+                let lives = self.lifetime();
+                return write!(
+                    f,
+                    "renew_before is {days}d, but it was issued for {lives}: it was due from its first day"
+                );
+            }
+            LeadTime::Days(days) => return write!(f, "renew_before is {days}d"),
+            LeadTime::Default if seconds >= days::term(LeadTime::DEFAULT_DAYS) => {
+                return write!(f, "renew_before is {}d", LeadTime::DEFAULT_DAYS);
+            }
+            LeadTime::Default => "a third".to_owned(),
+            LeadTime::Share(percent) => percent.to_string(),
+        };
+        write!(f, "renew_before is {part} of its {}: {}", self.lifetime(), text::span(seconds))
+    }
 }
 
 /// How the dates of a certificate relate to a moment.
@@ -207,11 +263,14 @@ impl Dates {
 pub fn dates(certificate: &Certificate, terms: Terms, now: Timestamp) -> Dates {
     let now = now.as_second();
     let (from, at) = (certificate.not_before(), certificate.not_after());
+    let is_within = |before: Option<LeadTime>| {
+        before.is_some_and(|lead| days::between(now, at) < lead.seconds(lifetime(certificate)))
+    };
     let end = if at < now {
         ExpiryStage::Past
-    } else if at < days::after(now, terms.renew_before_days) {
+    } else if is_within(terms.renew_before) {
         ExpiryStage::Due
-    } else if days::between(now, at) < days::term(terms.warn_before_days) {
+    } else if is_within(terms.warn_before) {
         ExpiryStage::Soon
     } else {
         ExpiryStage::Far
@@ -290,8 +349,8 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::CnNotFqdn { cn, must: must.to_owned(), source });
     }
     let at = certificate.not_after();
-    let before = identity.renew_before_days;
-    let dates = dates(certificate, Terms { renew_before_days: before, warn_before_days: 0 }, now);
+    let before = identity.renew_before;
+    let dates = dates(certificate, Terms { renew_before: Some(before), warn_before: None }, now);
     if dates.is_past() {
         faults.push(Violation::Expired { at });
     }
@@ -305,7 +364,8 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Violation::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
     if dates.end == ExpiryStage::Due {
-        faults.push(Violation::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
+        let rule = RenewalRule { before, lifetime: lifetime(certificate) };
+        faults.push(Violation::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), rule });
     }
     faults.extend(dates.begins.map(|from| Violation::NotYetValid { from }));
     let missing = [ExtendedUsage::ServerAuth, ExtendedUsage::ClientAuth].into_iter();

@@ -17,6 +17,11 @@ pub fn between(from: i64, to: i64) -> i64 {
     to.saturating_sub(from)
 }
 
+/// The moment that is a number of seconds after another moment.
+pub(crate) fn later(moment: i64, seconds: i64) -> i64 {
+    moment.saturating_add(seconds)
+}
+
 /// The moment that is a term after another moment.
 pub(crate) fn after(moment: i64, days: u32) -> i64 {
     moment.saturating_add(term(days))

@@ -1,6 +1,8 @@
 //! The plan, and the views of which it is made: changes, verdicts, findings, restarts and the work for people. Plain
 //! data: other modules show a plan or carry it out.
 
+mod unchanged;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use crate::observed::Input;
 use crate::site::Site;
 use crate::target::{HandOffTarget, TargetName};
 use crate::why::Why;
+
+pub use unchanged::UnchangedTrusters;
 
 /// The options that a person gives beside the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,6 +233,8 @@ pub struct IdentityView {
     pub certificate: Option<Arc<Certificate>>,
     /// The event that the identity waits for.
     pub awaits: Option<String>,
+    /// Why the renewal of the identity changes none of its trusters, if that is so.
+    pub unchanged: Option<UnchangedTrusters>,
     /// The verdict on the identity.
     pub verdict: IdentityVerdict,
 }

@@ -22,17 +22,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Alias, Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::{Edge, IdentityDef, Issuer, KeyPlace, Rotation, Subject};
+use trustmason_spec::topology::{Anchor, Edge, IdentityDef, Issuer, KeyPlace, Rotation, Subject};
 
 use crate::authority;
 use crate::constraints::{self, Terms, Violation};
 use crate::context::PlanContext;
-use crate::course::{Course, Installation, Need, Next, Overlap, Settled, Stage};
+use crate::course::{CertificateRequest, Course, Installation, Need, Next, Overlap, Settled, Stage};
 use crate::days;
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::ledger::ServiceReading;
 use crate::observed::{StagedKey, trusted};
-use crate::outline::Wait;
+use crate::outline::{UnchangedTrusters, Wait};
 use crate::presence::{self, Presence};
 use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
@@ -275,6 +275,42 @@ pub(crate) fn unready(context: &PlanContext<'_>, identity: &IdentityId, anchors:
         })
     };
     trusters(context, identity).filter_map(one).collect()
+}
+
+/// Why the renewal of an identity changes none of its trusters. `None` if the identity is not renewed, or if that is not
+/// so or cannot be told.
+pub(crate) fn unchanged_trusters(
+    context: &PlanContext<'_>,
+    identity: &IdentityId,
+    one: &Settled,
+) -> Option<UnchangedTrusters> {
+    let def = context.topology.identities.get(identity).filter(|def| is_staged(def))?;
+    let present = one.present.as_ref()?;
+    let (authority, _) = authority::issuer_of(context.authorities, present)?;
+    let issuers = |prints: &[Fingerprint]| prints.iter().copied().collect::<BTreeSet<Fingerprint>>();
+    let mut anchors = issuers(&authority::anchors_of(context.authorities, present, context.now));
+    let replied = match &one.course {
+        Course::Rotate(overlap) => match &overlap.stage {
+            Stage::Install(next, _) if next.by_chain && issuers(&next.anchors) == anchors => true,
+            Stage::Begin(_) | Stage::Extend(_) | Stage::Install(..) | Stage::Settle(_) => return None,
+        },
+        Course::Request(CertificateRequest { authority: name, .. }) | Course::AtAuthority { name, obstacle: None }
+            if name == authority.name() =>
+        {
+            anchors.extend(authority.trust_anchors().map(|c| c.fingerprint()));
+            false
+        }
+        _ => return None,
+    };
+    let anchors: Vec<Fingerprint> = anchors.into_iter().collect();
+    let own = [present.fingerprint()];
+    let lacks_own = |(edge, truster): (&Edge, &StoreStatus<'_>)| {
+        edge.anchor == Anchor::ByIssuer && hold(context, truster, &own) == Presence::Absent
+    };
+    let unchanged = trusters(context, &def.id).next().is_some()
+        && trusters(context, &def.id).all(lacks_own)
+        && needs(context, &def.id, &anchors).is_empty();
+    unchanged.then(|| UnchangedTrusters { authority: authority.name().to_owned(), replied })
 }
 
 /// Whether a service has surely read a certificate that its store holds. No restart is pending, and the store is

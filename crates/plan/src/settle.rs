@@ -286,7 +286,7 @@ fn exported(context: &PlanContext<'_>, def: &IdentityDef) -> Settled {
 fn ended(context: &PlanContext<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
     let wanted = context.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
     // This program never renews it.
-    let terms = Terms { renew_before_days: 0, warn_before_days: context.topology.policy.warn_before_days };
+    let terms = Terms { renew_before: None, warn_before: Some(context.topology.policy.warn_before) };
     let day = text::day(certificate.not_after());
     let dates = constraints::dates(certificate, terms, context.now);
     let (kind, dates) = match (dates.end, dates.begins) {

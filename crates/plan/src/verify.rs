@@ -12,7 +12,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use crate::change::{Change, ChangeId, Edit, EntryAfter, Material, Phase};
-use crate::outline::{EdgeVerdict, IdentityVerdict, Manual, ManualKind, Plan, StoreVerdict, Wait};
+use crate::outline::{EdgeVerdict, Forecast, IdentityVerdict, Manual, ManualKind, Plan, StoreVerdict, Wait};
 use crate::target::{HandOffTarget, TargetKind};
 
 /// A defect of a plan.
@@ -81,6 +81,7 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     verifier.work();
     verifier.restarts();
     verifier.barriers();
+    verifier.unchanged_trusters();
     verifier.mints();
     verifier.found.extend(counts::defects(plan));
     verifier.found.into_iter().collect()
@@ -328,6 +329,21 @@ impl<'a> Verifier<'a> {
                 if !there {
                     self.missing(format!("the barrier after {}", barrier.after_phase), wait);
                 }
+            }
+        }
+    }
+
+    /// Checks that no later change is foretold for stores that a renewal leaves as they are.
+    fn unchanged_trusters(&mut self) {
+        let plan = self.plan;
+        for view in plan.identities.iter().filter(|view| view.unchanged.is_some()) {
+            let of = |one: &&Forecast| one.identity == view.id && one.phase != Phase::Install;
+            if let Some(one) = plan.forecast.iter().find(of) {
+                let place = format!("the stores that trust {}", view.id);
+                self.contradiction(
+                    &place,
+                    format!("they do not change, and {} loses or gets a certificate", one.store),
+                );
             }
         }
     }

@@ -151,6 +151,17 @@ documents! {
         not_after: Option<String>,
         /// The event that the identity waits for.
         awaits: Option<String>,
+        /// Why the renewal of the identity changes none of the stores that trust it; left out unless that is so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unchanged_trusters: Option<UnchangedTrustersDocument>,
+    }
+    /// Why the renewal of an identity changes none of the stores that trust it: they hold the certificates of an authority,
+    /// and not the identity's own.
+    UnchangedTrustersDocument {
+        /// The authority that issued the present certificate.
+        authority: String,
+        /// Whether the next certificate is there, issued under the same certificates. Otherwise its reply is still to come.
+        replied: bool,
     }
     /// A certificate's public facts.
     CertificateDocument {
@@ -464,6 +475,10 @@ fn identity(view: &crate::outline::IdentityView) -> IdentityDocument {
         sha256: view.certificate.as_ref().map(|certificate| hex(certificate.fingerprint())),
         not_after: view.certificate.as_ref().map(|certificate| text::time(certificate.not_after())),
         awaits: view.awaits.clone(),
+        unchanged_trusters: view
+            .unchanged
+            .as_ref()
+            .map(|one| UnchangedTrustersDocument { authority: one.authority.clone(), replied: one.replied }),
     }
 }
 

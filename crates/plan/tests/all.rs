@@ -33,4 +33,5 @@ mod model;
 mod replies;
 mod rotation;
 mod served;
+mod short_lives;
 mod verify;

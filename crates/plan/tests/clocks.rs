@@ -20,7 +20,7 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::wire::Document;
 use trustmason_plan::{constraints, mint, text};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Accept, Exported, KeystoreFormat, Pkcs12Scheme, Rotation, Subject};
+use trustmason_spec::topology::{Accept, Exported, KeystoreFormat, LeadTime, Pkcs12Scheme, Rotation, Subject};
 use world::{DAY, Disk, NOW, Pair, Seed, World, host, jks, now, pool};
 
 /// The limits of calendars and encodings: both ends of jiff's range, of UTCTime (RFC 5280 §4.1.2.5) and of years with
@@ -205,12 +205,12 @@ fn world(case: &Case) -> (World, Observed) {
     let mut world = World::new(2);
     let topology = &mut world.topology;
     let policy = &mut topology.policy;
-    policy.warn_before_days = case.policy;
+    policy.warn_before = LeadTime::Days(case.policy);
     policy.grace_days = case.policy;
     policy.observation_max_age_days = case.policy;
     for def in topology.identities.values_mut() {
         def.rotation = case.rotation;
-        def.renew_before_days = case.policy;
+        def.renew_before = LeadTime::Days(case.policy);
         def.validity_days = case.policy;
     }
     let by_hand = StoreId::new(host(1), "keystore");
@@ -277,7 +277,7 @@ proptest! {
     #[test]
     fn a_certificate_is_judged_at_any_moment(now in moment(), number in 0..7usize, days in 0..=u32::MAX) {
         let mut def = World::new(1).topology.identities[&IdentityId::new(host(0), "wsm")].clone();
-        def.renew_before_days = days;
+        def.renew_before = LeadTime::Days(days);
         let certificate = &corners()[number].certificate;
         let faults = constraints::judge(certificate, &def, now);
         let has = |wanted: fn(&constraints::Violation) -> bool| faults.iter().any(wanted);

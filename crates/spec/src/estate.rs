@@ -7,7 +7,7 @@ use trustmason_keystore::{Fingerprint, Password};
 
 use crate::fault::{At, SourceText, Span};
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, WriteMode};
+use crate::topology::{DeclaredFormat, KeyKind, LeadTime, Pkcs12Scheme, Rotation, Side, SignatureHash, WriteMode};
 use crate::windows::{Placement, SystemStore};
 
 /// An estate spec that was read. [`crate::parse`] makes it, and [`crate::resolve`] turns it into a topology.
@@ -31,7 +31,7 @@ pub struct Spec {
     pub(crate) stores: Vec<(At<String>, StoreOverride)>,
     pub(crate) services: Vec<(At<String>, ServiceOverride)>,
     pub(crate) accept: Vec<AcceptSpec>,
-    pub(crate) warn_before_days: Option<u32>,
+    pub(crate) warn_before: Option<LeadTime>,
     pub(crate) grace_days: Option<u32>,
     pub(crate) observation_max_age_days: Option<u32>,
     pub(crate) keep_runs: Option<u32>,
@@ -133,7 +133,7 @@ pub(crate) struct IdentitySpec {
     pub(crate) key: Option<At<KeyKind>>,
     pub(crate) signature: Option<At<SignatureHash>>,
     pub(crate) validity_days: Option<At<u32>>,
-    pub(crate) renew_before_days: Option<At<u32>>,
+    pub(crate) renew_before: Option<At<LeadTime>>,
     pub(crate) rotation: Option<At<Rotation>>,
 }
 
@@ -146,7 +146,7 @@ impl IdentitySpec {
             key: self.key.clone().or_else(|| below.key.clone()),
             signature: self.signature.clone().or_else(|| below.signature.clone()),
             validity_days: self.validity_days.clone().or_else(|| below.validity_days.clone()),
-            renew_before_days: self.renew_before_days.clone().or_else(|| below.renew_before_days.clone()),
+            renew_before: self.renew_before.clone().or_else(|| below.renew_before.clone()),
             rotation: self.rotation.clone().or_else(|| below.rotation.clone()),
         }
     }

@@ -14,6 +14,7 @@ const TEXT: Shape = Shape::Scalar(Lexeme::Text);
 const NAME: Shape = Shape::Scalar(Lexeme::Name);
 const FQDN: Shape = Shape::Scalar(Lexeme::Fqdn);
 const DAYS: Shape = Shape::Scalar(Lexeme::Days);
+const LEAD_TIME: Shape = Shape::Scalar(Lexeme::LeadTime);
 const COUNT: Shape = Shape::Scalar(Lexeme::Count);
 const SHA256: Shape = Shape::Scalar(Lexeme::Sha256);
 const PAIR: Shape = Shape::Scalar(Lexeme::Pair);

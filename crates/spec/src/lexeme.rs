@@ -6,6 +6,7 @@ use std::str::FromStr;
 use trustmason_keystore::Fingerprint;
 
 use crate::name::Fqdn;
+use crate::topology::{LeadTime, Percent};
 use crate::windows;
 
 /// A kind of scalar.
@@ -19,6 +20,8 @@ pub(crate) enum Lexeme {
     Fqdn,
     /// A number of days or years: `60d` or `5y`.
     Days,
+    /// A number of days or years, or a share of a certificate's lifetime: `60d`, `5y` or `33%`.
+    LeadTime,
     /// A number of seconds or minutes: `120s` or `5m`.
     Wait,
     /// A whole number, 1 to 1000.
@@ -51,6 +54,7 @@ impl Lexeme {
             Self::Name => "a name",
             Self::Fqdn => "a host name",
             Self::Days => "a number of days or years",
+            Self::LeadTime => "a number of days or years, or a share of the lifetime",
             Self::Wait => "a number of seconds or minutes",
             Self::Count => "a count",
             Self::Port => "a TCP port",
@@ -74,6 +78,7 @@ impl Lexeme {
                 r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)+\.?$"
             }
             Self::Days => r"^[0-9]{1,5}[dy]$",
+            Self::LeadTime => r"^([0-9]{1,5}[dy]|[1-9][0-9]?%)$",
             Self::Wait => r"^[0-9]{1,4}[sm]$",
             Self::Count => r"^[0-9]{1,4}$",
             Self::Port => r"^[0-9]{1,5}$",
@@ -109,6 +114,18 @@ impl Lexeme {
                 days(text).is_some(),
                 "a duration is a whole number with d for days or y for years, from 1d to 100y",
                 "write it like 60d or 5y",
+            ),
+            // A person who wrote a share is told about shares.
+            Self::LeadTime if text.contains(['%', '/', '.']) => demand(
+                lead_time(text).is_some(),
+                "a share of the lifetime is a whole number of percent, from 1% to 99%",
+                "write it like 33%, or as a number of days such as 60d",
+            ),
+            Self::LeadTime => demand(
+                lead_time(text).is_some(),
+                "a time before the end is a number of days or years, from 1d to 100y, or a share of the lifetime, from 1% \
+                 to 99%",
+                "write it like 60d, or like 33% for the last third of the certificate's lifetime",
             ),
             Self::Wait => demand(
                 seconds(text).is_some(),
@@ -192,6 +209,16 @@ pub(crate) fn days(text: &str) -> Option<u32> {
     measure(text, [('d', 1), ('y', 365)], 36_500)
 }
 
+/// The time before a certificate's end in `60d`, `5y` or `33%`.
+pub(crate) fn lead_time(text: &str) -> Option<LeadTime> {
+    match text.strip_suffix('%') {
+        // A leading zero would be read as a misprint.
+        Some(number) if number.starts_with('0') => None,
+        Some(number) => whole(number).and_then(|n| u8::try_from(n).ok()).and_then(Percent::new).map(LeadTime::Share),
+        None => days(text).map(LeadTime::Days),
+    }
+}
+
 /// The number of seconds in `120s` or `5m`, from 1 second to 1 hour.
 pub(crate) fn seconds(text: &str) -> Option<u32> {
     measure(text, [('s', 1), ('m', 60)], 3_600)
@@ -257,6 +284,18 @@ mod tests {
         assert_eq!(days("5y"), Some(1825));
         for bad in ["60", "d", "0d", "-1d", "+5d", "1.5y", "101y", "99999999999y", "5 y", "5w"] {
             assert_eq!(days(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_before_the_end_is_a_duration_or_a_share() {
+        let share = |number| Percent::new(number).map(LeadTime::Share);
+        assert_eq!(lead_time("60d"), Some(LeadTime::Days(60)));
+        assert_eq!(lead_time("5y"), Some(LeadTime::Days(1825)));
+        assert_eq!((lead_time("1%"), lead_time("33%"), lead_time("99%")), (share(1), share(33), share(99)));
+        for bad in ["0%", "100%", "256%", "033%", "+5%", "-5%", "33.5%", "33 %", "%", "1/3", "33", "0d", "five"] {
+            assert_eq!(lead_time(bad), None, "{bad}");
+            assert!(Lexeme::LeadTime.check(bad).is_err(), "{bad}");
         }
     }
 

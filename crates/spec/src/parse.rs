@@ -107,7 +107,7 @@ fn build(source: SourceText, root: &Node) -> Spec {
         stores: root.pairs_of("stores").into_iter().map(|(pattern, node)| (pattern, store(node))).collect(),
         services: root.pairs_of("services").into_iter().map(|(pattern, node)| (pattern, service(node))).collect(),
         accept: root.maps_of("accept").into_iter().filter_map(accept).collect(),
-        warn_before_days: days("warn_before"),
+        warn_before: policy.and_then(|p| p.read_of("warn_before", lexeme::lead_time)).map(|at| at.value),
         grace_days: days("patience"),
         observation_max_age_days: days("observation_max_age"),
         keep_runs: policy.and_then(|p| p.read_of("keep_runs", lexeme::count)).map(|at| at.value),
@@ -145,7 +145,7 @@ fn identity(node: &Node) -> IdentitySpec {
         key: node.read_of("key", pick::key_kind),
         signature: node.read_of("signature", pick::hash),
         validity_days: node.read_of("validity", lexeme::days),
-        renew_before_days: node.read_of("renew_before", lexeme::days),
+        renew_before: node.read_of("renew_before", lexeme::lead_time),
         rotation: node.read_of("rotation", rotation),
     }
 }

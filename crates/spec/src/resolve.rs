@@ -105,7 +105,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             })
             .collect(),
         policy: Policy {
-            warn_before_days: spec.warn_before_days.unwrap_or(60),
+            warn_before: spec.warn_before.unwrap_or_default(),
             grace_days: spec.grace_days.unwrap_or(7),
             observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
             keep_runs: spec.keep_runs.unwrap_or(20),

@@ -80,6 +80,7 @@ fn scalar(lexeme: Lexeme) -> Map<String, Value> {
         }
         Lexeme::Fqdn
         | Lexeme::Days
+        | Lexeme::LeadTime
         | Lexeme::Wait
         | Lexeme::Date
         | Lexeme::Country

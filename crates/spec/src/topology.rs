@@ -3,6 +3,7 @@
 
 mod access;
 mod key;
+mod lead_time;
 mod older;
 mod options;
 mod path;
@@ -17,6 +18,7 @@ use trustmason_keystore::{Alias, Fingerprint, Password};
 
 pub use access::{Access, Disks, DriveName, Drives};
 pub use key::{KeyAt, KeyPlace};
+pub use lead_time::{LeadTime, Percent};
 pub use older::{AliasPrefix, OlderAlias};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, WantedValue};
 pub use path::HostPath;
@@ -246,8 +248,8 @@ pub struct IdentityDef {
     pub issuer_explicit: bool,
     /// The validity of a new certificate in days.
     pub validity_days: u32,
-    /// The number of days before its end at which the certificate is replaced.
-    pub renew_before_days: u32,
+    /// How long before its end the certificate is replaced.
+    pub renew_before: LeadTime,
     /// How the certificate is replaced.
     pub rotation: Rotation,
     /// Names beside the FQDN that the certificate may and should carry (`names:`).
@@ -488,8 +490,8 @@ pub struct Accept {
 /// Limits for the whole estate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Days before its end from which a certificate is `expiring`.
-    pub warn_before_days: u32,
+    /// How long before its end a certificate is `expiring`.
+    pub warn_before: LeadTime,
     /// Days for which a wait, such as a pending restart, is information. A longer wait is an error.
     pub grace_days: u32,
     /// Days after which a mirror or a claim is `observation-old`.

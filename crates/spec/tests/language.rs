@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::Alias;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, CertificateSource, Disks, Drives, Issuer, KeyKind, Ownership, Rotation, SecretSource, ServiceDef,
-    SignatureHash, StoreDef, Topology, WriteMode,
+    Access, Anchor, CertificateSource, Disks, Drives, Issuer, KeyKind, LeadTime, Ownership, Rotation, SecretSource,
+    ServiceDef, SignatureHash, StoreDef, Topology, WriteMode,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -310,7 +310,7 @@ hosts:
     let of = |name: &str| &topology.identities[&IdentityId::parse(&format!("c.x.example/{name}")).unwrap()];
     let (wsm, vxml) = (of("wsm"), of("vxml"));
     assert_eq!((wsm.key, vxml.key), (KeyKind::Rsa(4096), KeyKind::Rsa(3072)));
-    assert_eq!((wsm.validity_days, wsm.renew_before_days), (730, 30));
+    assert_eq!((wsm.validity_days, wsm.renew_before), (730, LeadTime::Days(30)));
     assert_eq!((wsm.signature, wsm.issuer.clone()), (SignatureHash::Sha256, Issuer::SelfSigned));
     assert_eq!((wsm.issuer_explicit, vxml.issuer_explicit), (true, false));
     let subject: Vec<(&str, &str)> = wsm.subject.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -389,7 +389,7 @@ policy: {{ warn_before: 1y, keep_runs: 3 }}
     assert_eq!(topology.distrust.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ab".repeat(31) + "cd"]);
     assert_eq!(topology.accept[0].until, "2027-01-31");
     let policy = topology.policy;
-    assert_eq!((policy.warn_before_days, policy.grace_days, policy.observation_max_age_days), (365, 7, 30));
+    assert_eq!((policy.warn_before, policy.grace_days, policy.observation_max_age_days), (LeadTime::Days(365), 7, 30));
     assert_eq!((policy.keep_runs, policy.keep_days), (3, 90));
 }
 

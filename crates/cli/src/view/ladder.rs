@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use trustmason_host::converge::{RemainingWork, Scope};
 use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::finding::FindingKind;
-use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Plan, PlanOptions, Restart, Wait};
+use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Plan, PlanOptions, Restart, UnchangedTrusters, Wait};
 use trustmason_plan::shell::Command;
 use trustmason_plan::target::TargetName;
 use trustmason_plan::text::{day, escape};
 use trustmason_plan::waits::Waits;
+use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Side;
 
 use super::{BAD, BOLD, DIM, WARN, line, paint, style};
@@ -98,7 +99,7 @@ pub(crate) fn because(restart: &Restart) -> String {
 
 /// Writes the rotations of a plan: what waits for what, phase by phase.
 pub(crate) fn rotations(out: &mut String, plan: &Plan) {
-    if plan.forecast.is_empty() && plan.barriers.is_empty() {
+    if plan.forecast.is_empty() && plan.barriers.is_empty() && unchanged(plan).next().is_none() {
         return;
     }
     line!(out, "{}", paint(BOLD, "Rotation without an outage; each apply works until a person must act:"));
@@ -107,6 +108,9 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
         plan.changes.iter().filter(|c| c.phase == Phase::Extend).filter(made).map(|c| format!("#{}", c.id)).collect();
     if !now.is_empty() {
         line!(out, "  {:<9} {}, above", Phase::Extend.to_string(), now.join(", "));
+    }
+    for (identity, why) in unchanged(plan) {
+        line!(out, "  {:<9} the stores that trust {identity}: {why}", "unchanged");
     }
     for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
         for one in plan.forecast.iter().filter(|f| f.phase == phase) {
@@ -117,6 +121,11 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
         }
     }
     out.push('\n');
+}
+
+/// The identities whose renewal changes none of the stores that trust them, each with the reason.
+pub(crate) fn unchanged(plan: &Plan) -> impl Iterator<Item = (&IdentityId, &UnchangedTrusters)> {
+    plan.identities.iter().filter_map(|view| Some((&view.id, view.unchanged.as_ref()?)))
 }
 
 /// A later change as one line.

@@ -199,13 +199,16 @@ impl Ticket<'_> {
     /// Writes the later phases.
     fn phases(&self, page: &mut Markdown) {
         let Self { plan, .. } = self;
-        if plan.forecast.is_empty() && plan.barriers.is_empty() {
+        if plan.forecast.is_empty() && plan.barriers.is_empty() && ladder::unchanged(plan).next().is_none() {
             return;
         }
         page.heading(2, "Later phases");
         page.paragraph(
             "Each phase gets a plan of its own later; each `trustmason apply` works until a person must act.",
         );
+        for (identity, why) in ladder::unchanged(plan) {
+            page.item(inline!["**unchanged**: the stores that trust ", text(identity), ": ", text(why)]);
+        }
         for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
             for one in plan.forecast.iter().filter(|f| f.phase == phase) {
                 let alias = one.alias.as_ref().map(|alias| inline![" ", code(alias)]).unwrap_or_default();

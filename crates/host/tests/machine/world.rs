@@ -31,8 +31,9 @@ use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
     Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
-    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach,
-    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology, WriteMode,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, LeadTime, Mirror, Ownership, Pkcs12Scheme, Policy,
+    Reach, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology,
+    WriteMode,
 };
 
 /// The person who begins the runs of this world.
@@ -264,7 +265,7 @@ pub fn identity_def(host: &str, name: &str, source: CertificateSource, write: Wr
         issuer: Issuer::SelfSigned,
         issuer_explicit: false,
         validity_days: 1825,
-        renew_before_days: 60,
+        renew_before: LeadTime::Default,
         rotation: Rotation::Immediate,
         names: Vec::new(),
         restart: vec![ServiceId::new(fqdn(host), name)],
@@ -546,7 +547,7 @@ fn topology(root: &Path, format: Format) -> Topology {
         secret_variables: BTreeSet::new(),
         accept: Vec::new(),
         policy: Policy {
-            warn_before_days: 60,
+            warn_before: LeadTime::Default,
             grace_days: 7,
             observation_max_age_days: 30,
             keep_runs: 20,

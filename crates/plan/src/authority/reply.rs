@@ -12,7 +12,7 @@
 //! | `reply-san` | the certificate has exactly the names that the request asked for: VOS refuses anything else |
 //! | `reply-eku` | if the certificate limits its use, it allows what the identity needs as a server, a client or both |
 //! | `reply-weak-crypto` | no SHA-1, no short key, no CA's certificate, no critical extension that peers do not know |
-//! | `reply-dates` | the certificate is valid now, and its issuers do not end before it |
+//! | `reply-dates` | the certificate is valid now and not due for renewal, and its issuers do not end before it |
 //! | `reply-encoding` | the file can be read as certificates |
 
 use std::collections::BTreeSet;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::path::{PathRule, Refused, TlsUse};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
+use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{ExtendedUsage, IdentityDef, Topology};
 
 use super::Authority;
@@ -83,8 +84,21 @@ pub(crate) fn reply(
         current.is_some_and(|current| current.fingerprint() == print || current.spki_der() == c.spki_der())
             || observed.ledger.predecessors.contains_key(&print)
             || topology.distrust.contains_key(&print)
+            || is_of_another(topology, observed, def, c)
     };
     judge(authority, def, staged, &spent, now)
+}
+
+/// Whether a certificate has the present or the staged key of another identity of the same host. Such a certificate
+/// answers that identity's request.
+fn is_of_another(topology: &Topology, observed: &Observed, def: &IdentityDef, certificate: &Certificate) -> bool {
+    let first = IdentityId::new(def.id.host.clone(), "");
+    let beside = topology.identities.range(first..).map(|(_, other)| other);
+    beside.take_while(|other| other.id.host == def.id.host).filter(|other| other.id != def.id).any(|other| {
+        let staged = observed.staged(&other.id).map(|look| &look.certificate);
+        let keys = super::present(observed, other).into_iter().chain(staged);
+        keys.map(|c| c.spki_der()).any(|key| key == certificate.spki_der())
+    })
 }
 
 /// A reply that passed every guard, with its issuers.
@@ -99,7 +113,7 @@ fn good(
 }
 
 /// Judges the files in an authority's inbox for an identity's staged key. `spent` tells the certificates that the
-/// identity has, that somebody had before, or that the spec distrusts.
+/// identity or another one of its host has, that somebody had before, or that the spec distrusts.
 fn judge(
     authority: &Authority<'_>,
     def: &IdentityDef,
@@ -164,7 +178,7 @@ fn judge_one(
     faults.extend(unfit(def, leaf).into_iter().map(|what| (FindingKind::ReplyEku, what)));
     faults.extend(weak(leaf, &judged).into_iter().map(|what| (FindingKind::ReplyWeakCrypto, what)));
     let dates = judged.iter().filter(|fault| fault.is_of_dates());
-    faults.extend(dates.map(|fault| (FindingKind::ReplyDates, fault.to_string())));
+    faults.extend(dates.map(|fault| (FindingKind::ReplyDates, ill_dated(authority, fault))));
     // The path is judged last, because its signatures cost most. Its refusal is not reported if the certificate has a
     // fault of the same kind.
     let issuers = match authority.path(leaf, tls_use(def), now) {
@@ -309,6 +323,20 @@ fn weak(leaf: &Certificate, judged: &[Violation]) -> Vec<String> {
         .extend(critical.map(|oid| format!("its extension {oid} is critical, which breaks handshakes with VOS nodes")));
     faults.extend(constraints::unwritable(leaf));
     faults
+}
+
+/// A fault of a reply's dates. If no reply with this lifetime could ever do, the spec or the authority must change.
+fn ill_dated(authority: &Authority<'_>, fault: &Violation) -> String {
+    match fault {
+        Violation::RenewDue { rule, .. } if rule.is_whole_life() => format!(
+            "{name} issued it for {}, but its `renew_before` is {}, so it would be due from its first day; write \
+             `renew_before` as a share of the lifetime, such as 33%, or ask {name} for a longer lifetime",
+            rule.lifetime(),
+            rule.before(),
+            name = authority.name,
+        ),
+        _ => fault.to_string(),
+    }
 }
 
 /// One line for each issuer that ends before the certificate does.

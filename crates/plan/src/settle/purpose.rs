@@ -60,7 +60,7 @@ pub(super) fn before(context: &PlanContext<'_>, def: &IdentityDef, file: &Certif
     // In a store without aliases, nothing says which identity of the host a certificate belonged to.
     let is_alone = context.topology.identities.keys().filter(|id| id.host == def.id.host).count() == 1;
     let is_its = |edge: &Edge, entry: &&Entry| match (&edge.alias, entry.alias.as_ref().map(StoredAlias::fold)) {
-        (Some(alias), Some(stored)) => *alias == stored || edge.was.contains(&stored),
+        (Some(alias), Some(stored)) => *alias == stored || edge.was.iter().any(|old| old.is_exactly(&stored)),
         (None, _) => is_alone,
         (Some(_), None) => false,
     };

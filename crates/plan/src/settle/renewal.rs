@@ -131,8 +131,7 @@ pub(super) fn soft_findings(
         .filter(|f| !f.demands_new())
         .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
         .collect();
-    let terms =
-        Terms { renew_before_days: def.renew_before_days, warn_before_days: context.topology.policy.warn_before_days };
+    let terms = Terms { renew_before: Some(def.renew_before), warn_before: Some(context.topology.policy.warn_before) };
     if constraints::dates(current, terms, context.now).end == ExpiryStage::Soon {
         let message = format!("it ends on {}", text::day(current.not_after()));
         findings

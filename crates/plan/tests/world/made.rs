@@ -66,13 +66,13 @@ pub fn params(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> rcgen::Cert
     params
 }
 
-/// The n-th certificate that is created for an identity. The same order is created once for a whole test binary, so
-/// that worlds which did the same are equal.
+/// The n-th certificate that is created for an identity. The same order of the same identity is created once for a whole
+/// test binary, so that worlds which did the same are equal.
 pub fn mint(def: &IdentityDef, n: usize, at: Timestamp) -> Pair {
     static MADE: Mutex<BTreeMap<String, Pair>> = Mutex::new(BTreeMap::new());
     let order = trustmason_plan::mint::order(def, at);
     let mut made = MADE.lock().unwrap();
-    made.entry(format!("{n} {order:?}")).or_insert_with(|| fresh(&order, n)).clone()
+    made.entry(format!("{} {n} {order:?}", def.id)).or_insert_with(|| fresh(&order, n)).clone()
 }
 
 fn fresh(order: &trustmason_plan::mint::Order, n: usize) -> Pair {

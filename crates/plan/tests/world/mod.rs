@@ -16,8 +16,8 @@ use trustmason_plan::change::Edit;
 use trustmason_plan::ledger::{Ack, Ledger};
 use trustmason_plan::memory::LedgerEffect;
 use trustmason_plan::observed::{
-    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
-    Unclear,
+    FailureClass, HostLook, InboxLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts,
+    StoreLook, Unclear,
 };
 use trustmason_plan::outline::{Expect, Plan, PlanOptions, StoreVerdict};
 use trustmason_plan::pack::KnownCertificates;
@@ -26,9 +26,9 @@ use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
     Access, Anchor, CertificateSource, Constraints, Disks, Edge, Exported, FileStore, Host, HostPath, IdentityDef,
-    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, Mirror, OlderAlias, Ownership, Pkcs12Scheme, Policy,
-    Reach, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject, Topology,
-    WriteMode,
+    Issuer, KeyAt, KeyKind, KeyPlace, Keystore, KeystoreFormat, LeadTime, Mirror, OlderAlias, Ownership, Pkcs12Scheme,
+    Policy, Reach, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, StoreDef, StoreKind, Subject,
+    Topology, WriteMode,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -158,6 +158,8 @@ pub struct World {
     pub topology: Topology,
     pub disk: BTreeMap<StoreId, Disk>,
     pub sources: BTreeMap<Subject, SourceLook>,
+    /// The inboxes of authorities, by name.
+    pub inboxes: BTreeMap<String, InboxLook>,
     pub unreachable: BTreeSet<Fqdn>,
     pub ledger: Ledger,
     pub unclear: Vec<Unclear>,
@@ -177,7 +179,12 @@ pub enum Seed {
 
 /// The bytes of a JKS with these entries, in this order, with the aliases spelled as given.
 pub fn jks(seeds: &[Seed]) -> Vec<u8> {
-    let mut bytes = Store::create(Format::Jks);
+    keystore(Format::Jks, seeds)
+}
+
+/// The bytes of a keystore with these entries, in this order, with the aliases spelled as given.
+pub fn keystore(format: Format, seeds: &[Seed]) -> Vec<u8> {
+    let mut bytes = Store::create(format);
     let mut rng = getrandom::SysRng;
     let mut rng = rand_core::UnwrapErr(&mut rng);
     for (n, seed) in seeds.iter().enumerate() {
@@ -268,7 +275,7 @@ pub fn identity_def(host: &Fqdn, name: &str, source: CertificateSource, write: W
         issuer: Issuer::SelfSigned,
         issuer_explicit: false,
         validity_days: 1825,
-        renew_before_days: 60,
+        renew_before: LeadTime::Default,
         rotation: Rotation::Immediate,
         names: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), name)],
@@ -318,7 +325,7 @@ pub fn topology(hosts: usize) -> Topology {
         secret_variables: BTreeSet::new(),
         accept: Vec::new(),
         policy: Policy {
-            warn_before_days: 60,
+            warn_before: LeadTime::Default,
             grace_days: 7,
             observation_max_age_days: 30,
             keep_runs: 20,
@@ -401,6 +408,7 @@ impl World {
             topology,
             disk,
             sources,
+            inboxes: BTreeMap::new(),
             unreachable: BTreeSet::new(),
             ledger: Ledger::default(),
             unclear: Vec::new(),
@@ -423,6 +431,7 @@ impl World {
         let mut observed =
             Observed { sources: self.sources.clone(), ledger: self.ledger.clone(), ..Observed::default() };
         observed.unclear.clone_from(&self.unclear);
+        observed.inboxes.clone_from(&self.inboxes);
         for name in self.topology.hosts.keys() {
             let look = if self.unreachable.contains(name) {
                 HostLook::Unreachable("its root is empty".to_owned())

@@ -1,8 +1,8 @@
 //! The table of the estate spec. The table is data only; `shape` does the checks.
 
 use super::{
-    COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, OLDER_ALIAS, PAIR, PLACEMENT, REACHES,
-    SCHEMES, SECRET, SHA256, TEXT, WRITES,
+    COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, LEAD_TIME, NAME, OLDER_ALIAS, PAIR, PLACEMENT,
+    REACHES, SCHEMES, SECRET, SHA256, TEXT, WRITES,
 };
 use crate::lexeme::Lexeme;
 use crate::shape::{KnownFields, Shape, optional, record, required};
@@ -73,7 +73,7 @@ static IDENTITY: KnownFields = record(
         optional("key", Shape::Words(KEYS), "key kind and size"),
         optional("signature", Shape::Words(HASHES), "signature hash"),
         optional("validity", DAYS, "how long a new certificate is valid"),
-        optional("renew_before", DAYS, "how long before its end a new one is made"),
+        optional("renew_before", LEAD_TIME, "how long before its end a new one is made, or the share of its lifetime"),
         optional(
             "rotation",
             Shape::Words(&["staged", "immediate"]),
@@ -238,7 +238,11 @@ static ACCEPT: KnownFields = record(
 static POLICY: KnownFields = record(
     "a policy",
     &[
-        optional("warn_before", DAYS, "certificates that end within this time are `expiring`"),
+        optional(
+            "warn_before",
+            LEAD_TIME,
+            "certificates that end within this time, or share of their lifetime, are `expiring`",
+        ),
         optional("patience", DAYS, "how long a pending step stays information before it becomes an error"),
         optional("observation_max_age", DAYS, "how old a mirror or a confirmation may be"),
         optional("keep_runs", COUNT, "number of newest runs that keep their backups at any age"),

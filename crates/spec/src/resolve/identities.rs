@@ -14,12 +14,11 @@ use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
 use crate::template;
 use crate::topology::{
-    CertificateSource, CommonName, Constraints, ExtendedUsage, IdentityDef, Issuer, KeyAt, KeyKind, KeyPlace, NeededBy,
-    Rotation, SignatureHash, UsageNeed, WriteMode,
+    CertificateSource, CommonName, Constraints, ExtendedUsage, IdentityDef, Issuer, KeyAt, KeyKind, KeyPlace, LeadTime,
+    NeededBy, Rotation, SignatureHash, UsageNeed, WriteMode,
 };
 
 const VALIDITY_DAYS: u32 = 1825;
-const RENEW_BEFORE_DAYS: u32 = 60;
 
 /// All identities of all hosts.
 pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
@@ -150,7 +149,7 @@ fn one(
         (None, Some(_)) => WriteMode::HandOff,
     };
     let (key, signature) = material(work, id, &identity.constraints, &setting, write);
-    let (validity_days, renew_before_days) = terms(work, id, &setting);
+    let (validity_days, renew_before) = terms(work, id, &setting);
     let issuer = match setting.issuer.as_ref().map(|at| at.value.as_str()) {
         None | Some("self-signed") => Issuer::SelfSigned,
         Some(name) => Issuer::Authority(name.to_owned()),
@@ -176,7 +175,7 @@ fn one(
         issuer,
         issuer_explicit: own.issuer.is_some(),
         validity_days,
-        renew_before_days,
+        renew_before,
         rotation: setting.rotation.as_ref().map_or(Rotation::Staged, |at| at.value),
         names: given.map(|given| given.names.clone()).unwrap_or_default(),
         restart: restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
@@ -278,18 +277,21 @@ fn breaks<T>(work: &mut Resolver<'_>, at: &At<T>, id: &IdentityId, demand: &str)
     work.once(fault.hint(hint));
 }
 
-/// Validity and renewal in days. A certificate that is due from its first day would be regenerated in every run.
-fn terms(work: &mut Resolver<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
+/// Validity in days, and renewal. A certificate that is due from its first day would be regenerated in every run.
+fn terms(work: &mut Resolver<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, LeadTime) {
     let validity = setting.validity_days.as_ref().map_or(VALIDITY_DAYS, |at| at.value);
-    let renew = setting.renew_before_days.as_ref().map_or(RENEW_BEFORE_DAYS, |at| at.value);
-    if renew >= validity {
-        let place: Option<Span> =
-            setting.validity_days.as_ref().or(setting.renew_before_days.as_ref()).map(|at| at.place);
+    let renew_before = setting.renew_before.as_ref().map(|at| at.value).unwrap_or_default();
+    // The default and every share are shorter than the lifetime.
+    if let LeadTime::Days(renew) = renew_before
+        && renew >= validity
+    {
+        let validity_at = setting.validity_days.as_ref().map(|at| at.place);
+        let place: Option<Span> = validity_at.or(setting.renew_before.as_ref().map(|at| at.place));
         let message = format!(
             "{id} would be due for renewal from its first day: valid {validity} days, renewed {renew} days before its end"
         );
         let fault = work.spec.source.error(place.unwrap_or_default(), message);
         work.once(fault.hint("make `validity` longer or `renew_before` shorter"));
     }
-    (validity, renew)
+    (validity, renew_before)
 }
