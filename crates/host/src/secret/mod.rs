@@ -76,7 +76,7 @@ enum SecretErrorKind {
     Failed { program: String, status: String, noise: Noise },
     #[error("`{program}` printed something that is not UTF-8 text")]
     OutputNotText { program: String },
-    #[error("no document says where it is in this release; name its place in one of {} ways: {}", .0.len(), numbered(.0))]
+    #[error("the profile does not know where it is in this release, so the spec must say it: {}", numbered(.0))]
     Unstated(Vec<String>),
     #[error("reading what `{program}` printed failed: {cause}")]
     Pipe { program: String, cause: std::io::Error },
