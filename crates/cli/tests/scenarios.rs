@@ -41,6 +41,7 @@ scenarios! {
     alias_conflicts
     blocked_stores
     changed_alias
+    common_names_of_documents
     distrust
     empty_identity_store
     exports_out_of_date
@@ -55,6 +56,8 @@ scenarios! {
     one_certificate_of_two_nodes
     one_file_twice
     pem_folder_and_pair
+    purpose_of_exported_certificates
+    replies_for_servers_only
     retired_host
     rollback
     rotation_by_a_ca
