@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use support::{CANARY, CertificateContent, Estate, NOW, SPEC, certificate, key, parsed, pem, put};
 use trustmason_keystore::{
     Certificate, Credential, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store,
@@ -61,6 +61,28 @@ fn replace_wsm(estate: &Estate, key: NewKey, chain: Vec<Arc<Certificate>>) {
 
 fn content(fqdn: &str) -> Vec<u8> {
     certificate(&CertificateContent::of(fqdn, 5000))
+}
+
+/// A later certificate of Finesse with one extended key usage, as a person puts it into `certificates_dir`. A CA whose
+/// subject is that of a public root may have issued it.
+fn exported_for(e: &Estate, usage: ExtendedKeyUsagePurpose, by: Option<&[(DnType, &str)]>) {
+    let mut params = CertificateParams::new(vec!["fina.acme.example".to_owned()]).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "fina.acme.example");
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.extended_key_usages = vec![usage];
+    let made = match by {
+        None => params.self_signed(&key(6)),
+        Some(subject) => {
+            let mut issuer = CertificateParams::default();
+            issuer.distinguished_name = DistinguishedName::new();
+            for (attribute, value) in subject {
+                issuer.distinguished_name.push(attribute.clone(), *value);
+            }
+            params.signed_by(&key(6), &rcgen::Issuer::new(issuer, key(7)))
+        }
+    };
+    put(&e.path("certs/fina.acme.example.pem"), pem(made.unwrap().der()).as_bytes());
 }
 
 const CASES: &[Case] = &[
@@ -165,8 +187,8 @@ const CASES: &[Case] = &[
             broken(|e| {
                 let pair = KeyPair::from_pem_and_sign_algo(&key(3).serialize_pem(), &rcgen::PKCS_RSA_SHA384).unwrap();
                 let mut params = CertificateParams::new(vec!["cvp1.acme.example".to_owned()]).unwrap();
-                params.distinguished_name = rcgen::DistinguishedName::new();
-                params.distinguished_name.push(rcgen::DnType::CommonName, "cvp1.acme.example");
+                params.distinguished_name = DistinguishedName::new();
+                params.distinguished_name.push(DnType::CommonName, "cvp1.acme.example");
                 params.not_before = rcgen::date_time_ymd(2026, 1, 1);
                 let der = params.self_signed(&pair).unwrap().der().to_vec();
                 replace_wsm(e, NewKey::Plain(Zeroizing::new(key(3).serialize_der())), vec![parsed(&der)]);
@@ -203,6 +225,23 @@ const CASES: &[Case] = &[
         },
         "shadowed-store",
         "adsa",
+    ),
+    ("D23", || broken(|e| exported_for(e, ExtendedKeyUsagePurpose::ClientAuth, None)), "eku-missing", "pcce-12.5/T8"),
+    ("D23", || broken(|e| exported_for(e, ExtendedKeyUsagePurpose::ServerAuth, None)), "client-auth-lost", "fina"),
+    (
+        "D23",
+        || {
+            broken(|e| {
+                let public = [
+                    (DnType::CountryName, "US"),
+                    (DnType::OrganizationName, "Internet Security Research Group"),
+                    (DnType::CommonName, "ISRG Root X1"),
+                ];
+                exported_for(e, ExtendedKeyUsagePurpose::ServerAuth, Some(&public));
+            })
+        },
+        "public-issuer",
+        "CN=ISRG Root X1",
     ),
     (
         "D25",

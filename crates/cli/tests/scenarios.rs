@@ -42,6 +42,7 @@ scenarios! {
     aliases_of_another_tool
     blocked_stores
     changed_alias
+    common_names_of_documents
     distrust
     empty_identity_store
     exports_out_of_date
@@ -56,6 +57,8 @@ scenarios! {
     one_certificate_of_two_nodes
     one_file_twice
     pem_folder_and_pair
+    purpose_of_exported_certificates
+    replies_for_servers_only
     retired_host
     rollback
     rotation_by_a_ca

@@ -30,6 +30,7 @@ mod laws;
 mod loads;
 #[path = "model/main.rs"]
 mod model;
+mod purpose;
 mod replies;
 mod rotation;
 mod served;

@@ -14,8 +14,8 @@ use trustmason_keystore::Certificate;
 use trustmason_plan::finding::FindingKind;
 use trustmason_plan::observed::{InboxFile, InboxLook, SourceLook, StagedKey, StagedLook};
 use trustmason_plan::outline::{Plan, PlanOptions};
-use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
+use trustmason_spec::name::{IdentityId, RuleId};
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, ExtendedUsage, Issuer, NeededBy, Subject, UsageNeed};
 use world::{DAY, NOW, Pair, World, found, host, now};
 
 /// The change that makes a reply bad.
@@ -63,12 +63,22 @@ struct Estate {
     waiting: KeyPair,
     declared: Vec<(Arc<Certificate>, bool)>,
     inbox: Vec<Vec<Arc<Certificate>>>,
+    /// The usages that rules and guides need of the `wsm`.
+    needs: Vec<UsageNeed>,
+    public_root: bool,
 }
 
 impl Estate {
     fn new() -> Self {
         let root = ca("Corporate Root", None, |_| {});
-        Self { root, waiting: KeyPair::generate().unwrap(), declared: Vec::new(), inbox: Vec::new() }
+        Self {
+            root,
+            waiting: KeyPair::generate().unwrap(),
+            declared: Vec::new(),
+            inbox: Vec::new(),
+            needs: Vec::new(),
+            public_root: false,
+        }
     }
 
     /// A reply to the pending request.
@@ -84,7 +94,12 @@ impl Estate {
     fn plan(&self) -> Plan {
         let mut world = World::new(1);
         let id = IdentityId::new(host(0), "wsm");
-        world.topology.identities.get_mut(&id).unwrap().issuer = Issuer::Authority("corp-ca".to_owned());
+        let def = world.topology.identities.get_mut(&id).unwrap();
+        def.issuer = Issuer::Authority("corp-ca".to_owned());
+        def.needs.clone_from(&self.needs);
+        if self.public_root {
+            world.topology.public_roots = Box::leak(Box::new([self.root.certificate.fingerprint()].into()));
+        }
         let file = |name: &str| PathBuf::from(format!("ca/{name}.pem"));
         let anchor = |name: &str, certificate: &Certificate, unconstrained| AnchorDef {
             file: file(name),
@@ -172,6 +187,79 @@ fn a_refused_reply_brings_nothing() {
         let plan = estate.plan();
         assert_eq!(said(&plan).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [kind], "{:?}", said(&plan));
         assert_eq!(wanted(&plan), root_only(), "{kind}");
+    }
+}
+
+fn need(usage: ExtendedUsage) -> UsageNeed {
+    let rule = RuleId::new("test", "C1");
+    UsageNeed { usage, by: NeededBy::Rule { rule, why: "it is asked".to_owned() }, source: "page 1".to_owned() }
+}
+
+/// A reply, and an issuer, need allow only what the identity is. What it was able to be before is told if it is lost.
+#[test]
+fn a_reply_must_allow_what_the_identity_needs_and_no_more() {
+    use ExtendedUsage::{ClientAuth, ServerAuth};
+    let purpose = |usage: &ExtendedUsage| match usage {
+        ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
+        ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
+    };
+    let both = [ServerAuth, ClientAuth];
+    type Usages<'u> = &'u [ExtendedUsage];
+    let cases: [(Usages<'_>, Usages<'_>, Usages<'_>, bool, bool); 8] = [
+        // What is needed, what the reply and its issuer allow, whether the reply is used, whether a use is lost.
+        (&[], &[ServerAuth], &both, true, true),
+        (&[ServerAuth], &[ServerAuth], &[ServerAuth], true, true),
+        (&[ServerAuth], &both, &both, true, false),
+        (&[ServerAuth], &[ClientAuth], &both, false, false),
+        (&[ClientAuth], &[ClientAuth], &[ClientAuth], true, false),
+        (&both, &[ServerAuth], &both, false, false),
+        (&both, &both, &[ServerAuth], false, false),
+        (&both, &both, &both, true, false),
+    ];
+    for (needed, leaf, issuer, used, lost) in cases {
+        let mut estate = Estate::new();
+        estate.needs = needed.iter().copied().map(need).collect();
+        let issuing =
+            ca("Issuing", Some(&estate.root), |p| p.extended_key_usages = issuer.iter().map(purpose).collect());
+        let reply = estate.reply(&issuing, |p| p.extended_key_usages = leaf.iter().map(purpose).collect());
+        estate.inbox.push(vec![reply, Arc::clone(&issuing.certificate)]);
+        let plan = estate.plan();
+        let (said, case) = (said(&plan), (needed, leaf, issuer));
+        let kinds: Vec<_> = said.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, if used { vec![] } else { vec![FindingKind::ReplyEku] }, "{case:?} {said:?}");
+        let told: Vec<_> = plan.findings.iter().filter(|f| f.kind == FindingKind::ClientAuthLost).collect();
+        assert_eq!(told.len(), usize::from(lost), "{case:?} {told:?}");
+    }
+}
+
+#[test]
+fn a_refusal_for_the_usage_says_what_needs_it_and_what_to_do() {
+    let mut estate = Estate::new();
+    estate.needs = vec![need(ExtendedUsage::ServerAuth), need(ExtendedUsage::ClientAuth)];
+    let reply = estate.reply(&estate.root, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+    estate.inbox.push(vec![reply]);
+    let said = said(&estate.plan());
+    for part in ["leaves out clientAuth, which test/C1 needs: it is asked", "private CA", "2027-03-15"] {
+        assert!(said[0].1.contains(part), "{part}: {said:?}");
+    }
+}
+
+#[test]
+fn an_authority_with_a_public_root_is_warned_of_before_anything_is_asked_of_it() {
+    let mut estate = Estate::new();
+    let told = |estate: &Estate| {
+        let plan = estate.plan();
+        let of_root = plan.findings.iter().filter(|finding| finding.kind == FindingKind::PublicIssuer);
+        of_root.map(|finding| finding.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&estate), [] as [String; 0]);
+    estate.public_root = true;
+    let told = told(&estate);
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in
+        ["the root of corp-ca, CN=Corporate Root", "200 days since 2026-03-15", "47 from 2029-03-15", "private CA"]
+    {
+        assert!(told[0].contains(part), "{part}: {told:?}");
     }
 }
 

@@ -19,7 +19,7 @@ use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{CertificateSource, DeclaredFormat, HostPath, KeyAt, SecretSource, StoreDef, Topology};
 
-use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
+use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene, Usage};
 use super::names::Names;
 use crate::support::{CANARY, Counting, INSTALLED, file, key, new_key, pem, put, resolved};
 
@@ -274,6 +274,9 @@ impl<'a> Disk<'a> {
         if let Some(names) = &reply.names {
             asked.params.subject_alt_names = dns(names)?;
         }
+        if let Some(usages) = &reply.usages {
+            asked.params.extended_key_usages = purposes(usages);
+        }
         let by = self.issued(&reply.by)?;
         let issuer = Issuer::from_ca_cert_der(&by.der.as_slice().into(), key(by.key)).map_err(|e| e.to_string())?;
         let der = asked.signed_by(&issuer).map_err(|e| e.to_string())?.der().to_vec();
@@ -314,6 +317,9 @@ fn sign(
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     }
+    if let Some(usages) = &content.usages {
+        params.extended_key_usages = purposes(usages);
+    }
     let own = key(own);
     let made = match issuer {
         None => params.self_signed(&own),
@@ -321,6 +327,14 @@ fn sign(
             .and_then(|issuer| params.signed_by(&own, &issuer)),
     };
     made.map(|made| made.der().to_vec()).map_err(|e| e.to_string())
+}
+
+fn purposes(usages: &[Usage]) -> Vec<ExtendedKeyUsagePurpose> {
+    let purpose = |usage: &Usage| match usage {
+        Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
+        Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
+    };
+    usages.iter().map(purpose).collect()
 }
 
 fn valid(params: &mut CertificateParams, from: Date, to: Date) -> Result<(), String> {

@@ -71,6 +71,17 @@ pub struct Certificate {
     pub by: Option<String>,
     /// The certificate whose key this one uses.
     pub key_of: Option<String>,
+    /// The extended key usages. By default both for a certificate that another issued, else none.
+    pub usages: Option<Vec<Usage>>,
+}
+
+/// An extended key usage.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum Usage {
+    #[serde(rename = "serverAuth")]
+    Server,
+    #[serde(rename = "clientAuth")]
+    Client,
 }
 
 impl Default for Certificate {
@@ -84,6 +95,7 @@ impl Default for Certificate {
             path_length: None,
             by: None,
             key_of: None,
+            usages: None,
         }
     }
 }
@@ -153,6 +165,9 @@ pub struct Reply {
     /// The DNS names, if the CA does not use those of the request.
     #[serde(default)]
     pub names: Option<Vec<String>>,
+    /// The extended key usages, if the CA does not use those of the request.
+    #[serde(default)]
+    pub usages: Option<Vec<Usage>>,
 }
 
 fn issued() -> Date {
