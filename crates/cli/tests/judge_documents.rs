@@ -352,6 +352,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert_eq!(fs::read_to_string(room.at(pem)).unwrap().matches("BEGIN CERTIFICATE").count(), 3);
     assert_eq!(fs::read(ssl.join("certs/selfhost.pem")).unwrap(), first);
     assert_eq!(fs::read(ssl.join("rsa/host.pem")).unwrap(), fs::read(room.at(pem)).unwrap());
+    assert_eq!(fs::read(ssl.join("rsa/host.key")).unwrap(), fs::read(room.at(key)).unwrap());
     room.joined("ca/fin.pem", &["certs/fin.x.example.pem", "ca/issuing.pem"]);
     let met =
         |of_server: &str, of_client: &str| room.mutual([pem, key, of_server], ["ca/fin.pem", "ca/leaf.key", of_client]);
