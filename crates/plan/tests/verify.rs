@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::Certificate;
-use trustmason_plan::change::{Change, ChangeId, DeleteReason, Edit, EntryAfter, Material};
+use trustmason_plan::change::{Change, ChangeId, DeleteReason, Edit, EntryAfter, Material, Phase};
 use trustmason_plan::finding::FindingKind;
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::outline::{
-    Blocked, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind, Obstacle, Plan, StoreVerdict, Wait,
+    Blocked, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind, Obstacle, Plan, StoreVerdict, UnchangedTrusters,
+    Wait,
 };
 use trustmason_plan::verify;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
@@ -290,6 +291,15 @@ const BREAKS: &[Break] = &[
         "a reply that is waited for",
         |p| p.barriers[0].waits_for.push(Wait::Reply(IdentityId::new(host(0), "gone"))),
         "speaks of the reply for h0.acme.example/gone",
+    ),
+    (
+        "stores that a renewal leaves as they are, and changes",
+        |p| {
+            let one = p.forecast.iter().find(|one| one.phase == Phase::Withdraw).unwrap().identity.clone();
+            let view = p.identities.iter_mut().find(|view| view.id == one).unwrap();
+            view.unchanged = Some(UnchangedTrusters { authority: "corp-ca".to_owned(), replied: true });
+        },
+        "the stores that trust h1.acme.example/wsm: they do not change, and",
     ),
     ("imports", |p| p.summary.import += 1, "to import"),
     ("replacements", |p| p.summary.replace += 1, "to replace"),
