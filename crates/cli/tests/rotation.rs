@@ -77,7 +77,12 @@ fn the_json_plan_has_the_later_phases() {
     let wait = |host: &str, service: &str| serde_json::json!({ "kind": "restart", "host": host, "service": service });
     let barriers = serde_json::json!([
         { "after_phase": "extend", "waits_for": [wait("adsa.acme.example", "tomcat")] },
-        { "after_phase": "install", "waits_for": [wait("cvp1.acme.example", "wsm"), wait("cvp2.acme.example", "wsm")] },
+        { "after_phase": "install", "waits_for": [
+            wait("cvp1.acme.example", "callserver"),
+            wait("cvp1.acme.example", "wsm"),
+            wait("cvp2.acme.example", "callserver"),
+            wait("cvp2.acme.example", "wsm"),
+        ] },
     ]);
     assert_eq!(plan["barriers"], barriers);
     assert_eq!(plan["interruptions"], serde_json::json!([]));
@@ -138,7 +143,7 @@ fn a_wait_is_no_drift_until_patience_is_over() {
     }
     put(&path, &serde_json::to_vec(&ledger).unwrap());
     let said = estate.run(&["drift"]).code(2).out_has("rotation-waiting       cvp1.acme.example/wsm: ");
-    let said = said.out_has("the old one stays trusted until the restart of cvp1.acme.example/wsm");
+    let said = said.out_has("the old one stays trusted until the restart of cvp1.acme.example/callserver, the restart of cvp1.acme.example/wsm");
     let _ = said.out_has("; this has been waiting too long");
 }
 
@@ -202,7 +207,7 @@ fn explanations_say_what_a_rotation_waits_for() {
         .out_has("planned   ~ regenerate wsm_certificate: all stores that trust it hold");
     assert!(!said.out.contains("awaits"), "{}", said.out);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let _ = explain("cvp1.acme.example/wsm").out_has("  waits for the restart of cvp1.acme.example/wsm\n");
+    let _ = explain("cvp1.acme.example/wsm").out_has("  waits for the restart of cvp1.acme.example/callserver, the restart of cvp1.acme.example/wsm\n");
     let _ = estate.run(&["ack", "*"]).code(0);
     let said = explain("adsa.acme.example/cacerts/cvp1.acme.example~next").out_has("which gets another alias\n");
     let _ = said.out_has("  planned   > rename cvp1.acme.example~next to cvp1.acme.example: ");

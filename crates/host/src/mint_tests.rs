@@ -126,7 +126,10 @@ fn other_kinds_of_key() {
 
 #[test]
 fn what_would_be_renewed_at_once_is_refused() {
+    // By default a certificate is renewed in the last third of its life, however short it is.
     let short = IdentityDef { validity_days: 30, ..identity() };
+    assert!(mint(&short, pool(), now()).is_ok());
+    let short = IdentityDef { renew_before: LeadTime::Days(60), ..short };
     let error = mint(&short, pool(), now()).unwrap_err().to_string();
     assert!(error.contains("would break the rules of the role") && error.contains("identity"), "{error}");
     let weak = IdentityDef {
@@ -165,7 +168,8 @@ fn a_certificate_is_made_at_every_corner_of_the_calendar() {
         assert_eq!((made.not_before(), made.not_after()), (at.as_second(), at.as_second() + 1825 * 86_400), "{text}");
     }
     // A certificate that would have to be replaced at once is refused with a reason, not made.
-    let refused = mint(&identity(), pool(), Timestamp::MAX).unwrap_err().to_string();
+    let sixty = IdentityDef { renew_before: LeadTime::Days(60), ..identity() };
+    let refused = mint(&sixty, pool(), Timestamp::MAX).unwrap_err().to_string();
     assert!(refused.contains("it ends on 9999-12-31, in 1 day"), "{refused}");
     let refused = mint(&identity(), pool(), Timestamp::MIN).unwrap_err().to_string();
     assert!(refused.contains("it would begin before 1970"), "{refused}");
@@ -209,7 +213,8 @@ fn a_lab_authority_signs_what_is_ordered_and_no_longer_than_it_lasts() {
     assert!(refused.contains("`sign_with` is not the key"), "{refused}");
     let (short, key) = authority(10);
     let soon = Signer { certificate: &short, issuers: &[], key: &key };
-    let refused = signed(&identity(), pool(), now(), soon).unwrap_err().to_string();
+    let sixty = IdentityDef { renew_before: LeadTime::Days(60), ..identity() };
+    let refused = signed(&sixty, pool(), now(), soon).unwrap_err().to_string();
     assert!(refused.contains("it ends on"), "it would be due from its first day: {refused}");
 }
 

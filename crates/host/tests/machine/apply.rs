@@ -165,6 +165,7 @@ fn a_key_that_cannot_be_made_fails_its_own_changes_only() {
     let mut world = World::new(Format::Jks);
     for def in world.topology.identities.values_mut() {
         def.validity_days = 30;
+        def.renew_before = trustmason_spec::topology::LeadTime::Days(60);
     }
     let plan = world.plan();
     let outcomes = world.apply(&Disk::new()).unwrap();
