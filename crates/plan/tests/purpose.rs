@@ -133,6 +133,8 @@ fn an_export_that_loses_client_authentication_is_told_before_it_is_imported() {
         world.plan().findings.iter().filter(|f| f.kind == kind && f.identity.as_ref() == Some(&iis)).count()
     };
     let mut world = World::new(2);
+    let held = Seed::Trusted(format!("{}_iis", host(0)), named(host(0).as_str(), &[host(0).as_str()]));
+    world.disk.insert(StoreId::new(host(1), "cacerts"), Disk::File(jks(&[held])));
     assert_eq!(told(&world, FindingKind::ClientAuthLost), 0);
     world.sources.insert(Subject::Identity(iis.clone()), found(&both));
     assert_eq!(told(&world, FindingKind::ClientAuthLost), 0);
