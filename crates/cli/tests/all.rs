@@ -51,6 +51,7 @@ mod judge_kills;
 mod judge_migration;
 mod judge_options;
 mod judge_pkcs12;
+mod judge_reference;
 mod judge_rotation;
 mod kinds;
 mod long_plan;

@@ -11,7 +11,7 @@ use judge::Verdicts;
 use judge::build::{Built, KEY_PASSWORDS, StoreAt, build};
 use judge::craft;
 use judge::jvm::{Held, Jvm, Listing};
-use judge::tool::{climb, plan, still, texts, trustmason, watched};
+use judge::tool::{climb, plan, second_apply_writes_nothing, trustmason};
 
 #[test]
 fn judge_lab_estate_converges() {
@@ -281,25 +281,6 @@ fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String,
         verdicts.that(theirs == ours, || format!("{}: {imports} imports differ from keytool's", store.host));
     }
     verdicts.close("stores with n imports against n runs of keytool");
-}
-
-/// Checks that an apply without work opens no file for writing.
-fn second_apply_writes_nothing(built: &Built, code: i32) {
-    let quiet = [built.root.join("hosts"), built.root.join("certs"), built.root.join(".trustmason")];
-    let before: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
-    let packs = texts(&built.root.join(".trustmason/handoff"));
-    let arguments = ["apply", Built::SPEC, "--auto-approve"];
-    let (said, writes) = watched(built, &arguments).unwrap_or_else(|| (trustmason(built, &arguments), Vec::new()));
-    assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
-    let nothing =
-        if code == 0 { "No changes. Every store holds what the spec declares." } else { "No changes to make now." };
-    assert!(said.stdout.contains(nothing), "{}", said.stdout);
-    for (path, text) in texts(&built.root.join(".trustmason/handoff")) {
-        assert_eq!(packs.get(&path), Some(&text), "a second apply writes {} anew", path.display());
-    }
-    assert!(writes.is_empty(), "a second apply writes:\n{}", writes.join("\n"));
-    let after: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
-    assert!(before == after, "a second apply left traces below {}", built.root.display());
 }
 
 /// Checks that the people at the voice browsers did what the packs say, and that the plan has nothing left.

@@ -12,7 +12,7 @@ use super::javas::program;
 use super::matrix::{WantedTrust, document_003};
 
 /// CVP's store password, random and hostile to shells, as the installer makes it.
-const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
+pub const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
 /// The passwords of other people's private and secret keys.
 pub const KEY_PASSWORDS: &[&str] = &["its own Passw0rd", "another-one"];
 
@@ -20,7 +20,7 @@ pub const KEY_PASSWORDS: &[&str] = &["its own Passw0rd", "another-one"];
 #[derive(Clone, Debug)]
 pub struct StoreAt {
     pub host: String,
-    /// `cacerts` or `keystore`.
+    /// `cacerts`, `jre-cacerts` or `keystore`.
     pub name: &'static str,
     pub path: PathBuf,
     /// `JKS` or `JCEKS`.
@@ -108,16 +108,21 @@ pub fn fresh(spec: &str) -> Built {
 
 fn empty(spec: &str) -> Built {
     let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs");
-    let folder = tempfile::Builder::new().prefix("judge-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let root = folder.path().to_path_buf();
     let cast = Cast::read(&specs.join(spec));
     let mut text = fs::read_to_string(specs.join(spec)).unwrap();
     text.push('\n');
-    fs::write(root.join(Built::SPEC), text).unwrap();
+    let wanted_trust = document_003(&cast);
+    bare_room(&text, cast, wanted_trust)
+}
+
+/// A folder with a spec and without machines.
+pub fn bare_room(spec: &str, cast: Cast, wanted_trust: Vec<WantedTrust>) -> Built {
+    let folder = tempfile::Builder::new().prefix("judge-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let root = folder.path().to_path_buf();
+    fs::write(root.join(Built::SPEC), spec).unwrap();
     for name in ["certs", "old", "hosts"] {
         fs::create_dir(root.join(name)).unwrap();
     }
-    let wanted_trust = document_003(&cast);
     Built {
         folder: Some(folder),
         root,
@@ -133,12 +138,6 @@ fn empty(spec: &str) -> Built {
     }
 }
 
-/// The index of an actor among those of its first role.
-fn rank(cast: &Cast, actor: &Actor) -> usize {
-    let role = [actor.roles[0].as_str()];
-    cast.with(&role).position(|other| other.fqdn == actor.fqdn).unwrap()
-}
-
 impl Built {
     /// Installs the machines: the JDK's own roots in every `cacerts`, the installer's keys in every `.keystore`.
     fn machines(&mut self) {
@@ -147,7 +146,7 @@ impl Built {
         let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         for actor in &self.cast.0 {
             let disk = self.root.join("hosts").join(&actor.fqdn);
-            let nth = rank(&self.cast, actor);
+            let nth = self.cast.rank(actor);
             if actor.is(&["ads", "hds", "rogger", "router", "logger", "pg", "cucm-pg"]) {
                 // Windows ignores case, so every second machine has its folders in another spelling.
                 let java =
@@ -217,7 +216,7 @@ impl Built {
             let actor = self.cast.0.iter().find(|actor| actor.fqdn == fqdn).unwrap();
             let name = match identity {
                 // 003 L127 saves an ADS's certificate as ADS{svr}, and L132 imports it as ICM{svr}. Both names occur.
-                "iis" if actor.is(&["ads"]) && rank(&self.cast, actor) == 0 => format!("ADS{}.cer", actor.short()),
+                "iis" if actor.is(&["ads"]) && self.cast.rank(actor) == 0 => format!("ADS{}.cer", actor.short()),
                 "iis" if actor.is(&["ece"]) => format!("ECE{}.cer", actor.short()),
                 "iis" => format!("ICM{}.cer", actor.short()),
                 "dfp" => format!("DFP{}.CER", actor.short()),
@@ -239,7 +238,7 @@ impl Built {
         let mut first = BTreeSet::new();
         for wanted in self.wanted_trust.iter().filter(|wanted| wanted.store != "tomcat-trust") {
             let truster = self.cast.0.iter().find(|actor| actor.fqdn == wanted.truster).unwrap();
-            let nth = rank(&self.cast, truster);
+            let nth = self.cast.rank(truster);
             let count = counts.entry(wanted.truster.clone()).or_default();
             *count += 1;
             let first_of_rule = first.insert((wanted.truster.clone(), wanted.rule));
@@ -318,7 +317,7 @@ impl Built {
         let [own, other] = [KEY_PASSWORDS[0], KEY_PASSWORDS[1]];
         let first = |store: &&StoreAt, role: &str| {
             let actor = self.cast.0.iter().find(|actor| actor.fqdn == store.host).unwrap();
-            actor.roles[0] == role && rank(&self.cast, actor) == 0
+            actor.roles[0] == role && self.cast.rank(actor) == 0
         };
         let ads = self.stores.iter().find(|store| first(store, "ads")).unwrap();
         craft::genkeypair(ads, "lab-agent", "agent.acme.example", own, &["-validity", "900"]);
@@ -377,7 +376,7 @@ fn keys(actor: &Actor, nth: usize) -> Vec<(&'static str, String, &'static [&'sta
 }
 
 /// The roots of the judging JDK, as a JKS file like those of Java 8.
-fn jdk_roots(to: &Path) {
+pub fn jdk_roots(to: &Path) {
     let settings = craft::run(Command::new("java").args(["-XshowSettings:properties", "-version"]));
     let settings = String::from_utf8_lossy(&settings.stderr).into_owned();
     let home = settings.lines().find_map(|line| line.trim().strip_prefix("java.home = ")).expect("java names its home");

@@ -64,6 +64,31 @@ impl Cast {
         Self(actors.collect())
     }
 
+    /// The hosts of a list of `fixtures/reference`: `FQDN role side cluster publisher` on each line.
+    pub fn listed(text: &str) -> Self {
+        let actors = super::lines(text).map(|line| {
+            let [fqdn, role, _, cluster, publisher] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            Actor {
+                fqdn: fqdn.to_owned(),
+                roles: vec![role.to_owned()],
+                publisher: publisher == "yes" || cluster == "-",
+            }
+        });
+        Self(actors.collect())
+    }
+
+    pub fn get(&self, fqdn: &str) -> &Actor {
+        self.0.iter().find(|actor| actor.fqdn == fqdn).unwrap_or_else(|| panic!("no host {fqdn}"))
+    }
+
+    /// The index of an actor among those of its first role.
+    pub fn rank(&self, actor: &Actor) -> usize {
+        let role = [actor.roles[0].as_str()];
+        self.with(&role).position(|other| other.fqdn == actor.fqdn).unwrap()
+    }
+
     pub fn with<'a>(&'a self, roles: &'a [&'a str]) -> impl Iterator<Item = &'a Actor> {
         self.0.iter().filter(|actor| actor.is(roles))
     }

@@ -42,6 +42,9 @@ pub struct Reading {
     password: String,
 }
 
+/// The host of a call that checks the trust and no name.
+pub const NO_NAME: &str = "-";
+
 /// A store's entries by exact alias.
 pub type Listing = BTreeMap<String, Held>;
 

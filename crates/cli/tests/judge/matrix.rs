@@ -9,7 +9,7 @@ use super::cast::Cast;
 pub struct WantedTrust {
     pub rule: &'static str,
     pub truster: String,
-    /// `cacerts`, `keystore` or `tomcat-trust`.
+    /// `cacerts`, `jre-cacerts`, `keystore` or `tomcat-trust`.
     pub store: &'static str,
     /// The alias as Java stores it, in lower case. `None` on voice operating systems.
     pub alias: Option<String>,
@@ -93,4 +93,38 @@ pub fn document_003(cast: &Cast) -> Vec<WantedTrust> {
         }
     }
     wanted_trust
+}
+
+/// The stores and identities of the reference estates.
+const NAMES: &[&str] = &[
+    "cacerts",
+    "jre-cacerts",
+    "keystore",
+    "tomcat-trust",
+    "iis",
+    "dfp",
+    "tomcat",
+    "wsm",
+    "vxml",
+    "callserver",
+    "oamp",
+    "awdb",
+];
+
+/// The edges of a list of `fixtures/reference`: `FQDN/STORE <- FQDN/IDENTITY ALIAS` on each line.
+pub fn listed(text: &str) -> Vec<WantedTrust> {
+    let known = |name: &str| *NAMES.iter().find(|known| **known == name).unwrap_or_else(|| panic!("unknown: {name}"));
+    let edge = |line: &str| {
+        let [store, "<-", identity, alias] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let ((truster, store), (host, identity)) = (store.split_once('/').unwrap(), identity.split_once('/').unwrap());
+        WantedTrust {
+            rule: "reference",
+            truster: truster.to_owned(),
+            store: known(store),
+            alias: (alias != "-").then(|| alias.to_owned()),
+            host: host.to_owned(),
+            identity: known(identity),
+        }
+    };
+    super::lines(text).map(edge).collect()
 }

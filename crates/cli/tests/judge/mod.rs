@@ -10,9 +10,15 @@ pub mod craft;
 pub mod javas;
 pub mod jvm;
 pub mod matrix;
+pub mod reference;
 pub mod room;
 pub mod services;
 pub mod tool;
+
+/// The lines of a list without comments and empty lines.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
 
 /// The verdicts of one test, so that a failure lists everything that is wrong and not only the first thing.
 #[derive(Default)]

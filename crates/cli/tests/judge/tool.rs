@@ -128,6 +128,25 @@ pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)>
     Some((said, trace.lines().filter(writes).map(str::to_owned).collect()))
 }
 
+/// Checks that an apply without work opens no file for writing.
+pub fn second_apply_writes_nothing(built: &Built, code: i32) {
+    let quiet = [built.root.join("hosts"), built.root.join("certs"), built.root.join(".trustmason")];
+    let before: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
+    let packs = texts(&built.root.join(".trustmason/handoff"));
+    let arguments = ["apply", Built::SPEC, "--auto-approve"];
+    let (said, writes) = watched(built, &arguments).unwrap_or_else(|| (trustmason(built, &arguments), Vec::new()));
+    assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
+    let nothing =
+        if code == 0 { "No changes. Every store holds what the spec declares." } else { "No changes to make now." };
+    assert!(said.stdout.contains(nothing), "{}", said.stdout);
+    for (path, text) in texts(&built.root.join(".trustmason/handoff")) {
+        assert_eq!(packs.get(&path), Some(&text), "a second apply writes {} anew", path.display());
+    }
+    assert!(writes.is_empty(), "a second apply writes:\n{}", writes.join("\n"));
+    let after: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
+    assert!(before == after, "a second apply left traces below {}", built.root.display());
+}
+
 /// Everything below a folder: inode, size, mode and time of last change.
 pub fn still(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, u32, i64, i64)> {
     let mut found = BTreeMap::new();
