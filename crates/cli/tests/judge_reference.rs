@@ -77,7 +77,7 @@ fn converges(release: &'static str, hosts: usize, edges: usize) -> (Reference, J
 fn blocked_without_the_password(estate: &Reference) {
     let said = trustmason(&estate.built, &["plan", Built::SPEC, "--detailed-exitcode"]);
     assert_eq!(said.code, 4, "{}\n{}", said.stdout, said.stderr);
-    for way in ["{ env: CVP_KEYSTORE_PW }", "DecryptKeystoreUtil.bat", "untested", "key: Security.keystorePW"] {
+    for way in ["{ env: NAME }", "DecryptKeystoreUtil.bat", "untested", "key: Security.keystorePW"] {
         assert!(said.stdout.contains(way), "the plan does not say `{way}`\n{}", said.stdout);
     }
     let plan = plan(&estate.built);
