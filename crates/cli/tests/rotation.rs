@@ -207,7 +207,8 @@ fn explanations_say_what_a_rotation_waits_for() {
         .out_has("planned   ~ regenerate wsm_certificate: all stores that trust it hold");
     assert!(!said.out.contains("awaits"), "{}", said.out);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let _ = explain("cvp1.acme.example/wsm").out_has("  waits for the restart of cvp1.acme.example/callserver, the restart of cvp1.acme.example/wsm\n");
+    let _ = explain("cvp1.acme.example/wsm")
+        .out_has("  waits for the restart of cvp1.acme.example/callserver, the restart of cvp1.acme.example/wsm\n");
     let _ = estate.run(&["ack", "*"]).code(0);
     let said = explain("adsa.acme.example/cacerts/cvp1.acme.example~next").out_has("which gets another alias\n");
     let _ = said.out_has("  planned   > rename cvp1.acme.example~next to cvp1.acme.example: ");

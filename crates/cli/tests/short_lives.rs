@@ -4,6 +4,7 @@
 
 use crate::support;
 
+use std::cell::Cell;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ struct Lab {
     root: Vec<u8>,
     serial: u64,
     day: i64,
+    /// The number of commands so far. Each begins ten minutes after the one before, so that time never goes back.
+    commands: Cell<i64>,
 }
 
 impl Lab {
@@ -72,11 +75,12 @@ impl Lab {
             Fingerprint::of(&root)
         );
         put(&estate.path("estate.yaml"), format!("{spec}{authority}").as_bytes());
-        Self { estate, root, serial: 1, day: 0 }
+        Self { estate, root, serial: 1, day: 0, commands: Cell::new(0) }
     }
 
-    /// Runs the program with its clock at this moment of the day.
+    /// Runs the program with its clock at this day.
     fn run(&self, args: &[&str]) -> Said {
+        self.commands.set(self.commands.get() + 1);
         let moment = text::time(self.now()).replace('T', " ").replace('Z', "");
         let mut command = Command::new("faketime");
         command.arg(moment).arg(env!("CARGO_BIN_EXE_trustmason")).args(args).current_dir(self.estate.dir.path());
@@ -84,7 +88,7 @@ impl Lab {
     }
 
     fn now(&self) -> i64 {
-        FIRST + self.day * DAY
+        FIRST + self.day * DAY + self.commands.get() * 600
     }
 
     /// The authority answers every request, for 47 days from now; the last second counts.

@@ -49,8 +49,9 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The first condition that holds decides: distrusted, of a host or name that is gone, held a second time under another
-    /// tool's alias, relied on by others, perhaps needed here, replaced, left over, come back, placed by this tool, not declared in an exclusive store.
+    /// The first condition that holds decides: distrusted, of a host or name that is gone, held a second time under
+    /// another tool's alias, relied on by others, perhaps needed here, replaced, left over, come back, placed by this
+    /// tool, not declared in an exclusive store.
     fn fate(&self, entry: &'a Entry) -> UnwantedEntry<'a> {
         let Some(slot) = trusted(entry) else { return UnwantedEntry::Untouched };
         if self.is_out_of_reach(entry) {
@@ -174,10 +175,9 @@ impl<'a> Comparison<'a> {
         let stays =
             |other: &&Entry| other.id != entry.id && self.claimed.contains(&other.id) && !self.is_removed(other.id);
         let found = self.wanted_edges.iter().copied().find(|w| {
-            let served = matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_)));
-            served
-                && w.settled.known() == Some(print)
+            w.settled.known() == Some(print)
                 && w.edge.trace(&stored).is_some()
+                && matches!(self.out.verdicts.get(&w.index), Some(DraftVerdict::Held | DraftVerdict::Draft(_)))
                 && !self.is_anothers_slot(*w, entry)
         });
         found.filter(|_| !self.settlement.in_doubt && self.with_fingerprint(print).iter().any(stays))
