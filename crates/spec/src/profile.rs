@@ -136,8 +136,8 @@ pub(crate) struct Profile {
     pub(crate) extends: Vec<At<ProfileRef>>,
     /// Roles that the profile takes away from those it extends and from those it is joined with, each with the reason.
     pub(crate) removed_roles: BTreeMap<String, String>,
-    /// Rules that the profile takes away from those it extends.
-    pub(crate) removed_rules: Vec<At<String>>,
+    /// Rules that the profile takes away from those it extends, each with the reason.
+    pub(crate) removed_rules: Vec<(At<String>, String)>,
     pub(crate) needs: Vec<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     /// The beginnings of aliases that another tool gives to the entries of any rule.

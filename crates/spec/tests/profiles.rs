@@ -134,6 +134,11 @@ fn a_profile_extends_several_in_order() {
         ["mine", "ucce-12.6", "pcce-15.0", "cce-common", "pcce-12.6.2", "pcce-12.6", "pcce-12.5", "cisco-base"]
     );
     assert!(!topology.edges.iter().any(|e| e.rule.as_str().ends_with("/T1")), "ucce-12.6 takes T1 away");
+    let text = "trustmason: 1\nestate: acme\nprofile: ucce-12.6\nrules: { pcce-12.6/T1: { alias: x } }\n\
+                hosts:\n  c.x.example: { role: cvp }\n";
+    let faults = resolved(text).unwrap_err().to_string();
+    let expected = "the profile `ucce-12.6` has no rule `T1`: only the SPOG talks from the AW to CVP";
+    assert!(faults.contains(expected), "{faults}");
     let faults =
         faults_with("trustmason-profile: 1\nname: mine\nextends: pcce-12.5\nremoved: { rules: { T99: gone } }\n");
     assert!(faults.contains("there is no inherited rule `T99`"), "{faults}");

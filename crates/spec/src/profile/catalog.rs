@@ -29,6 +29,8 @@ pub(crate) struct JoinedProfile {
     pub(crate) roles: BTreeMap<String, Role>,
     /// Roles that a member takes away, each with the name of that member and its reason.
     pub(crate) removed_roles: BTreeMap<String, (String, String)>,
+    /// Rules that a member takes away, each with the name of that member and its reason.
+    pub(crate) removed_rules: BTreeMap<String, (String, String)>,
     /// The rules, by the profile they are written in and their id.
     pub(crate) rules: BTreeMap<(String, String), Rule>,
 }
@@ -142,8 +144,9 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
             all.roles.remove(name);
             all.removed_roles.insert(name.clone(), (profile.name.value.clone(), why.clone()));
         }
-        for id in &profile.removed_rules {
+        for (id, why) in &profile.removed_rules {
             all.rules.retain(|(_, known), _| *known != id.value);
+            all.removed_rules.insert(id.value.clone(), (profile.name.value.clone(), why.clone()));
         }
         for (name, role) in &profile.roles {
             all.removed_roles.remove(name);
@@ -157,6 +160,7 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
             target.restart_order = role.restart_order.or(target.restart_order);
         }
         for (id, rule) in &profile.rules {
+            all.removed_rules.remove(id);
             all.rules.retain(|(_, known), _| known != id);
             all.rules.insert((rule.origin.profile.clone(), id.clone()), rule.clone());
         }
@@ -190,6 +194,7 @@ fn join(mut left: JoinedProfile, right: JoinedProfile) -> Result<JoinedProfile, 
         };
         left.secrets.insert(name, secret);
     }
+    left.removed_rules.extend(right.removed_rules);
     left.removed_roles.extend(right.removed_roles);
     left.roles.retain(|name, _| !left.removed_roles.contains_key(name));
     left.name = format!("{}+{}", left.name, right.name);
@@ -360,7 +365,7 @@ fn join_lists<T: Clone + PartialEq>(mine: &mut Vec<T>, theirs: &[T]) -> Result<(
 
 /// Checks that the rules which a profile takes away are there.
 fn check_removed(profile: &Profile, inherited: &JoinedProfile, faults: &mut Faults) {
-    for id in &profile.removed_rules {
+    for (id, _) in &profile.removed_rules {
         if !inherited.rules.keys().any(|(_, known)| *known == id.value) {
             let known = inherited.rules.keys().map(|(_, id)| id);
             faults.push(dangling(&profile.source, id.place, "inherited rule", &id.value, known));

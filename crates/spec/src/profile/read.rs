@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
             .collect(),
         removed_roles: root.get("removed").map(|removed| removed.text_map_of("roles")).unwrap_or_default(),
         removed_rules: (root.get("removed").map(|removed| removed.pairs_of("rules")).unwrap_or_default().into_iter())
-            .map(|(id, _)| id)
+            .map(|(id, why)| (id, why.text().unwrap_or_default().to_owned()))
             .collect(),
         needs: root.get("needs").map(|needs| needs.texts_of("certificates")).unwrap_or_default(),
         secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::profile_secret(v))).collect(),

@@ -298,12 +298,19 @@ impl<'n> Net<'n> {
                 continue;
             }
             let named = &tweak.rule.value;
+            let rule = named.split_once('/').map_or("", |(_, rule)| rule);
+            let removed = machines.iter().find_map(|m| m.effective.removed_rules.get(rule));
+            if let Some((profile, why)) = removed.filter(|_| !known.contains(named)) {
+                let message = format!("the profile `{profile}` has no rule `{rule}`: {why}");
+                let fault = work.spec.source.error(tweak.rule.place, message).hint("remove the entry");
+                work.faults.push(fault);
+                continue;
+            }
             let message = if known.contains(named) {
                 format!("no host of this estate follows the rule `{named}`")
             } else {
                 format!("there is no rule `{named}` in the profiles of this estate")
             };
-            let rule = named.split_once('/').map_or("", |(_, rule)| rule);
             let meant = known.iter().find(|k| *k != named && k.ends_with(&format!("/{rule}"))).cloned();
             let meant = meant.or_else(|| nearest(named, known.iter().map(String::as_str)));
             let fault = work.spec.source.error(tweak.rule.place, message);
