@@ -100,7 +100,7 @@ fn spec(release: &str, told: Told) -> String {
         if role == "ads" {
             fields.push(format!("vars: {{ CCE_JAVA_HOME: '{CCE_JAVA_HOME}' }}"));
             if told == Told::Databases {
-                fields.push(format!("certificates: {{ awdb: {{ file: certs/sql-of-{fqdn}.cer }} }}"));
+                fields.push(format!("certificates: {{ awdb: {{ file: sql-of-{fqdn}.cer }} }}"));
             }
         }
         text.push_str(&format!("  {fqdn}: {{ {} }}\n", fields.join(", ")));
@@ -235,7 +235,7 @@ impl Reference {
                 "iis" => format!("ICM{}.cer", actor.short()),
                 "dfp" => format!("dfp{}.cer", actor.short()),
                 "tomcat" => format!("{fqdn}.pem"),
-                "awdb" => format!("sql-of-{fqdn}.cer"),
+                "awdb" => format!("../sql-of-{fqdn}.cer"),
                 _ => continue,
             };
             let path = self.built.root.join("certs").join(name);
