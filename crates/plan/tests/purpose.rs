@@ -90,6 +90,26 @@ fn an_old_entry_with_a_common_name_is_replaced_only_if_the_name_is_one_hosts() {
     }
 }
 
+/// A CA's certificate keeps any alias that it has, unless it is the identity's own by the common name.
+#[test]
+fn an_entry_with_a_common_name_is_renamed_although_it_is_marked_as_a_cas() {
+    for (is_unique, renamed) in [(true, 1), (false, 0)] {
+        let mut world = World::new(2);
+        with_common_name(world.topology.identities.get_mut(&wsm()).unwrap(), is_unique);
+        let mut content = params("h0_wsm", &[], -900, 900);
+        content.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let own = signed(content, None);
+        let key = Seed::Key("wsm".to_owned(), own.clone(), "changeit");
+        world.disk.insert(StoreId::new(host(0), "keystore"), Disk::File(jks(&[key])));
+        let store = StoreId::new(host(1), "keystore");
+        let key = Seed::Key("wsm".to_owned(), pool().good[1][0].clone(), "changeit");
+        world.disk.insert(store.clone(), Disk::File(jks(&[key, Seed::Trusted("aw_cert".to_owned(), own)])));
+        let plan = world.plan();
+        let renames = plan.changes.iter().filter(|c| c.store == store && c.finding == FindingKind::WrongAlias).count();
+        assert_eq!(renames, renamed, "{:#?}", plan.changes);
+    }
+}
+
 #[test]
 fn a_usage_that_is_left_out_is_told_with_what_needs_it() {
     let mut def = World::new(1).topology.identities[&wsm()].clone();

@@ -483,7 +483,10 @@ fn a_purpose_and_the_own_usages_become_what_an_identity_needs() {
         assert_eq!(needs(&topology), expected, "{constraints} {rule}");
     }
     let faults = faults_with(&web("{}", ", purpose: servant"));
-    assert!(faults.contains("`servant`") && faults.contains("did you mean `server`?"), "{faults}");
+    assert!(
+        faults.contains("`servant` is not a value of `purpose`") && faults.contains("server, client or both"),
+        "{faults}"
+    );
 }
 
 /// Only rules in use count, and an entry of `trust:` says nothing about what its subject does.
