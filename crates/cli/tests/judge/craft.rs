@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
 
@@ -122,6 +122,19 @@ pub enum Writing {
 /// it. The key is deleted, because it belongs to a machine that the tests cannot see.
 pub fn self_signed(fqdn: &str, what: &str, file: &Path, writing: Writing) {
     let folder = tempfile::tempdir().unwrap();
+    self_signed_by(&new_key(folder.path()), fqdn, what, file, writing);
+}
+
+/// A new RSA key of 2048 bits in a folder.
+pub fn new_key(folder: &Path) -> PathBuf {
+    let key = folder.join("key.pem");
+    run(Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048"));
+    key
+}
+
+/// The same with a key that exists. Making keys takes most of the time of an estate.
+pub fn self_signed_by(key: &Path, fqdn: &str, what: &str, file: &Path, writing: Writing) {
+    let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("openssl.cnf");
     let text = format!(
         "[req]\nprompt = no\ndistinguished_name = subject\nx509_extensions = server\n\
@@ -132,8 +145,7 @@ pub fn self_signed(fqdn: &str, what: &str, file: &Path, writing: Writing) {
     std::fs::write(&settings, text).unwrap();
     let form = if matches!(writing, Writing::Der) { "DER" } else { "PEM" };
     let mut command = Command::new("openssl");
-    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "1825", "-config"]);
-    command.arg(&settings).arg("-keyout").arg(folder.path().join("key.pem"));
+    command.args(["req", "-x509", "-new", "-sha256", "-days", "1825", "-config"]).arg(&settings).arg("-key").arg(key);
     run(command.args(["-outform", form, "-out"]).arg(file));
     if matches!(writing, Writing::Dressed) {
         let plain = std::fs::read_to_string(file).unwrap();

@@ -225,6 +225,8 @@ impl Reference {
     fn exports(&mut self) {
         let subjects: BTreeSet<(String, &'static str)> =
             self.built.wanted_trust.iter().map(|wanted| (wanted.host.clone(), wanted.identity)).collect();
+        // Nothing that is judged depends on the keys of these machines, so they share one. The keys that trustmason sees are all different.
+        let key = craft::new_key(&self.built.root);
         let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         for (i, (fqdn, identity)) in subjects.into_iter().enumerate() {
             let actor = self.built.cast.get(&fqdn);
@@ -248,7 +250,8 @@ impl Reference {
                 "tomcat" => Writing::Pem,
                 _ => [Writing::Pem, Writing::Der, Writing::Dressed][i % 3],
             };
-            jobs.push(Box::new(move || craft::self_signed(&fqdn, identity, &path, writing)));
+            let key = key.clone();
+            jobs.push(Box::new(move || craft::self_signed_by(&key, &fqdn, identity, &path, writing)));
         }
         craft::two_hands(jobs);
     }
@@ -290,7 +293,7 @@ impl Reference {
                 ("rogger" | "logger", 0, _, _) if nth == 0 => Work::Under(subject.fqdn.clone()),
                 ("cucm-pg", 0, _, _) => Work::Outdated,
                 ("finesse" | "vvb" | "cuic-ld-ids", 0, "tomcat-trust", identity)
-                    if identity != "awdb" && *count % 2 == 0 =>
+                    if identity != "awdb" && count.is_multiple_of(2) =>
                 {
                     Work::Done
                 }
@@ -309,9 +312,11 @@ impl Reference {
                 self.built.stale.insert((wanted.host, wanted.identity), path);
             }
         }
+        let key = craft::new_key(&self.built.root.join("old"));
         let old = |((fqdn, _), path): (&(String, &'static str), &PathBuf)| {
-            let (fqdn, path) = (fqdn.clone(), path.clone());
-            Box::new(move || craft::self_signed(&fqdn, "Before", &path, Writing::Pem)) as Box<dyn FnOnce() + Send>
+            let (key, fqdn, path) = (key.clone(), fqdn.clone(), path.clone());
+            Box::new(move || craft::self_signed_by(&key, &fqdn, "Before", &path, Writing::Pem))
+                as Box<dyn FnOnce() + Send>
         };
         craft::two_hands(self.built.stale.iter().map(old).collect());
     }
