@@ -66,6 +66,7 @@ fn converges(release: &'static str, hosts: usize, edges: usize) -> (Reference, J
     handshakes_succeed(&mut jvm, &estate);
     strangers_are_refused(&mut jvm, &estate, "after apply", false);
     others_are_untouched(&mut jvm, &estate, &before, &after);
+    tool_is_content(built);
     let said = trustmason(built, &["plan", Built::SPEC, "--detailed-exitcode"]);
     assert_eq!((said.code, said.last_line()), (0, NOTHING), "{}\n{}", said.stdout, said.stderr);
     second_apply_writes_nothing(built, 0);
@@ -158,6 +159,20 @@ fn every_edge_holds(jvm: &mut Jvm, estate: &Reference, after: &Dumps) {
         }
     }
     verdicts.close("the edges of the documents in the JVM");
+}
+
+/// Checks that the plan has exactly the edges of the list, also those that an operator had made before and that no run changed.
+fn tool_is_content(built: &Built) {
+    let plan = plan(built);
+    let told: BTreeSet<String> =
+        plan["edges"].as_array().unwrap().iter().map(|edge| format!("{} {}", edge["id"], edge["verdict"])).collect();
+    let wanted = built.wanted_trust.iter();
+    let wanted: BTreeSet<String> = wanted
+        .map(|edge| format!("\"{}/{} <- {}/{}\" \"in-sync\"", edge.truster, edge.store, edge.host, edge.identity))
+        .collect();
+    let (missing, more) = (wanted.difference(&told), told.difference(&wanted));
+    let (missing, more): (Vec<_>, Vec<_>) = (missing.collect(), more.collect());
+    assert!(missing.is_empty() && more.is_empty(), "the plan lacks {missing:#?}\nand has {more:#?}");
 }
 
 /// Checks that each key opens with its store's password, that exactly the unfit keys are new, and that a common name of the guides is kept.
