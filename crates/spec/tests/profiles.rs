@@ -146,6 +146,41 @@ fn a_profile_extends_several_in_order() {
     assert!(faults.contains("extends itself in a circle"), "{faults}");
 }
 
+/// A profile that knows nothing of a release does not bring a default back that the release does not have. One's own profile,
+/// which extends the release, can.
+#[test]
+fn an_unstated_secret_is_stated_only_by_a_profile_that_extends_the_release() {
+    let secret = |own: &str| {
+        let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  c.x.example: { role: cvp }\n";
+        let spec = parse(text, "estate.yaml").unwrap();
+        let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.to_owned())).unwrap();
+        let topology = resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|f| panic!("{f}")).topology;
+        topology
+            .stores
+            .values()
+            .find_map(|store| store.password())
+            .map(trustmason_spec::topology::SecretRef::origin)
+            .unwrap()
+    };
+    let head = "trustmason-profile: 1\nname: mine\nextends:";
+    let nobody = "of which nobody said where it is";
+    for extended in ["[ucce-15.0, cvp-jmx]", "[cvp-jmx, ucce-15.0]", "[pcce-12.6.2, cce-cti]"] {
+        assert_eq!(secret(&format!("{head} {extended}\n")), nobody, "{extended}");
+    }
+    let stated = "secrets: { cvp-keystore: { env: CVP_PW } }\n";
+    assert_eq!(secret(&format!("{head} [ucce-15.0, cvp-jmx]\n{stated}")), "from the environment variable CVP_PW");
+}
+
+/// A gateway that is never opened asks for the certificates of its clients all the same.
+#[test]
+fn a_truster_that_is_never_opened_says_what_its_subjects_need() {
+    let text = "trustmason: 1\nestate: acme\nprofile: [ucce-12.6, cce-cti]\nhosts:\n  p.x.example: { role: pg, access: none }\n  f.x.example: { role: finesse }\n";
+    let topology = resolved(text).unwrap_or_else(|faults| panic!("{faults}"));
+    let def = topology.identities.values().find(|def| def.id.name == "tomcat").unwrap();
+    assert!(def.needs.iter().any(|need| need.usage == ExtendedUsage::ClientAuth), "{:?}", def.needs);
+    assert!(!topology.edges.iter().any(|edge| edge.store.host.host() == "p"));
+}
+
 /// The services to restart depend on the issuer where the documents say so.
 #[test]
 fn a_self_signed_wsm_restarts_the_call_server_too() {

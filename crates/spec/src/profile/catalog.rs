@@ -134,11 +134,22 @@ fn missing(source: &SourceText, at: &At<ProfileRef>) -> Box<Fault> {
 /// Joins a chain of profiles. Definitions of later profiles replace those of earlier ones.
 fn layer(chain: &[&Profile]) -> JoinedProfile {
     let mut all = JoinedProfile::default();
+    // The profiles that say of a secret that its place is not known.
+    let mut unstated: BTreeMap<&str, Vec<&Profile>> = BTreeMap::new();
     for profile in chain {
         all.name.clone_from(&profile.name.value);
         all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
-        all.secrets.extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (name, secret) in &profile.secrets {
+            // A profile that knows nothing of a release cannot say where a secret is in that release.
+            let unstated = unstated.entry(name).or_default();
+            match secret {
+                SecretSpec::Unstated(_) => unstated.push(profile),
+                _ if unstated.iter().all(|other| extends(chain, profile, other)) => unstated.clear(),
+                _ => continue,
+            }
+            all.secrets.insert(name.clone(), secret.clone());
+        }
         all.was.extend(profile.was.iter().cloned());
         for (name, why) in &profile.removed_roles {
             all.roles.remove(name);
@@ -166,6 +177,17 @@ fn layer(chain: &[&Profile]) -> JoinedProfile {
         }
     }
     all
+}
+
+/// Whether a profile of a chain extends another one of it, directly or through others.
+fn extends(chain: &[&Profile], profile: &Profile, other: &Profile) -> bool {
+    profile.extends.iter().any(|at| {
+        let parent = chain.iter().find(|known| match &at.value {
+            ProfileRef::Builtin(name) => known.name.value == *name,
+            ProfileRef::Path(path) => known.source.name() == path,
+        });
+        parent.is_some_and(|parent| std::ptr::eq(*parent, other) || extends(chain, parent, other))
+    })
 }
 
 /// Joins two effective profiles. The error names the definition that differs.

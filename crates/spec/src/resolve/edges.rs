@@ -74,9 +74,11 @@ impl<'n> Net<'n> {
             return;
         }
         let tweak = self.tweak(work, truster, rule);
-        if !truster.is_opened() || tweak.is_some_and(|t| t.enabled == Some(false)) {
+        if tweak.is_some_and(|t| t.enabled == Some(false)) {
             return;
         }
+        // A host that is never opened trusts too, so its rules say what its subjects need. Its stores get no edges.
+        let stores = if truster.is_opened() { stores } else { BTreeSet::new() };
         let mut labels: Vec<&str> = rule.same.iter().map(String::as_str).collect();
         labels.extend(tweak.and_then(|t| t.same.as_ref()).into_iter().flatten().map(String::as_str));
         let alias = tweak.and_then(|t| t.alias.as_ref()).or(rule.alias.as_ref());
