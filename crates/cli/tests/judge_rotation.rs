@@ -133,8 +133,8 @@ fn store_by_store(story: &mut Story) {
     story.begin(4);
     story.moment("awa.pcce.example is written");
     story.finish(false);
-    // The beginning; two trusters, written and restarted; three servers; the trusters again.
-    assert_eq!(story.services.moments, 1 + 4 + 6 + 4, "{}", story.log.join("\n  "));
+    // The beginning; two trusters, written and restarted; three servers, each with two services; the trusters again.
+    assert_eq!(story.services.moments, 1 + 4 + 9 + 4, "{}", story.log.join("\n  "));
     story.services.old_ones_are_refused(&mut story.jvm, &identities);
 }
 
