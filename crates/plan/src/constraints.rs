@@ -78,7 +78,7 @@ pub enum Violation {
     EkuMissing {
         /// The usage that is missing.
         usage: ExtendedUsage,
-        /// What needs the usage first.
+        /// The first rule or guide that needs the usage.
         need: UsageNeed,
         /// How many other rules and identities of the profiles need it too.
         others: usize,

@@ -1,4 +1,4 @@
-//! What a certificate is for, and the common names that documents give it.
+//! The purpose of a certificate, and the common names that documents give it.
 
 use crate::world;
 

@@ -36,7 +36,7 @@ const SYNTAXES: &[&str] = &["ini", "arguments", "batch"];
 const EXPECTED: &[&str] = &["path", "format", "password", "unset"];
 /// How a host is reached if no folder stands for its disks.
 const REACHES: &[&str] = &["none", "this-machine"];
-/// What the subject of a rule is on a connection.
+/// The sides of a connection that the subject of a rule can be.
 const PURPOSES: &[&str] = &["server", "client", "both"];
 /// How changes reach a store.
 const WRITES: &[&str] = &["direct", "hand-off"];

@@ -163,7 +163,7 @@ pub(crate) struct Role {
 /// A variable of a role.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Var {
-    /// What the variable is, for the message about a host that must set it.
+    /// The meaning of the variable, for the message about a host that must set it.
     pub(crate) about: Option<String>,
     /// The value on a host that sets none.
     pub(crate) default: Option<String>,

@@ -1,4 +1,4 @@
-//! What a certificate is used for in TLS.
+//! The sides of TLS that a certificate is for.
 
 use crate::certificate::Certificate;
 

@@ -275,7 +275,7 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Violation], now: Times
     })
 }
 
-/// What the identity's certificate is used for. An identity that nothing is known of presents it as a server.
+/// The sides of TLS that an identity's certificate is for. An identity that nothing is known of presents it as a server.
 fn tls_use(def: &IdentityDef) -> TlsUse {
     let needs = |usage| def.needs.iter().any(|need| need.usage == usage);
     match (needs(ExtendedUsage::ServerAuth), needs(ExtendedUsage::ClientAuth)) {

@@ -16,7 +16,7 @@ use crate::observed::{ServedLook, certificate};
 use crate::overlap;
 use crate::text;
 
-/// What every public authority may no longer do (CA/Browser Forum, ballot SC-081v3; the root programmes of browsers).
+/// The limits of every public authority (CA/Browser Forum, ballot SC-081v3; the root programmes of browsers).
 const LIMITS: &str = "public authorities issue for at most 200 days since 2026-03-15, 100 from 2027-03-15 and 47 from \
                       2029-03-15 on, and for client authentication no longer from 2027-03-15 on; use a private CA";
 

@@ -43,7 +43,7 @@ impl ResolvedHost<'_> {
         self.role.vars.keys().filter(missing).cloned().collect()
     }
 
-    /// What to do about the role's variables that a text uses and that have no value on this host. `None` if each has one.
+    /// The advice about the role's variables that a text uses and that have no value on this host. `None` if each has one.
     pub(crate) fn unset_hint(&self, text: &str) -> Option<String> {
         let unset = self.unset(text);
         let [first, ..] = unset.as_slice() else { return None };

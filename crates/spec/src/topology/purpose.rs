@@ -1,4 +1,4 @@
-//! What the owner of a certificate does on its connections, and the extended key usages that follow from that.
+//! The purpose of a certificate: the sides of connections that its owner takes, and the extended key usages that follow from that.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl fmt::Display for ExtendedUsage {
     }
 }
 
-/// What the subject of a rule does on the connections of the rule.
+/// The side that the subject of a rule takes on the connections of the rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
     /// The truster connects to the subject.
@@ -57,20 +57,20 @@ impl Purpose {
 pub struct UsageNeed {
     /// The usage.
     pub usage: ExtendedUsage,
-    /// What needs it.
+    /// The rule or guide that needs the usage.
     pub by: NeededBy,
     /// The document that says so.
     pub source: String,
 }
 
-/// What needs a usage of a certificate.
+/// The rule or guide that needs a usage of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NeededBy {
     /// A rule: some store trusts the identity because of it.
     Rule {
         /// The rule.
         rule: RuleId,
-        /// What the rule's trust is for.
+        /// The purpose of the rule's trust.
         why: String,
     },
     /// The identity itself, whatever trusts it: the vendor's guide describes its certificate so.
