@@ -43,8 +43,8 @@ pub(crate) fn identities(work: &mut Resolver<'_>, machines: &[ResolvedHost<'_>])
 /// The hosts that a common name may belong to. `None` stands for several.
 type NameOwners = BTreeMap<String, Option<Fqdn>>;
 
-/// The hosts that may have each common name. The names are in lower case: the full and the short name of every host, present or past, and every
-/// template of the profiles with these names.
+/// The hosts that may have each common name. The names are in lower case: the full and the short name of every host, present
+/// or past, and every template of the profiles with these names.
 fn owners(work: &Resolver<'_>, machines: &[ResolvedHost<'_>]) -> NameOwners {
     let mut owners = NameOwners::new();
     let identities = machines.iter().flat_map(|machine| machine.role.identities.values());
