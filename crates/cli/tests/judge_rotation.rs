@@ -162,10 +162,10 @@ fn killed_while_it_extends(story: &mut Story) {
     story.moment("the extend phase is over");
     assert!(between > 0, "no run was killed between the two stores:\n  {}", story.log.join("\n  "));
     story.finish(true);
-    // The kills and the run that was not killed; two restarts; the server written and restarted; two trusters. A reboot
-    // follows each.
+    // The kills and the run that was not killed; two restarts; the server written and its two services restarted; two
+    // trusters. A reboot follows each.
     let moments = story.services.moments - moments;
-    assert_eq!(moments, 2 * (killed + 1 + 2 + 2 + 4), "{}", story.log.join("\n  "));
+    assert_eq!(moments, 2 * (killed + 1 + 2 + 3 + 4), "{}", story.log.join("\n  "));
     story.services.old_ones_are_refused(&mut story.jvm, &[identity]);
     story.reboots = None;
 }
