@@ -162,6 +162,27 @@ impl Reader {
     }
 }
 
+/// The moment of a kill.
+#[derive(Clone, Copy)]
+enum Strike {
+    /// A random moment of the whole run.
+    Anywhere,
+    /// A random moment after the run began to write.
+    WhileWriting,
+    /// The moment at which the first store differs, however slow or fast the machine is.
+    AtFirstStore,
+}
+
+impl Strike {
+    fn of(kill: u64) -> Self {
+        match kill % 5 {
+            4 => Self::AtFirstStore,
+            one if one % 2 == 1 => Self::WhileWriting,
+            _ => Self::Anywhere,
+        }
+    }
+}
+
 /// The results of a campaign.
 #[derive(Debug, Default)]
 struct Figures {
@@ -200,7 +221,7 @@ fn judge_no_kill_loses_anything() {
     for kill in 0..kills {
         let mut numbers = Dice(seed.wrapping_mul(1_000_003).wrapping_add(kill));
         figures.kills += 1;
-        one(&template, &mut reader, (whole, writing), kill % 2 == 1, &mut numbers, &wanted, &mut figures);
+        one(&template, &mut reader, (whole, writing), Strike::of(kill), &mut numbers, &wanted, &mut figures);
     }
     let text = format!(
         "seed {seed}: {} kills; {} came after the end; {} runs were found interrupted; stores afterwards: {} old, {} new, \
@@ -236,7 +257,7 @@ fn one(
     template: &Template,
     reader: &mut Reader,
     (whole, writing): (Duration, Duration),
-    while_writing: bool,
+    strike: Strike,
     numbers: &mut Dice,
     wanted: &[Shape],
     figures: &mut Figures,
@@ -247,11 +268,18 @@ fn one(
     let modes: Vec<u32> = stores.iter().map(|store| mode(&store.path)).collect();
     let mut child =
         copy.apply().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    if while_writing {
-        wait_for_journal(&copy.dir, &mut child);
-        std::thread::sleep(part_of(numbers, writing));
-    } else {
-        std::thread::sleep(part_of(numbers, whole));
+    match strike {
+        Strike::Anywhere => std::thread::sleep(part_of(numbers, whole)),
+        Strike::WhileWriting => {
+            wait_for_journal(&copy.dir, &mut child);
+            std::thread::sleep(part_of(numbers, writing));
+        }
+        Strike::AtFirstStore => {
+            let differs = |(store, before): (&StoreAt, &Vec<u8>)| fs::read(&store.path).unwrap() != *before;
+            while !stores.iter().zip(&before).any(differs) && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
     }
     if child.try_wait().unwrap().is_some() {
         figures.ended_first += 1;
