@@ -32,7 +32,7 @@ access: { root: './hosts/{fqdn}' }
 authorities:
   lab-ca: { root: { file: ca/root.pem, sha256: 'ROOT' }, requests_dir: ./csr, inbox: ./inbox }
 hosts:
-  adsa.acme.example: { role: ads, side: a }
+  adsa.acme.example: { role: ads, side: a, vars: { CCE_JAVA_HOME: 'C:\\Java' } }
   cvp1.acme.example: { role: cvp, side: a, identity: { issuer: lab-ca } }
   cvp2.acme.example: { role: cvp, side: b, identity: { issuer: lab-ca } }
 stores:
