@@ -159,7 +159,8 @@ fn keys(release: &str, cast: &Cast, actor: &Actor) -> Vec<Key> {
             ("callserver", fqdn, years, false),
         ],
         ("cvp-reporting", _) => vec![("wsm", wsm, years, packaged), ("callserver", fqdn, ending, true)],
-        ("oamp", _) => vec![("oamp", format!("{short}_OAMP_Server"), years, false), ("wsm", wsm, years, packaged)],
+        // The SPOG does not talk to the console's WebServicesManager, so its name is right with a SPOG too.
+        ("oamp", _) => vec![("oamp", format!("{short}_OAMP_Server"), years, false), ("wsm", wsm, years, false)],
         _ => Vec::new(),
     };
     let key = |(identity, cn, more, unfit)| Key { host: actor.fqdn.clone(), identity, cn, more, unfit };
