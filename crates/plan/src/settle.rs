@@ -237,8 +237,7 @@ fn exported(context: &PlanContext<'_>, def: &IdentityDef) -> Settled {
     let faults = constraints::judge(&certificate, def, context.now);
     let mut findings = renewal::soft_findings(context, def, &certificate, &faults);
     findings.extend(purpose::public_issuer(context, def, &certificate, &[]));
-    let before = purpose::before(context, def, &certificate);
-    findings.extend(before.and_then(|before| purpose::client_auth_lost(def, &before, &certificate, &from.place)));
+    findings.extend(purpose::client_auth_lost_by_export(context, def, &certificate, &from.place));
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
     let asked = if let Some(why) = context.topology.distrust.get(&fingerprint) {

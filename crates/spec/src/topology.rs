@@ -96,6 +96,14 @@ pub struct Topology {
     pub secret_variables: BTreeSet<String>,
 }
 
+impl Topology {
+    /// The identities of a host.
+    pub fn identities_of(&self, host: &Fqdn) -> impl Iterator<Item = &IdentityDef> {
+        let first = IdentityId::new(host.clone(), "");
+        self.identities.range(first..).map(|(_, def)| def).take_while(move |def| def.id.host == *host)
+    }
+}
+
 /// One host.
 #[derive(Clone, Debug)]
 pub struct Host {

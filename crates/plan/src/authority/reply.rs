@@ -21,7 +21,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::path::{PathRule, Refused, TlsUse};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
-use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{ExtendedUsage, IdentityDef, Topology};
 
 use super::Authority;
@@ -92,9 +91,7 @@ pub(crate) fn reply(
 /// Whether a certificate has the present or the staged key of another identity of the same host. Such a certificate
 /// answers that identity's request.
 fn is_of_another(topology: &Topology, observed: &Observed, def: &IdentityDef, certificate: &Certificate) -> bool {
-    let first = IdentityId::new(def.id.host.clone(), "");
-    let beside = topology.identities.range(first..).map(|(_, other)| other);
-    beside.take_while(|other| other.id.host == def.id.host).filter(|other| other.id != def.id).any(|other| {
+    topology.identities_of(&def.id.host).filter(|other| other.id != def.id).any(|other| {
         let staged = observed.staged(&other.id).map(|look| &look.certificate);
         let keys = super::present(observed, other).into_iter().chain(staged);
         keys.map(|c| c.spki_der()).any(|key| key == certificate.spki_der())

@@ -78,36 +78,31 @@ pub(super) fn settle(
     let ending = reason.clone().filter(|(finding, _)| matches!(finding, FindingKind::Expired | FindingKind::Expiring));
     let (finding, reason) = reason.unwrap_or((FindingKind::RotationWaiting, "its next key is in staging".to_owned()));
     let current = known.current.as_deref();
-    match authority::reply(context.topology, context.observed, authority, def, staged, current, context.now) {
-        ReplyVerdict::Nothing => waits(context, def, name, with_ending(def, known, ending), staged, Vec::new()),
-        ReplyVerdict::Bad(faults) => waits(context, def, name, with_ending(def, known, ending), staged, faults),
-        ReplyVerdict::Good { leaf, issuers, anchors, place: at } => {
-            let lost = current.and_then(|current| purpose::client_auth_lost(def, current, &leaf, &at));
-            known.findings.extend(lost);
-            let next = Next {
-                anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
-                by_chain: true,
-                since: staged.since,
-                certificate: leaf,
-            };
-            let from =
-                CertificateOrigin { kind: FromKind::Reply, place: at, sha256: Some(next.certificate.fingerprint()) };
-            arrived(context, def, known, next, issuers, from, (finding, reason))
-        }
-    }
-}
-
-/// Adds the finding on the end of the present certificate.
-fn with_ending<'g, 'a>(
-    def: &IdentityDef,
-    mut known: KnownEntry<'g, 'a>,
-    ending: Option<(FindingKind, String)>,
-) -> KnownEntry<'g, 'a> {
+    let faults =
+        match authority::reply(context.topology, context.observed, authority, def, staged, current, context.now) {
+            ReplyVerdict::Nothing => Vec::new(),
+            ReplyVerdict::Bad(faults) => faults,
+            ReplyVerdict::Good { leaf, issuers, anchors, place: at } => {
+                let lost = current.and_then(|current| purpose::client_auth_lost(def, current, &leaf, &at));
+                known.findings.extend(lost);
+                let next = Next {
+                    anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
+                    by_chain: true,
+                    since: staged.since,
+                    certificate: leaf,
+                };
+                let from = CertificateOrigin {
+                    kind: FromKind::Reply,
+                    place: at,
+                    sha256: Some(next.certificate.fingerprint()),
+                };
+                return arrived(context, def, known, next, issuers, from, (finding, reason));
+            }
+        };
     let print = known.current.as_ref().map(|c| c.fingerprint());
     let told = ending.map(|(kind, why)| Finding::of_identity(kind, &def.id, why).at(known.key.at.stored(), print));
-    known.findings.retain(|said| told.as_ref().is_none_or(|told| told.kind != said.kind));
     known.findings.extend(told);
-    known
+    waits(context, def, name, known, staged, faults)
 }
 
 /// Whether a staged key is already in use: a run ended after it wrote the store and before it removed the key from

@@ -1,10 +1,9 @@
 //! Says what a renewal, or a public authority, takes away from the certificate of an identity, before anything is
 //! installed. What a rule or a guide needs is judged elsewhere ([`constraints::judge`]).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, CertificateSlot, Entry, Fingerprint, StoredAlias};
+use trustmason_keystore::{Certificate, CertificateSlot, Entry, StoredAlias};
 use trustmason_spec::public_roots;
 use trustmason_spec::topology::{Edge, ExtendedUsage, IdentityDef};
 
@@ -28,9 +27,7 @@ pub(super) fn client_auth_lost(
     next: &Certificate,
     place: &str,
 ) -> Option<Finding> {
-    let is_needed = def.needs.iter().any(|need| need.usage == ExtendedUsage::ClientAuth);
-    let allows = |certificate| constraints::allows(certificate, ExtendedUsage::ClientAuth);
-    if is_needed || !allows(before) || allows(next) {
+    if !may_lose_client_auth(def, next) || !constraints::allows(before, ExtendedUsage::ClientAuth) {
         return None;
     }
     let message = format!(
@@ -41,24 +38,43 @@ pub(super) fn client_auth_lost(
     Some(Finding::of_identity(FindingKind::ClientAuthLost, &def.id, message).at(None, Some(next.fingerprint())))
 }
 
+/// Whether a certificate cannot authenticate a client, and nothing that the spec knows needs that.
+fn may_lose_client_auth(def: &IdentityDef, next: &Certificate) -> bool {
+    let is_needed = def.needs.iter().any(|need| need.usage == ExtendedUsage::ClientAuth);
+    !is_needed && !constraints::allows(next, ExtendedUsage::ClientAuth)
+}
+
+/// The finding on a file that a person exported, if it no longer allows the identity to be a client.
+pub(super) fn client_auth_lost_by_export(
+    context: &PlanContext<'_>,
+    def: &IdentityDef,
+    file: &Certificate,
+    place: &str,
+) -> Option<Finding> {
+    // Most files allow it. Only for the others somebody has to look for the certificate of before.
+    if !may_lose_client_auth(def, file) {
+        return None;
+    }
+    client_auth_lost(def, &*before(context, def, file)?, file, place)
+}
+
 /// The certificate that an identity had before the file that a person exported: the one that its service presents, or
 /// else one that a truster still holds for it.
-pub(super) fn before(context: &PlanContext<'_>, def: &IdentityDef, file: &Certificate) -> Option<Arc<Certificate>> {
+fn before(context: &PlanContext<'_>, def: &IdentityDef, file: &Certificate) -> Option<Arc<Certificate>> {
     let is_other = |c: &&Arc<Certificate>| c.fingerprint() != file.fingerprint();
     if let Some(ServedLook::Presented(slot)) = context.observed.served.get(&def.id)
         && let Some(served) = slot.certificate().filter(is_other)
     {
         return Some(Arc::clone(served));
     }
-    let others: BTreeSet<Fingerprint> = context
-        .topology
-        .identities
-        .values()
-        .filter(|other| other.id != def.id)
-        .filter_map(|other| authority::present(context.observed, other).map(|c| c.fingerprint()))
-        .collect();
+    let is_anothers = |held: &Certificate| {
+        let mut others = context.topology.identities.values().filter(|other| other.id != def.id);
+        others.any(|other| {
+            authority::present(context.observed, other).is_some_and(|c| c.fingerprint() == held.fingerprint())
+        })
+    };
     // In a store without aliases, nothing says which identity of the host a certificate belonged to.
-    let is_alone = context.topology.identities.keys().filter(|id| id.host == def.id.host).count() == 1;
+    let is_alone = context.topology.identities_of(&def.id.host).count() == 1;
     let is_its = |edge: &Edge, entry: &&Entry| match (&edge.alias, entry.alias.as_ref().map(StoredAlias::fold)) {
         (Some(alias), Some(stored)) => *alias == stored || edge.was.iter().any(|old| old.is_exactly(&stored)),
         (None, _) => is_alone,
@@ -67,9 +83,7 @@ pub(super) fn before(context: &PlanContext<'_>, def: &IdentityDef, file: &Certif
     overlap::trusters(context, &def.id).find_map(|(edge, truster)| {
         let entries = truster.facts()?.entries.iter().filter(|entry| is_its(edge, entry));
         let held = entries.filter_map(certificate).filter(is_other).find(|held| {
-            constraints::identifies(held, def)
-                && held.not_before() <= file.not_before()
-                && !others.contains(&held.fingerprint())
+            constraints::identifies(held, def) && held.not_before() <= file.not_before() && !is_anothers(held)
         });
         held.map(Arc::clone)
     })

@@ -61,8 +61,9 @@ impl<'p> Catalog<'p> {
         for one in loaded {
             match catalog.chain(&one.reference) {
                 Ok(chain) => {
-                    let inherited = chain.split_last().map(|(_, parents)| layer(parents)).unwrap_or_default();
-                    check_removed(&one.profile, &inherited, &mut faults);
+                    if let Some((profile, parents)) = chain.split_last().filter(|(p, _)| !p.removed_rules.is_empty()) {
+                        check_removed(profile, &layer(parents), &mut faults);
+                    }
                     check(&one.profile, &layer(&chain), &mut faults);
                 }
                 Err(fault) => faults.extend(fault.map(|f| *f)),

@@ -50,6 +50,9 @@ fn owners(work: &Resolver<'_>, machines: &[ResolvedHost<'_>]) -> NameOwners {
     let identities = machines.iter().flat_map(|machine| machine.role.identities.values());
     let templates: BTreeSet<&str> =
         identities.flat_map(|identity| &identity.common_names).map(|at| at.value.as_str()).collect();
+    if templates.is_empty() {
+        return owners;
+    }
     let hosts = machines.iter().flat_map(|machine| {
         let names = std::iter::once(&machine.host.fqdn).chain(&machine.host.formerly);
         names.map(|name| (name, &machine.host.fqdn))
